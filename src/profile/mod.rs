@@ -1,0 +1,6 @@
+//! Measure a command or a running process tree. Knows the kernel's sources; must not know a rule, a strategy or
+//! a worker count.
+
+pub mod model;
+
+pub use model::*;

@@ -1,0 +1,281 @@
+//! What was measured: the one type between the measuring edge and everything after it. Plain data, no I/O.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::wait::{Book, WaitKind};
+
+/// One measurement of one program.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Profile {
+    /// The command line that was run, or that of the attached process.
+    pub command: Vec<String>,
+    /// Whether boundby started the program (`false`: attached to a running pid).
+    pub launched: bool,
+    /// How the program ended; `None` while it still runs.
+    pub exit: Option<Exit>,
+    /// Wall time observed.
+    pub wall: Duration,
+    /// User and system CPU time of the whole tree, exact (rusage) where `cpu_exact`.
+    pub cpu_user: Duration,
+    /// See `cpu_user`.
+    pub cpu_system: Duration,
+    /// Largest resident set of any one process, bytes.
+    pub max_rss: Option<u64>,
+    /// Processes seen, short-lived ones included as far as they could be counted.
+    pub processes: u64,
+    /// Threads seen.
+    pub threads: u64,
+    /// The runtime of the process that decides the verdict.
+    pub runtime: Runtime,
+    /// What the program was doing at each moment of wall time; sums to `wall`. Here `Wait(Gil)` is time in which
+    /// a thread ran while others queued for the interpreter lock, so that only one could run the language's code.
+    pub wall_book: Book,
+    /// The same accounts in thread-time; sums to the lifetimes of all threads. Here `Wait(Gil)` is queueing.
+    pub thread_book: Book,
+    /// How many threads ran at once.
+    pub parallelism: Parallelism,
+    /// CPU under and outside the interpreter lock.
+    pub cpu_split: CpuSplit,
+    /// Repeated blocking points, by critical (wall) time, largest first.
+    pub sites: Vec<Site>,
+    /// The dominating repeated work, where one was found.
+    pub items: Option<Items>,
+    /// Processes by role, for "processes already used" and memory per worker; largest CPU first.
+    pub process_groups: Vec<ProcessGroup>,
+    /// CPU quota: throttling seen in the target's cgroups during the run.
+    pub throttling: Throttling,
+    /// How good the measurement is.
+    pub quality: Quality,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// `exit(code)`.
+    Code(i32),
+    /// Killed by this signal.
+    Signal(i32),
+}
+
+/// Language runtimes that change the advice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[non_exhaustive]
+pub enum Language {
+    /// CPython (with or without GIL).
+    Python,
+    /// Node.js.
+    Node,
+    /// A Java virtual machine.
+    Java,
+    /// Go.
+    Go,
+    /// Rust.
+    Rust,
+    /// C, C++ or anything else compiled without a recognised runtime.
+    Native,
+    /// A shell.
+    Shell,
+    /// Ruby.
+    Ruby,
+    /// Not recognised or not readable.
+    #[default]
+    Unknown,
+}
+
+impl Language {
+    /// Every language, for tables and tests.
+    pub const ALL: [Self; 9] = [
+        Self::Python,
+        Self::Node,
+        Self::Java,
+        Self::Go,
+        Self::Rust,
+        Self::Native,
+        Self::Shell,
+        Self::Ruby,
+        Self::Unknown,
+    ];
+
+    /// The name in JSON and rules.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::Node => "node",
+            Self::Java => "java",
+            Self::Go => "go",
+            Self::Rust => "rust",
+            Self::Native => "native",
+            Self::Shell => "shell",
+            Self::Ruby => "ruby",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A runtime, as found in a running process.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Runtime {
+    /// The language.
+    pub language: Language,
+    /// For example `CPython`, `Node.js`, `OpenJDK`; `None` where there is no more to say than the language.
+    pub implementation: Option<String>,
+    /// For example `3.11.7`, where it could be read.
+    pub version: Option<String>,
+    /// Whether one lock serialises the language's code; `None`: could not be told.
+    pub gil: Option<bool>,
+}
+
+/// How many threads of the tree ran at once.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Parallelism {
+    /// CPU time over wall time: mean number of threads running.
+    pub mean: f64,
+    /// Share of wall time with 0, 1, 2, … threads running; sums to 1. Empty: not measured.
+    pub share_of_wall_by_running_threads: Vec<f64>,
+}
+
+/// CPU time by its relation to the interpreter lock. Only for runtimes that have one.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CpuSplit {
+    /// CPU while holding the lock, whole tree. `None`: no such runtime, or too few samples of running threads.
+    pub gil: Option<Duration>,
+    /// CPU of the same processes outside the lock.
+    pub native: Option<Duration>,
+    /// Samples of running threads the split rests on.
+    pub samples: u64,
+}
+
+/// A repeated blocking point: same process group, same program counter and stack pointer, or same descriptor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    /// Why it blocks.
+    pub kind: WaitKind,
+    /// `read`, `write`, `fsync`, `connect`, `accept`, `poll`, …; the system call's plain name.
+    pub operation: String,
+    /// `host:port`, path, lock address; `None` where it could not be resolved.
+    pub resource: Option<String>,
+    /// Command name of the process and its thread name.
+    pub thread: String,
+    /// Number of waits.
+    pub episodes: u64,
+    /// Whether `episodes` was counted one by one; `false`: estimated from switch counts.
+    pub counted: bool,
+    /// Blocked time, thread-seconds.
+    pub wait: Duration,
+    /// Of it, wall time the program really waited for it (critical path).
+    pub critical: Duration,
+    /// 95th percentile of a wait; `None` where waits were shorter than the sampling interval.
+    pub p95: Option<Duration>,
+    /// CPU used by the same threads between these waits.
+    pub cpu: Duration,
+    /// Threads that waited here.
+    pub threads: u64,
+    /// Whether the wait is the thread's event loop waiting for events (epoll and kin).
+    pub in_event_loop: bool,
+}
+
+/// The work items of the dominating region: what could overlap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Items {
+    /// Number of items seen (visits of the anchor site).
+    pub count: u64,
+    /// Threads or processes that already work on them side by side.
+    pub lanes: u64,
+    /// Wait per item by kind; lock and GIL waits are not delay and are kept apart by their kind.
+    pub wait: BTreeMap<WaitKind, Duration>,
+    /// CPU per item while holding the interpreter lock (zero for runtimes without one).
+    pub cpu_gil: Duration,
+    /// CPU per item outside it.
+    pub cpu_native: Duration,
+    /// Coefficient of variation of the item's duration; `None`: waits too short to tell them apart.
+    pub cv: Option<f64>,
+    /// The longest item.
+    pub longest: Option<Duration>,
+    /// Share of wall time this region covers, 0–1.
+    pub share: f64,
+    /// Recorded items in order, for the replay; run-length coded, bounded. Empty: none recorded.
+    pub segments: Vec<Segment>,
+}
+
+/// `count` consecutive items that look alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Segment {
+    /// Number of items.
+    pub count: u32,
+    /// Wait of each.
+    pub wait: Duration,
+    /// CPU of each under the interpreter lock.
+    pub cpu_gil: Duration,
+    /// CPU of each outside it.
+    pub cpu_native: Duration,
+}
+
+/// Processes of one role: same executable, started by the same parent.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ProcessGroup {
+    /// Command name.
+    pub name: String,
+    /// Processes seen, in all.
+    pub count: u64,
+    /// Most of them alive at once.
+    pub concurrent: u64,
+    /// Threads of one of them, at most.
+    pub threads: u64,
+    /// CPU of all.
+    pub cpu: Duration,
+    /// Resident set of one, at most, bytes.
+    pub rss: Option<u64>,
+    /// Bytes read and written by all of them, pipes and page cache included (`rchar`, `wchar`).
+    pub bytes_read: Option<u64>,
+    /// See `bytes_read`.
+    pub bytes_written: Option<u64>,
+    /// Its runtime.
+    pub runtime: Runtime,
+}
+
+/// CPU quota as felt during the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Throttling {
+    /// Enforcement periods that elapsed; `None`: no quota or not readable.
+    pub periods: Option<u64>,
+    /// Periods in which the group was stopped.
+    pub throttled_periods: Option<u64>,
+    /// Time threads of the group were held back, as the kernel counts it.
+    pub throttled: Option<Duration>,
+}
+
+/// How good a measurement is, and what is missing from it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Quality {
+    /// Sources that were used, best first: `procfs`, `rusage`, `gil-owner`, …
+    pub sources_used: Vec<String>,
+    /// Sources that were refused or absent.
+    pub refused: Vec<Refused>,
+    /// Sampling rounds taken.
+    pub samples: u64,
+    /// Rounds that came more than one interval late.
+    pub late: u64,
+    /// Waits or threads known to have been missed.
+    pub lost: u64,
+    /// Mean sampling interval.
+    pub interval: Duration,
+    /// CPU time boundby itself used while sampling.
+    pub own_cpu: Duration,
+    /// Share of CPU time seen thread by thread; the rest came from rusage totals. `None`: no exact total.
+    pub cpu_coverage: Option<f64>,
+    /// Sentences for the reader: odd things that were seen.
+    pub remarks: Vec<String>,
+}
+
+/// A source that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Refused {
+    /// Name of the source.
+    pub source: String,
+    /// What the system said.
+    pub reason: String,
+    /// What is missing from the report because of it, and what to type to enable it.
+    pub costs: String,
+}
