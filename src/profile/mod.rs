@@ -2,5 +2,7 @@
 //! a worker count.
 
 pub mod model;
+pub mod thread_clock;
+pub mod wall;
 
 pub use model::*;
