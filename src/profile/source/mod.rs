@@ -1,0 +1,5 @@
+//! Where readings come from: thin edges to the kernel. Parsing is pure and tested from recorded text.
+
+pub mod descriptors;
+pub mod network;
+pub mod procfs;
