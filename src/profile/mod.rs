@@ -2,6 +2,7 @@
 //! a worker count.
 
 pub mod model;
+pub mod runtime;
 pub mod source;
 pub mod thread_clock;
 pub mod wall;
