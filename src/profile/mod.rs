@@ -1,8 +1,11 @@
 //! Measure a command or a running process tree. Knows the kernel's sources; must not know a rule, a strategy or
 //! a worker count.
 
+pub mod ledger;
 pub mod model;
 pub mod runtime;
+pub mod segments;
+pub mod sites;
 pub mod source;
 pub mod thread_clock;
 pub mod wall;
