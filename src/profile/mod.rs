@@ -3,6 +3,7 @@
 
 pub mod ledger;
 pub mod model;
+pub mod process;
 pub mod runtime;
 pub mod segments;
 pub mod sites;

@@ -82,6 +82,8 @@ pub struct Watched {
     pub timed: bool,
     /// Whether the descriptors are registered in an epoll instance (an event loop).
     pub event_loop: bool,
+    /// How many descriptors are watched in all.
+    pub registered: u32,
 }
 
 /// Everything known of one blocked thread.
@@ -432,7 +434,7 @@ mod tests {
     }
 
     fn watching(targets: Vec<Target>, timed: bool) -> Evidence {
-        let watched = Watched { targets, complete: true, timed, event_loop: true };
+        let watched = Watched { targets, complete: true, timed, event_loop: true, registered: 0 };
         Evidence { watched: Some(watched), ..Evidence::default() }
     }
 

@@ -121,9 +121,10 @@ impl Descriptors {
             return Some(Watched { complete: false, timed, event_loop, ..Watched::default() });
         };
         let complete = fds.len() <= WATCHED_AT_MOST;
+        let registered = u32::try_from(fds.len()).unwrap_or(u32::MAX);
         let targets =
             fds.iter().take(WATCHED_AT_MOST).filter_map(|fd| self.target(pid, *fd, pids, now)).collect();
-        Some(Watched { targets, complete, timed, event_loop })
+        Some(Watched { targets, complete, timed, event_loop, registered })
     }
 }
 
