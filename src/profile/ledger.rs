@@ -14,6 +14,9 @@ use crate::wait::WaitKind;
 /// Threads whose details are kept after they ended; of later ones only the totals.
 const FINISHED_KEPT: usize = 4096;
 
+/// Ended processes remembered one by one; the CPU of earlier ones is kept in one sum.
+const PROCESSES_KEPT: usize = 8192;
+
 /// How an active thread stands to the interpreter lock of its process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Under {
@@ -98,6 +101,7 @@ pub struct Ledger {
     wall: WallClock,
     last_round: u64,
     threads_seen: u64,
+    processes_summed: u64,
 }
 
 /// Threads that ended after [`FINISHED_KEPT`] others.
@@ -126,6 +130,8 @@ pub struct Closed {
     pub wall: WallTotals,
     /// Threads seen.
     pub threads_seen: u64,
+    /// Processes that are only part of the sum under pid 0.
+    pub processes_summed: u64,
 }
 
 impl Ledger {
@@ -141,12 +147,28 @@ impl Ledger {
             wall: WallClock::new(cpus),
             last_round: 0,
             threads_seen: 0,
+            processes_summed: 0,
         }
     }
 
     /// A process appeared (or was there from the start).
     pub fn process(&mut self, pid: i32, parent: i32, at: u64) {
         self.processes.insert(pid, ProcessRecord { parent, seen: (at, at), ..ProcessRecord::default() });
+    }
+
+    /// A process is gone. Of very many, those that left no trace of their own are summed up under pid 0.
+    pub fn process_gone(&mut self, pid: i32, at: u64) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.seen.1 = at;
+        }
+        if self.processes.len() > PROCESSES_KEPT {
+            if let Some(process) = self.processes.remove(&pid) {
+                let rest = self.processes.entry(0).or_default();
+                rest.cpu += process.cpu;
+                rest.threads = rest.threads.max(process.threads);
+                self.processes_summed += 1;
+            }
+        }
     }
 
     /// A thread appeared at `at`. `newborn`: it began while being watched.
@@ -320,6 +342,7 @@ impl Ledger {
             folded: self.folded,
             wall: self.wall.finish(&current),
             threads_seen: self.threads_seen,
+            processes_summed: self.processes_summed,
         }
     }
 }

@@ -68,6 +68,8 @@ pub struct Process {
     next_census: u64,
     next_children: u64,
     moved: bool,
+    /// Threads that ended but are still listed: zombies whose parent has not asked for them yet.
+    ended: Vec<i32>,
 }
 
 /// What became of a process in a round.
@@ -95,6 +97,7 @@ impl Process {
             next_census: now,
             next_children: now,
             moved: true,
+            ended: Vec::new(),
         }
     }
 
@@ -133,6 +136,8 @@ impl Process {
         }
         if !gone.is_empty() {
             self.links = 0;
+            self.ended.retain(|tid| !gone.contains(tid));
+            self.ended.extend(&gone);
             self.threads.retain(|thread| {
                 let is_gone = gone.contains(&thread.tid);
                 if is_gone {
@@ -162,7 +167,7 @@ impl Process {
             return self.forget(lookups, ledger);
         }
         for tid in listed {
-            if self.threads.iter().any(|thread| thread.tid == tid) {
+            if self.threads.iter().any(|thread| thread.tid == tid) || self.is_zombie(tid) {
                 continue;
             }
             let keep = lookups.descriptors_left > 64;
@@ -179,12 +184,17 @@ impl Process {
         !self.threads.is_empty() || self.forget(lookups, ledger)
     }
 
-    fn forget(&mut self, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
+    /// Ends its threads in the books; always `false`.
+    pub fn forget(&mut self, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
         for thread in self.threads.drain(..) {
             ledger.thread_gone(thread.tid);
             lookups.descriptors_left += 2;
         }
         false
+    }
+
+    fn is_zombie(&self, tid: i32) -> bool {
+        self.ended.contains(&tid) && self.thread_stat(tid).is_none_or(|stat| ended(stat.state))
     }
 
     /// One thread's reading; `Ok(None)`: it did not move. `Err`: it is gone.
@@ -208,6 +218,10 @@ impl Process {
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Err(tid),
             Err(_) => Call::Hidden,
         };
+        // A zombie can still be read; it only looks like a thread outside any call.
+        if matches!(at, Call::Outside { sp: 0, .. }) && self.thread_stat(tid).is_none_or(|stat| ended(stat.state)) {
+            return Err(tid);
+        }
         let seen = self.sight(index, &at, now, lookups, ledger);
         let under = match seen {
             Seen::Active => self.under(tid, owner),
@@ -375,6 +389,10 @@ fn same_place(before: &Call, at: &Call) -> bool {
         ) => a == b && x[0] == y[0] && p == r && q == s,
         _ => false,
     }
+}
+
+fn ended(state: char) -> bool {
+    matches!(state, 'Z' | 'X' | 'x')
 }
 
 fn page_size() -> u64 {
