@@ -151,6 +151,12 @@ impl Ledger {
         }
     }
 
+    /// When the last round was taken.
+    #[must_use]
+    pub fn last_round(&self) -> u64 {
+        self.last_round
+    }
+
     /// A process appeared (or was there from the start).
     pub fn process(&mut self, pid: i32, parent: i32, at: u64) {
         self.processes.insert(pid, ProcessRecord { parent, seen: (at, at), ..ProcessRecord::default() });

@@ -5,6 +5,7 @@ pub mod launch;
 pub mod ledger;
 pub mod model;
 pub mod process;
+pub mod record;
 pub mod runtime;
 pub mod sampler;
 pub mod segments;

@@ -22,6 +22,8 @@ const BELIEVED_NS: u64 = 100_000_000;
 /// Ages of a process at which its runtime is looked for (again): at first, once its libraries are mapped, and
 /// later for interpreters that a program loads at run time.
 const LOOKS_NS: [u64; 4] = [4_000_000, 30_000_000, 250_000_000, 2_000_000_000];
+/// Descriptors of a process that are searched for an event loop.
+const DESCRIPTORS_SEARCHED: usize = 256;
 /// How often name, memory and byte counters are read.
 const CENSUS_NS: u64 = 100_000_000;
 
@@ -344,11 +346,15 @@ impl Process {
             }
         }
         let due = LOOKS_NS.get(self.runtime_looks).is_some_and(|age| now >= self.image_since + age);
-        if due && self.interpreter.is_none() {
-            let found = detect(self.pid, &mut lookups.files, self.memory.as_ref());
-            self.interpreter = found.interpreter;
+        if due {
+            let found = self.interpreter.is_none().then(|| detect(self.pid, &mut lookups.files, self.memory.as_ref()));
+            let has_event_loop = self.runtime_looks > 0 && self.has_event_loop();
             if let Some(process) = ledger.processes.get_mut(&self.pid) {
-                process.runtime = found.runtime;
+                process.event_loop |= has_event_loop;
+                if let Some(found) = found {
+                    process.runtime = found.runtime;
+                    self.interpreter = found.interpreter;
+                }
             }
         }
         while LOOKS_NS.get(self.runtime_looks).is_some_and(|age| now >= self.image_since + age) {
@@ -362,6 +368,15 @@ impl Process {
         process.rss = process.rss.max(Some(stat.resident * page_size()));
         process.io = read_small(&path("io")).ok().and_then(|text| parse_io(&text)).or(process.io);
         process.seen.1 = now;
+    }
+
+    /// Whether it holds an epoll instance: an event loop that is always busy is never seen waiting in one.
+    fn has_event_loop(&self) -> bool {
+        let descriptors = numbered(&PathBuf::from(format!("/proc/{}/fd", self.pid)));
+        descriptors.into_iter().take(DESCRIPTORS_SEARCHED).any(|fd| {
+            std::fs::read_link(format!("/proc/{}/fd/{fd}", self.pid))
+                .is_ok_and(|link| link.as_os_str() == "anon_inode:[eventpoll]")
+        })
     }
 
     /// Children that are not known yet. Only a thread that ran can have started one.

@@ -234,6 +234,16 @@ impl Durations {
         (self.longest > 0).then_some(self.longest)
     }
 
+    /// Coefficient of variation.
+    #[must_use]
+    pub fn cv(&self) -> Option<f64> {
+        let count = self.count() as f64;
+        let middles = || (0..self.counts.len()).map(|bucket| middle(bucket)).zip(&self.counts);
+        let mean = middles().map(|(at, count)| at * f64::from(*count)).sum::<f64>() / count;
+        let variance = middles().map(|(at, count)| (at - mean).powi(2) * f64::from(*count)).sum::<f64>() / count;
+        (count >= 2.0).then(|| variance.sqrt() / mean)
+    }
+
     /// The duration that a share `q` of all does not exceed, nanoseconds.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<u64> {
@@ -243,9 +253,13 @@ impl Durations {
             seen += u64::from(*count);
             seen >= rank.max(1)
         })?;
-        let middle = 1000.0 * 2f64.powf((bucket as f64 + 0.5) / PER_DOUBLING);
-        Some((middle as u64).min(self.longest))
+        Some((middle(bucket) as u64).min(self.longest))
     }
+}
+
+/// Middle of a bucket, nanoseconds.
+fn middle(bucket: usize) -> f64 {
+    1000.0 * 2f64.powf((bucket as f64 + 0.5) / PER_DOUBLING)
 }
 
 #[cfg(test)]
