@@ -56,7 +56,7 @@ fn selected() -> Vec<Workload> {
 
 fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
     let stage = Stage::build(mode, person).unwrap_or_else(|error| panic!("{error}"));
-    let mut table = Table::new(mode);
+    let mut table = Table::new(mode, stage.circumstances());
     let mut failures = Vec::new();
     for workload in workloads {
         let outcome = stage.prepare(workload).and_then(|ready| ready.profile());

@@ -82,6 +82,18 @@ impl Stage {
         })
     }
 
+    /// Who runs, and what decides what can be measured and won here.
+    pub(crate) fn circumstances(&self) -> String {
+        let paranoid = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
+        let python = self.python.as_deref().map_or("no python3".into(), Path::to_string_lossy);
+        format!(
+            "uid {}, {} CPUs, perf_event_paranoid {}, {python}",
+            self.person.uid(),
+            cores(),
+            paranoid.as_deref().map_or("unknown", str::trim)
+        )
+    }
+
     /// Copies, compiles and starts what the workload needs.
     ///
     /// # Errors
@@ -284,6 +296,8 @@ pub(crate) struct Profile {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Verdict {
     pub(crate) bound_by: String,
+    #[serde(default)]
+    pub(crate) share: Option<f64>,
     pub(crate) confidence: Level,
 }
 

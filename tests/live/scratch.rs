@@ -1,8 +1,7 @@
 //! A directory of its own for each program: a copy of the workload, writable by whoever runs it.
 
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -63,33 +62,35 @@ pub(crate) fn compile(build: &Build, directory: &Path) -> Result<PathBuf, String
     }
 }
 
-/// Whether writing and synchronising in this directory makes a thread wait, and past the page cache is possible;
-/// otherwise what is in the way.
+/// A share of waiting below which writing a file is CPU work here (memory file systems: none at all).
+const LEAST_WAITING: f64 = 0.3;
+
+/// Whether this directory lies on a device that makes a program wait and can be read past the page cache; otherwise
+/// what is in the way.
 pub(crate) fn waits_for_its_device(directory: &Path) -> Result<(), String> {
-    static BLOCK: [u8; 1 << 20] = [b'w'; 1 << 20];
-    const ROUNDS: u32 = 16;
     let path = directory.join("probe");
-    let probe = || -> std::io::Result<(Duration, Duration)> {
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;
-        OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(&path)?;
-        let (start, cpu) = (Instant::now(), thread_cpu());
-        for _ in 0..ROUNDS {
-            file.write_all(&BLOCK)?;
-            file.sync_all()?;
-        }
-        Ok((start.elapsed(), thread_cpu().saturating_sub(cpu)))
-    };
-    let measured = probe();
+    let probed = probe_device(&path);
     let _ = fs::remove_file(&path);
-    match measured {
-        Err(error) => {
-            Err(format!("the temporary directory does not allow it ({error}); set TMPDIR to a disk"))
-        }
-        Ok((wall, cpu)) if cpu * 2 > wall => {
-            Err("synchronising the temporary directory costs no wait; set TMPDIR to a disk".to_owned())
-        }
-        Ok(_) => Ok(()),
+    match probed {
+        Ok(waiting) if waiting >= LEAST_WAITING => Ok(()),
+        Ok(_) => Err("the temporary directory's device makes nobody wait; set TMPDIR to a disk".to_owned()),
+        Err(error) => Err(format!("the temporary directory is not on a disk ({error}); set TMPDIR to one")),
     }
+}
+
+/// The share of its time that a thread waits while it makes one megabyte after another durable.
+fn probe_device(path: &Path) -> std::io::Result<f64> {
+    const ALLOCATING: u32 = 4;
+    const ROUNDS: u32 = 32;
+    let block = vec![b'w'; 1 << 20];
+    let file = OpenOptions::new().create(true).truncate(true).write(true).open(path)?;
+    OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(path)?;
+    let write = || file.write_all_at(&block, 0).and_then(|()| file.sync_data());
+    (0..ALLOCATING).try_for_each(|_| write())?;
+    let (start, cpu) = (Instant::now(), thread_cpu());
+    (0..ROUNDS).try_for_each(|_| write())?;
+    let (wall, cpu) = (start.elapsed(), thread_cpu().saturating_sub(cpu));
+    Ok(1.0 - cpu.as_secs_f64() / wall.as_secs_f64())
 }
 
 fn thread_cpu() -> Duration {

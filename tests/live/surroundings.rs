@@ -27,6 +27,13 @@ impl Person {
         rustix::process::geteuid().is_root()
     }
 
+    pub(crate) fn uid(self) -> u32 {
+        match self {
+            Self::Current => rustix::process::geteuid().as_raw(),
+            Self::Plain => NOBODY,
+        }
+    }
+
     /// A command that runs as this person, without input.
     pub(crate) fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);

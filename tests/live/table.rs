@@ -34,13 +34,11 @@ impl Row {
             }
         };
         let bound_by = &report.verdict.bound_by;
-        let share = report.profile.wall.get(bound_by).copied().flatten();
         let books = Books::of(report);
         Self([
             workload.name.clone(),
             format!("{bound_by} ({})", report.verdict.confidence.name()),
-            share
-                .map_or(String::new(), |seconds| format!("{:.0} %", 100.0 * seconds / report.profile.wall_s)),
+            report.verdict.share.map_or(String::new(), |share| format!("{:.0} %", 100.0 * share)),
             advice,
             predicted,
             String::new(),
@@ -74,12 +72,14 @@ impl Row {
 
 pub(crate) struct Table {
     mode: Mode,
+    circumstances: String,
     rows: Vec<Row>,
 }
 
 impl Table {
-    pub(crate) fn new(mode: Mode) -> Self {
-        Self { mode, rows: Vec::new() }
+    /// `circumstances`: who ran it, and with what; printed above the table.
+    pub(crate) fn new(mode: Mode, circumstances: String) -> Self {
+        Self { mode, circumstances, rows: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, row: Row) {
@@ -103,7 +103,7 @@ impl Table {
         let rule = std::array::from_fn(|column| "-".repeat(widths[column]));
         let text: String =
             [line(&headings), line(&Row(rule))].into_iter().chain(self.rows.iter().map(line)).collect();
-        say(&format!("live, {}:\n\n{text}", self.mode.name()));
+        say(&format!("live, {}: {}\n\n{text}", self.mode.name(), self.circumstances));
         let kept =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join("live").join(format!("{}.md", self.mode.name()));
         if let Err(error) = fs::write(&kept, text) {

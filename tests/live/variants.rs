@@ -19,7 +19,7 @@ const P90_ERROR: f64 = 0.30;
 /// Where a program cannot be run, where the advice is not the truth's, or where the predictions miss the bars.
 pub(crate) fn run_all(workloads: &[Workload]) {
     let stage = Stage::build(Mode::Variants, Person::Current).unwrap_or_else(|error| panic!("{error}"));
-    let mut table = Table::new(Mode::Variants);
+    let mut table = Table::new(Mode::Variants, stage.circumstances());
     let mut failures = Vec::new();
     let mut errors = Vec::new();
     for workload in workloads {
