@@ -77,11 +77,7 @@ fn where_names_do_not_fit_only_the_list_of_members_is_believed() {
     let machine = recorded("container-moved");
     assert_eq!(machine.quota, Some(3.0));
     assert_eq!(machine.memory_limit, None, "the mounted group is not the one of the process");
-    assert!(
-        machine.notes.iter().any(|note| note.contains("outside of what is mounted")),
-        "{:?}",
-        machine.notes
-    );
+    assert!(machine.notes.iter().any(|note| note.contains("not in what is mounted")), "{:?}", machine.notes);
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(crate) fn locate(tree: &Tree, pid: Option<i32>, controller: Controller) -> F
     // Several mounts may show the group; the one that starts highest shows the most ancestors.
     let best = by_path.min_by_key(|(mount, _)| mount.root.components().count());
     let (mount, directory) = best.or_else(|| by_member_list(tree, &mounts, &path, pid)).ok_or_else(|| {
-        format!("the {name} group {} of the process is outside of what is mounted here", path.display())
+        format!("the {name} group {} of the process is not in what is mounted here", path.display())
     })?;
     let levels = directory.ancestors().take_while(|level| level.starts_with(&mount.point));
     Ok(Place { version, levels: levels.map(Path::to_path_buf).collect() })
