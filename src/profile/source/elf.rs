@@ -96,7 +96,8 @@ fn read<'d, H: FileHeader, R: ReadRef<'d>>(elf: &object::read::elf::ElfFile<'d, 
             "_PyRuntime" => facts.py_runtime = Some(place),
             "Py_Version" => facts.py_version = Some(place),
             _ => {
-                let mark = TELLING_SYMBOLS.iter().find(|(telling, _)| *telling == name).map(|(_, mark)| *mark);
+                let mark =
+                    TELLING_SYMBOLS.iter().find(|(telling, _)| *telling == name).map(|(_, mark)| *mark);
                 facts.marks.extend(mark.filter(|mark| !facts.marks.contains(mark)));
             }
         }

@@ -152,7 +152,9 @@ fn learn(memory: &File, state: u64, is_thread: impl Fn(i32) -> bool) -> Option<(
 fn lock_offset(runtime: &[u8], size: u64) -> Option<usize> {
     let matches = |at: usize| {
         let holder = word(runtime, at + 8).unwrap_or(1);
-        let locked = runtime.get(at + 16..at + 20).map(|bytes| i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+        let locked = runtime
+            .get(at + 16..at + 20)
+            .map(|bytes| i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
         word(runtime, at) == Some(SWITCH_INTERVAL)
             && (holder == 0 || is_pointer(holder))
             && matches!(locked, Some(-1..=1))
