@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 
 const PID: Option<i32> = Some(4242);
@@ -77,11 +79,7 @@ fn where_names_do_not_fit_only_the_list_of_members_is_believed() {
     let machine = recorded("container-moved");
     assert_eq!(machine.quota, Some(3.0));
     assert_eq!(machine.memory_limit, None, "the mounted group is not the one of the process");
-    assert!(
-        machine.notes.iter().any(|note| note.contains("outside of what is mounted")),
-        "{:?}",
-        machine.notes
-    );
+    assert!(machine.notes.iter().any(|note| note.contains("not in what is mounted")), "{:?}", machine.notes);
 }
 
 #[test]
@@ -112,6 +110,51 @@ fn garbage_is_refused_not_guessed() {
     };
     assert_eq!(machine, nothing);
     assert!(!machine.notes.is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Pieces of real files in any order, with anything between them: an answer or a note, never a panic.
+    #[test]
+    fn no_content_of_any_file_is_fatal(
+        texts in proptest::collection::vec(
+            proptest::collection::vec(
+                prop_oneof![
+                    "[ -~\n\\\\\\x00é]{0,12}",
+                    prop_oneof![
+                        Just("0::/a"), Just("3:cpu,memory:/a/../b\n"), Just("/ /sys/fs/cgroup rw - cgroup2 c rw\n"),
+                        Just(" - "), Just("max"), Just("18446744073709551616 0\n"), Just("-9223372036854775808"),
+                        Just("Cpus_allowed_list:\t0-65535,"), Just("0-65535"), Just("\\04"), Just("MemTotal: 9 kB\n"),
+                        Just("nr_periods 1\nnr_throttled 1\nthrottled_usec 18446744073709551615\n"),
+                        Just("1 0 0:1 / /sys/fs/cgroup rw - cgroup c rw,cpu,memory\n"), Just("Max processes 5\n"),
+                    ].prop_map(str::to_owned),
+                ],
+                0..8,
+            ).prop_map(|pieces| pieces.concat()),
+            13,
+        )
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let files = [
+            "proc/4242/cgroup", "proc/4242/status", "proc/4242/limits", "proc/self/mountinfo", "proc/meminfo",
+            "proc/sys/kernel/osrelease", "sys/devices/system/cpu/online", "sys/fs/cgroup/a/cpu.max",
+            "sys/fs/cgroup/a/cpu.stat", "sys/fs/cgroup/a/memory.max", "sys/fs/cgroup/a/memory.current",
+            "sys/fs/cgroup/a/cpu.cfs_quota_us", "sys/fs/cgroup/a/cpu.cfs_period_us",
+        ];
+        for (file, text) in files.iter().zip(&texts) {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let tree = Tree::recorded(dir.path());
+        let machine = survey_tree(&tree, host::recorded(&tree), PID);
+        prop_assert!(machine.effective > 0.0 && machine.effective.is_finite());
+        prop_assert!(machine.quota.is_none_or(|quota| quota > 0.0));
+        if let Some(reader) = QuotaReader::open_in(&tree, 4242) {
+            prop_assert_eq!(reader.read().map(|reading| reading.throttled), Some(Duration::ZERO));
+        }
+    }
 }
 
 #[test]

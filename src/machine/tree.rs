@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// No file of interest is larger; a FIFO or a device put in its place cannot fill the memory.
+/// No file of interest is larger; one that never ends cannot fill the memory.
 const LARGEST: u64 = 4 << 20;
 
 /// A file tree with `/proc` and `/sys` in it.

@@ -72,7 +72,10 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
         }
     }
     let count = by_operation.into_values().max().filter(|count| *count > 0)?;
-    let activity: Vec<u64> = members.iter().map(|thread| waits(books, thread).values().sum::<u64>() + thread.clock.cpu()).collect();
+    let activity: Vec<u64> = members
+        .iter()
+        .map(|thread| waits(books, thread).values().sum::<u64>() + thread.clock.cpu())
+        .collect();
     let most = activity.iter().copied().max()?;
     let busy = activity.iter().filter(|own| **own as f64 >= LANE_SHARE * most as f64).count() as u64;
     let lanes = busy.max(1);
@@ -89,18 +92,23 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
 /// Children of one role that did most of the work, more of them than ever ran at once.
 fn by_children(books: &Closed, wall: u64) -> Option<Items> {
     let mut roles: BTreeMap<(i32, &str), Vec<i32>> = BTreeMap::new();
-    for (pid, process) in books.processes.iter().filter(|(_, process)| books.processes.contains_key(&process.parent)) {
+    for (pid, process) in
+        books.processes.iter().filter(|(_, process)| books.processes.contains_key(&process.parent))
+    {
         roles.entry((process.parent, &process.name)).or_default().push(*pid);
     }
     let all: u64 = books.processes.values().map(|process| process.cpu).sum();
-    let (_, pids) = roles.into_iter().max_by_key(|(_, pids)| pids.iter().map(|pid| books.processes[pid].cpu).sum::<u64>())?;
+    let (_, pids) = roles
+        .into_iter()
+        .max_by_key(|(_, pids)| pids.iter().map(|pid| books.processes[pid].cpu).sum::<u64>())?;
     let lives: Vec<(u64, u64)> = pids.iter().map(|pid| books.processes[pid].seen).collect();
     let cpu: u64 = pids.iter().map(|pid| books.processes[pid].cpu).sum();
     let lanes = most_at_once(&lives).max(1);
     if cpu * 2 < all || pids.len() as u64 <= lanes || pids.len() < 2 {
         return None;
     }
-    let members: Vec<&ThreadRecord> = books.threads.iter().filter(|thread| pids.contains(&thread.pid)).collect();
+    let members: Vec<&ThreadRecord> =
+        books.threads.iter().filter(|thread| pids.contains(&thread.pid)).collect();
     let covered = union(&lives) as f64 / wall.max(1) as f64;
     let mut items = sum_up(books, &members, pids.len() as u64, lanes, covered.min(1.0));
     // Each child has an interpreter of its own: nothing is shared between them.
@@ -172,7 +180,8 @@ fn sum_up(books: &Closed, members: &[&ThreadRecord], count: u64, lanes: u64, sha
 /// process; without any sample, code under a lock is taken to hold it.
 fn split(books: &Closed, thread: &ThreadRecord) -> (f64, f64) {
     let cpu = thread.clock.cpu() as f64;
-    let Some(process) = books.processes.get(&thread.pid).filter(|process| process.runtime.gil == Some(true)) else {
+    let Some(process) = books.processes.get(&thread.pid).filter(|process| process.runtime.gil == Some(true))
+    else {
         return (0.0, cpu);
     };
     let classed = (thread.cpu_under + thread.cpu_outside) as f64;
@@ -187,7 +196,8 @@ fn split(books: &Closed, thread: &ThreadRecord) -> (f64, f64) {
 
 /// The members' rhythms, one after another, scaled so that they hold as many items as were counted.
 fn segments(members: &[&ThreadRecord], count: u64) -> Vec<Segment> {
-    let raw: u64 = members.iter().flat_map(|thread| thread.segments.list()).map(|segment| segment.count).sum();
+    let raw: u64 =
+        members.iter().flat_map(|thread| thread.segments.list()).map(|segment| segment.count).sum();
     if raw == 0 {
         return Vec::new();
     }
@@ -215,7 +225,8 @@ fn scale(raw: &RawSegment, per_item: f64, under: f64) -> Segment {
 /// Most intervals that overlap at any moment.
 #[must_use]
 pub fn most_at_once(lives: &[(u64, u64)]) -> u64 {
-    let mut events: Vec<(u64, i64)> = lives.iter().flat_map(|(start, end)| [(*start, 1), (*end, -1)]).collect();
+    let mut events: Vec<(u64, i64)> =
+        lives.iter().flat_map(|(start, end)| [(*start, 1), (*end, -1)]).collect();
     // Ends come before starts: a child that follows another does not overlap it.
     events.sort_unstable();
     let (mut now, mut most) = (0i64, 0i64);

@@ -24,7 +24,9 @@ pub enum LaunchError {
         command: String,
     },
     /// There, but not executable.
-    #[error("{command}: cannot be executed: {reason}; make it executable with chmod +x, or name its interpreter")]
+    #[error(
+        "{command}: cannot be executed: {reason}; make it executable with chmod +x, or name its interpreter"
+    )]
     NotExecutable {
         /// What was typed.
         command: String,
@@ -55,10 +57,12 @@ pub fn start(command: &[String]) -> Result<i32, LaunchError> {
     let child = started.map_err(|reason| {
         let command = program.clone();
         match reason.raw_os_error() {
-            Some(libc::ENOENT) if !std::path::Path::new(program).exists() => LaunchError::NotFound { command },
-            Some(libc::ENOENT | libc::EACCES | libc::ENOEXEC | libc::EISDIR | libc::ENOTDIR | libc::EPERM) => {
-                LaunchError::NotExecutable { command, reason }
+            Some(libc::ENOENT) if !std::path::Path::new(program).exists() => {
+                LaunchError::NotFound { command }
             }
+            Some(
+                libc::ENOENT | libc::EACCES | libc::ENOEXEC | libc::EISDIR | libc::ENOTDIR | libc::EPERM,
+            ) => LaunchError::NotExecutable { command, reason },
             _ => LaunchError::Other { command, reason },
         }
     })?;
@@ -120,7 +124,10 @@ pub fn reap(pid: i32) -> Option<Reaped> {
         Exit::Code(libc::WEXITSTATUS(status))
     };
     let time = |value: libc::timeval| {
-        Duration::new(u64::try_from(value.tv_sec).unwrap_or(0), u32::try_from(value.tv_usec).unwrap_or(0) * 1000)
+        Duration::new(
+            u64::try_from(value.tv_sec).unwrap_or(0),
+            u32::try_from(value.tv_usec).unwrap_or(0) * 1000,
+        )
     };
     Some(Reaped {
         pid,

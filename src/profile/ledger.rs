@@ -305,7 +305,11 @@ impl Ledger {
             entry.1 += payment.ended;
             let site = self.sites.get(payment.site);
             if payment.progress > 0 {
-                self.wall.credit(Credit { site: payment.site, progress: payment.progress, external: site.external });
+                self.wall.credit(Credit {
+                    site: payment.site,
+                    progress: payment.progress,
+                    external: site.external,
+                });
             }
             if site.external {
                 overlappable += payment.blocked;

@@ -11,7 +11,8 @@ use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::interpreter::{Interpreter, LockState, Owner};
 use super::source::procfs::{
-    KeptFile, Stat, numbered, parse_children, parse_io, parse_schedstat, parse_stat, parse_syscall, read_small,
+    KeptFile, Stat, numbered, parse_children, parse_io, parse_schedstat, parse_stat, parse_syscall,
+    read_small,
 };
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
@@ -231,7 +232,9 @@ impl Process {
             Err(_) => Call::Hidden,
         };
         // A zombie can still be read; it only looks like a thread outside any call.
-        if matches!(at, Call::Outside { sp: 0, .. }) && self.thread_stat(tid).is_none_or(|stat| ended(stat.state)) {
+        if matches!(at, Call::Outside { sp: 0, .. })
+            && self.thread_stat(tid).is_none_or(|stat| ended(stat.state))
+        {
             return Err(tid);
         }
         let seen = self.sight(index, &at, now, lookups, ledger);
@@ -247,7 +250,9 @@ impl Process {
 
     /// Where a thread stands to the interpreter lock, which is read once per round, beside the first active thread.
     fn under(&mut self, tid: i32, lock: &mut Option<LockState>) -> Under {
-        let (Some(interpreter), Some(memory)) = (&mut self.interpreter, &self.memory) else { return Under::Unknown };
+        let (Some(interpreter), Some(memory)) = (&mut self.interpreter, &self.memory) else {
+            return Under::Unknown;
+        };
         if !interpreter.has_lock() {
             return Under::Unknown;
         }
@@ -267,7 +272,8 @@ impl Process {
     /// many as the lock counts in its queue beyond those seen blocked there are no witnesses.
     fn excuse_queued(&self, lock: LockState, readings: &mut [Reading]) {
         let Some(interpreter) = &self.interpreter else { return };
-        let blocked = self.threads.iter().filter(|thread| thread.blocked && thread.queues(interpreter)).count();
+        let blocked =
+            self.threads.iter().filter(|thread| thread.blocked && thread.queues(interpreter)).count();
         let mut woken = (lock.queued as usize).saturating_sub(blocked);
         for reading in readings.iter_mut().filter(|reading| reading.under == Under::Outside) {
             if woken == 0 {
@@ -278,7 +284,14 @@ impl Process {
         }
     }
 
-    fn sight(&mut self, index: usize, at: &Call, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) -> Seen {
+    fn sight(
+        &mut self,
+        index: usize,
+        at: &Call,
+        now: u64,
+        lookups: &mut Lookups,
+        ledger: &mut Ledger,
+    ) -> Seen {
         let tid = self.threads[index].tid;
         if *at == Call::Running {
             return Seen::Active;
@@ -341,11 +354,13 @@ impl Process {
             (Some(Means::Sleep | Means::Child | Means::Batch | Means::Signal | Means::FileSystem), _) => {}
             _ => {
                 evidence.state = self.thread_stat(tid).map(|stat| stat.state);
-                evidence.wchan = self.thread_file(tid, "wchan").map(|text| String::from_utf8_lossy(&text).into_owned());
+                evidence.wchan =
+                    self.thread_file(tid, "wchan").map(|text| String::from_utf8_lossy(&text).into_owned());
             }
         }
         if evidence.target.is_none() && matches!(means, Some(Means::Descriptor | Means::Accept)) {
-            evidence.wchan = self.thread_file(tid, "wchan").map(|text| String::from_utf8_lossy(&text).into_owned());
+            evidence.wchan =
+                self.thread_file(tid, "wchan").map(|text| String::from_utf8_lossy(&text).into_owned());
         }
         classify(at, &evidence).map(|reason| (reason, fan))
     }
@@ -374,7 +389,10 @@ impl Process {
         }
         let due = LOOKS_NS.get(self.runtime_looks).is_some_and(|age| now >= self.image_since + age);
         if due {
-            let found = self.interpreter.is_none().then(|| detect(self.pid, &mut lookups.files, self.memory.as_ref()));
+            let found = self
+                .interpreter
+                .is_none()
+                .then(|| detect(self.pid, &mut lookups.files, self.memory.as_ref()));
             let has_event_loop = self.runtime_looks > 0 && self.has_event_loop();
             if let Some(process) = ledger.processes.get_mut(&self.pid) {
                 process.event_loop |= has_event_loop;

@@ -27,10 +27,13 @@ pub fn parse_maps(text: &str) -> Vec<Mapping> {
     let mut mappings: Vec<Mapping> = Vec::new();
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace();
-        let (Some(range), Some(_), Some(offset)) = (words.next(), words.next(), words.next()) else { continue };
+        let (Some(range), Some(_), Some(offset)) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
         let Some(slash) = line.find('/') else { continue };
         let path = line[slash..].trim_end_matches(" (deleted)");
-        let is_first = u64::from_str_radix(offset, 16) == Ok(0) && mappings.iter().all(|known| known.path != path);
+        let is_first =
+            u64::from_str_radix(offset, 16) == Ok(0) && mappings.iter().all(|known| known.path != path);
         let start = range.split('-').next().and_then(|start| u64::from_str_radix(start, 16).ok());
         if let (true, Some(start)) = (is_first, start) {
             mappings.push(Mapping { start, path: path.to_owned() });
@@ -53,7 +56,9 @@ pub struct Detected {
 pub fn detect(pid: i32, files: &mut ElfFiles, memory: Option<&File>) -> Detected {
     let exe = PathBuf::from(format!("/proc/{pid}/exe"));
     let Ok(exe_name) = std::fs::read_link(&exe) else { return Detected::default() };
-    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).map(|text| parse_maps(&text)).unwrap_or_default();
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps"))
+        .map(|text| parse_maps(&text))
+        .unwrap_or_default();
     let exe_text = exe_name.to_string_lossy();
     let exe_path = exe_text.trim_end_matches(" (deleted)");
 
@@ -99,7 +104,8 @@ fn python(mapping: &Mapping, facts: &ElfFacts, memory: Option<&File>, exe: &str)
         .map(|number| format!("{}.{}.{}", number >> 24, number >> 16 & 255, number >> 8 & 255))
         .or_else(|| version_in_name(&mapping.path))
         .or_else(|| version_in_name(exe));
-    let named_free = mapping.path.contains("t.so") && mapping.path.contains("libpython3") || exe.ends_with('t');
+    let named_free =
+        mapping.path.contains("t.so") && mapping.path.contains("libpython3") || exe.ends_with('t');
     let free_threaded = interpreter.as_ref().map_or(named_free, |interpreter| interpreter.free_threaded);
     let runtime = Runtime {
         language: Language::Python,
@@ -128,7 +134,10 @@ fn by_marks(marks: &[Mark], exe: &str) -> Runtime {
         gil: Some(gil),
     };
     // An interpreter may itself be written in Rust or Go, so those come last.
-    match [Mark::Node, Mark::Java, Mark::Ruby, Mark::Go, Mark::Rust].into_iter().find(|mark| marks.contains(mark)) {
+    match [Mark::Node, Mark::Java, Mark::Ruby, Mark::Go, Mark::Rust]
+        .into_iter()
+        .find(|mark| marks.contains(mark))
+    {
         Some(Mark::Node) => runtime(Language::Node, Some("Node.js"), false),
         Some(Mark::Java) => runtime(Language::Java, Some("JVM"), false),
         Some(Mark::Ruby) => runtime(Language::Ruby, Some("MRI"), true),
@@ -147,8 +156,12 @@ mod tests {
     fn maps_give_each_file_once_with_its_start() {
         let text = "55d0-55d1 r--p 00000000 fe:00 11 /usr/bin/x y\n55d1-55d2 r-xp 00001000 fe:00 11 /usr/bin/x y\n\
                     7f00-7f01 rw-p 00000000 00:00 0 \n7f02-7f03 r--p 00000000 fe:00 12 /lib/libpython3.9.so.1.0\nbroken\n";
-        let found: Vec<_> = parse_maps(text).into_iter().map(|mapping| (mapping.start, mapping.path)).collect();
-        assert_eq!(found, [(0x55d0, "/usr/bin/x y".to_owned()), (0x7f02, "/lib/libpython3.9.so.1.0".to_owned())]);
+        let found: Vec<_> =
+            parse_maps(text).into_iter().map(|mapping| (mapping.start, mapping.path)).collect();
+        assert_eq!(
+            found,
+            [(0x55d0, "/usr/bin/x y".to_owned()), (0x7f02, "/lib/libpython3.9.so.1.0".to_owned())]
+        );
     }
 
     #[test]

@@ -89,7 +89,8 @@ mod tests {
     fn distances_are_spread_around_the_mean() {
         let mut schedule = Schedule::new(42);
         let age = Duration::from_secs(9);
-        let drawn: Vec<f64> = (0..4000).map(|_| schedule.next(age).as_secs_f64() / STEADY.as_secs_f64()).collect();
+        let drawn: Vec<f64> =
+            (0..4000).map(|_| schedule.next(age).as_secs_f64() / STEADY.as_secs_f64()).collect();
         let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
         assert!((mean - 1.0).abs() < 0.03, "{mean}");
         assert!(drawn.iter().all(|distance| (0.25..=1.75).contains(distance)));

@@ -84,7 +84,8 @@ mod tests {
             segments.add(10, 100, 1);
         }
         assert!(segments.list().len() <= KEPT);
-        let (items, wait) = segments.list().iter().fold((0, 0), |(n, w), s| (n + s.count, w + s.count * s.wait));
+        let (items, wait) =
+            segments.list().iter().fold((0, 0), |(n, w), s| (n + s.count, w + s.count * s.wait));
         assert_eq!((items, wait), (10_000, 1_000_000));
     }
 }

@@ -240,7 +240,8 @@ impl Durations {
         let count = self.count() as f64;
         let middles = || (0..self.counts.len()).map(|bucket| middle(bucket)).zip(&self.counts);
         let mean = middles().map(|(at, count)| at * f64::from(*count)).sum::<f64>() / count;
-        let variance = middles().map(|(at, count)| (at - mean).powi(2) * f64::from(*count)).sum::<f64>() / count;
+        let variance =
+            middles().map(|(at, count)| (at - mean).powi(2) * f64::from(*count)).sum::<f64>() / count;
         (count >= 2.0).then(|| variance.sqrt() / mean)
     }
 
@@ -279,8 +280,11 @@ mod tests {
     #[test]
     fn a_mutex_always_has_a_holder_a_parking_spot_has_not() {
         let mut sites = Sites::default();
-        let (mutex, park, join) =
-            (sites.find(1, 9, &lock("0x10")), sites.find(1, 9, &lock("0x20")), sites.find(1, 9, &lock("0x30")));
+        let (mutex, park, join) = (
+            sites.find(1, 9, &lock("0x10")),
+            sites.find(1, 9, &lock("0x20")),
+            sites.find(1, 9, &lock("0x30")),
+        );
         for (waiter, holder) in [(1, 2), (2, 1)] {
             sites.waits(mutex, waiter, true);
             sites.waits(mutex, waiter, false);

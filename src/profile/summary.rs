@@ -42,7 +42,9 @@ pub fn summarise(recording: Recording) -> Profile {
         wall: recording.wall,
         cpu_user,
         cpu_system,
-        max_rss: recording.max_rss.or_else(|| books.processes.values().filter_map(|process| process.rss).max()),
+        max_rss: recording
+            .max_rss
+            .or_else(|| books.processes.values().filter_map(|process| process.rss).max()),
         processes: books.processes.len() as u64 + books.processes_summed,
         threads: books.threads_seen,
         runtime,
@@ -123,7 +125,8 @@ fn split_throttled(threads: &mut Book, wall: &mut Book, throttled: Option<Durati
 
 fn parallelism(books: &Closed, cpu: u64, wall: u64) -> Parallelism {
     let sum: u64 = books.wall.running.iter().sum();
-    let mut shares: Vec<f64> = books.wall.running.iter().map(|time| *time as f64 / sum.max(1) as f64).collect();
+    let mut shares: Vec<f64> =
+        books.wall.running.iter().map(|time| *time as f64 / sum.max(1) as f64).collect();
     while shares.last().is_some_and(|share| *share < 1e-4) {
         shares.pop();
     }
@@ -184,7 +187,8 @@ fn deciding_runtime(books: &Closed, waits: &BTreeMap<SiteId, u64>) -> Runtime {
 }
 
 fn sites(books: &Closed) -> Vec<Site> {
-    let mut merged: BTreeMap<(String, WaitKind, &str, Option<&str>), (Site, Durations, u64)> = BTreeMap::new();
+    let mut merged: BTreeMap<(String, WaitKind, &str, Option<&str>), (Site, Durations, u64)> =
+        BTreeMap::new();
     for (id, site) in books.sites.iter().filter(|(id, site)| *id != SiteId::UNKNOWN && site.blocked > 0) {
         let name = books.processes.get(&site.key.pid).map(|process| process.name.clone()).unwrap_or_default();
         let kind = site.kind();
@@ -267,7 +271,8 @@ fn event_loop(books: &Closed) -> Option<EventLoop> {
 fn groups(books: &Closed) -> Vec<ProcessGroup> {
     let mut groups: BTreeMap<(String, String), (ProcessGroup, Vec<(u64, u64)>)> = BTreeMap::new();
     for process in books.processes.values() {
-        let parent = books.processes.get(&process.parent).map(|parent| parent.name.clone()).unwrap_or_default();
+        let parent =
+            books.processes.get(&process.parent).map(|parent| parent.name.clone()).unwrap_or_default();
         let entry = groups.entry((process.name.clone(), parent)).or_default();
         add_to_group(&mut entry.0, process);
         entry.1.push(process.seen);
@@ -314,13 +319,15 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
     if recording.launched {
         quality.sources_used.push("rusage".to_owned());
     }
-    let locked: Vec<_> = books.processes.values().filter(|process| process.runtime.gil == Some(true)).collect();
+    let locked: Vec<_> =
+        books.processes.values().filter(|process| process.runtime.gil == Some(true)).collect();
     if locked.iter().any(|process| process.lock_samples != (0, 0)) {
         quality.sources_used.push("gil-owner".to_owned());
     } else if locked.iter().any(|process| process.cpu > 50_000_000) {
         quality.refused.push(Refused {
             source: "gil-owner".to_owned(),
-            reason: "the interpreter lock was not found in the process's memory, or may not be read".to_owned(),
+            reason: "the interpreter lock was not found in the process's memory, or may not be read"
+                .to_owned(),
             costs: "CPU under the lock and outside it cannot be told apart".to_owned(),
         });
     }
@@ -335,7 +342,8 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
         quality.refused.push(Refused {
             source: "procfs".to_owned(),
             reason: "no thread of the program could be read under /proc".to_owned(),
-            costs: "only its CPU time is known, not what it waited for; check with: boundby doctor".to_owned(),
+            costs: "only its CPU time is known, not what it waited for; check with: boundby doctor"
+                .to_owned(),
         });
     }
     quality.remarks = remarks(recording, seen, exact);

@@ -89,7 +89,8 @@ impl ThreadClock {
     #[must_use]
     pub fn new(at: u64, counters: Counters, newborn: bool) -> Self {
         let before = if newborn { (counters.run + counters.delay).min(at) } else { 0 };
-        let (cpu, delay) = if newborn { (counters.run.min(before), before - counters.run.min(before)) } else { (0, 0) };
+        let (cpu, delay) =
+            if newborn { (counters.run.min(before), before - counters.run.min(before)) } else { (0, 0) };
         Self {
             born: at - before,
             closed: at,
@@ -192,7 +193,14 @@ impl ThreadClock {
         self.pay(site, blocked, self.pending_waits.min(1), self.pending_progress / parts, false)
     }
 
-    fn pay(&mut self, site: SiteId, blocked: u64, ended: u64, progress: u64, single: bool) -> Option<Payment> {
+    fn pay(
+        &mut self,
+        site: SiteId,
+        blocked: u64,
+        ended: u64,
+        progress: u64,
+        single: bool,
+    ) -> Option<Payment> {
         self.pending -= signed(blocked);
         self.pending_waits -= ended;
         self.pending_progress -= progress;

@@ -456,8 +456,12 @@ mod tests {
     #[test]
     fn a_server_waiting_for_its_clients_is_idle_not_network_bound() {
         assert_eq!(kind(libc::SYS_recvfrom, &to(peer(true))), Some(WaitKind::Idle));
-        assert_eq!(kind(libc::SYS_accept4, &to(Target::Listening("0.0.0.0:80".to_owned()))), Some(WaitKind::Idle));
-        let server = watching(vec![Target::Listening("0.0.0.0:80".to_owned()), peer(true), Target::Wakeup], true);
+        assert_eq!(
+            kind(libc::SYS_accept4, &to(Target::Listening("0.0.0.0:80".to_owned()))),
+            Some(WaitKind::Idle)
+        );
+        let server =
+            watching(vec![Target::Listening("0.0.0.0:80".to_owned()), peer(true), Target::Wakeup], true);
         assert_eq!(kind(libc::SYS_epoll_pwait, &server), Some(WaitKind::Idle));
     }
 

@@ -71,7 +71,6 @@ impl WaitKind {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
-
 }
 
 /// One line of a book: every moment belongs to exactly one account.

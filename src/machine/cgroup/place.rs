@@ -48,8 +48,14 @@ pub(crate) fn locate(tree: &Tree, pid: Option<i32>, controller: Controller) -> F
     let file = proc_dir(pid).join("cgroup");
     let membership =
         tree.read(&file).map_err(|error| format!("{} cannot be read ({error})", file.display()))?;
-    let (version, path) = membership_of(&membership, controller)
-        .ok_or_else(|| format!("{} names no group for the {name} controller", file.display()))?;
+    let rows = rows_of(&membership);
+    if rows.is_empty() && !membership.trim().is_empty() {
+        return Err(format!("{} is not understood", file.display()));
+    }
+    // A controller no row stands for is not in use: then it limits nothing.
+    let Some((version, path)) = membership_of(&rows, controller) else {
+        return Ok(Place { version: Version::V2, levels: Vec::new() });
+    };
     let mountinfo = tree
         .read("/proc/self/mountinfo")
         .map_err(|error| format!("/proc/self/mountinfo cannot be read ({error})"))?;
@@ -58,14 +64,14 @@ pub(crate) fn locate(tree: &Tree, pid: Option<i32>, controller: Controller) -> F
         return Err(format!("no cgroup file system with the {name} controller is mounted"));
     }
     let by_path = mounts.iter().filter_map(|mount| {
-        let inside = below(&mount.root, &path)?;
+        let inside = below(&mount.root, path)?;
         let directory = mount.point.join(inside);
         tree.has_dir(&directory).then_some((mount, directory))
     });
     // Several mounts may show the group; the one that starts highest shows the most ancestors.
     let best = by_path.min_by_key(|(mount, _)| mount.root.components().count());
-    let (mount, directory) = best.or_else(|| by_member_list(tree, &mounts, &path, pid)).ok_or_else(|| {
-        format!("the {name} group {} of the process is outside of what is mounted here", path.display())
+    let (mount, directory) = best.or_else(|| by_member_list(tree, &mounts, path, pid)).ok_or_else(|| {
+        format!("the {name} group {} of the process is not in what is mounted here", path.display())
     })?;
     let levels = directory.ancestors().take_while(|level| level.starts_with(&mount.point));
     Ok(Place { version, levels: levels.map(Path::to_path_buf).collect() })
@@ -97,19 +103,22 @@ fn below(root: &Path, path: &Path) -> Option<PathBuf> {
     inside.components().all(|part| matches!(part, Component::Normal(_))).then(|| inside.to_path_buf())
 }
 
-fn membership_of(text: &str, controller: Controller) -> Option<(Version, PathBuf)> {
-    let rows = || {
-        text.lines().filter_map(|line| {
-            let (_, rest) = line.split_once(':')?;
-            let (controllers, path) = rest.split_once(':')?;
-            let path = path.strip_suffix(" (deleted)").unwrap_or(path);
-            path.starts_with('/').then(|| (controllers, PathBuf::from(path)))
-        })
-    };
+/// Rows of `/proc/PID/cgroup`: the controllers of a hierarchy (none: version 2) and the path in it.
+fn rows_of(text: &str) -> Vec<(&str, &Path)> {
+    let rows = text.lines().filter_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        let path = path.strip_suffix(" (deleted)").unwrap_or(path);
+        path.starts_with('/').then(|| (controllers, Path::new(path)))
+    });
+    rows.collect()
+}
+
+fn membership_of<'t>(rows: &[(&'t str, &'t Path)], controller: Controller) -> Option<(Version, &'t Path)> {
     // A controller is bound to one version at a time: a version 1 row that names it decides.
-    let v1 = rows().find(|(names, _)| names.split(',').any(|name| name == controller.name()));
-    v1.map(|(_, path)| (Version::V1, path))
-        .or_else(|| rows().find(|(names, _)| names.is_empty()).map(|(_, path)| (Version::V2, path)))
+    let v1 = rows.iter().find(|(names, _)| names.split(',').any(|name| name == controller.name()));
+    let v2 = || rows.iter().find(|(names, _)| names.is_empty());
+    v1.map(|(_, path)| (Version::V1, *path)).or_else(|| v2().map(|(_, path)| (Version::V2, *path)))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -170,11 +179,12 @@ mod tests {
 
     #[test]
     fn a_controller_bound_to_version_1_wins_over_the_unified_row() {
-        let text = "5:cpu,cpuacct:/a\n1:name=systemd:/b\n0::/c\n";
-        assert_eq!(membership_of(text, Controller::Cpu), Some((Version::V1, "/a".into())));
-        assert_eq!(membership_of(text, Controller::Memory), Some((Version::V2, "/c".into())));
-        assert_eq!(membership_of("0::/x (deleted)\n", Controller::Cpu), Some((Version::V2, "/x".into())));
-        assert_eq!(membership_of("garbage\n::\n7:cpu:relative", Controller::Cpu), None);
+        let rows = rows_of("5:cpu,cpuacct:/a\n1:name=systemd:/b\n0::/c\n");
+        assert_eq!(membership_of(&rows, Controller::Cpu), Some((Version::V1, Path::new("/a"))));
+        assert_eq!(membership_of(&rows, Controller::Memory), Some((Version::V2, Path::new("/c"))));
+        assert_eq!(membership_of(&rows[..2], Controller::Memory), None);
+        assert_eq!(rows_of("0::/x (deleted)\n"), [("", Path::new("/x"))]);
+        assert_eq!(rows_of("garbage\n::\n7:cpu:relative"), []);
     }
 
     #[test]

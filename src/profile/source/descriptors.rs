@@ -35,7 +35,9 @@ pub fn parse_link(text: &str, own: &[String]) -> Link {
         "anon_inode:[eventpoll]" => Target::Epoll,
         "anon_inode:[pidfd]" => Target::Process,
         _ if text.starts_with("anon_inode:") => Target::Other,
-        _ if text.starts_with("/dev/pts/") || text.starts_with("/dev/tty") || text == "/dev/console" => Target::Tty,
+        _ if text.starts_with("/dev/pts/") || text.starts_with("/dev/tty") || text == "/dev/console" => {
+            Target::Tty
+        }
         _ if text.starts_with("/dev/null") || text.starts_with("/dev/zero") => Target::Other,
         _ if text.starts_with('/') => Target::File(text.to_owned()),
         _ => Target::Other,
@@ -68,9 +70,9 @@ impl Descriptors {
         let link = std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok()?;
         match parse_link(&link.to_string_lossy(), &self.own) {
             Link::Direct(target) => Some(target),
-            Link::Socket(inode) => {
-                Some(self.sockets.resolve(pid, inode, now).unwrap_or_else(|| self.unix_socket(pid, inode, pids)))
-            }
+            Link::Socket(inode) => Some(
+                self.sockets.resolve(pid, inode, now).unwrap_or_else(|| self.unix_socket(pid, inode, pids)),
+            ),
         }
     }
 
@@ -99,7 +101,14 @@ impl Descriptors {
     }
 
     /// What a polling call waits for; `memory` is `/proc/PID/mem`. `None`: the call does not poll.
-    pub fn watched(&mut self, pid: i32, at: &Call, memory: Option<&File>, pids: &[i32], now: u64) -> Option<Watched> {
+    pub fn watched(
+        &mut self,
+        pid: i32,
+        at: &Call,
+        memory: Option<&File>,
+        pids: &[i32],
+        now: u64,
+    ) -> Option<Watched> {
         let Call::Inside { number, args, .. } = at else { return None };
         let means = call(*number)?.1;
         let (fds, timed, event_loop) = match means {
@@ -145,7 +154,8 @@ fn polled(memory: Option<&File>, address: u64, count: u64) -> Option<Vec<i32>> {
     let count = usize::try_from(count).ok()?.min(WATCHED_AT_MOST + 1);
     let mut bytes = vec![0u8; count * 8];
     memory?.read_exact_at(&mut bytes, address).ok()?;
-    let fds = bytes.chunks_exact(8).filter_map(|entry| Some(i32::from_ne_bytes(entry.get(..4)?.try_into().ok()?)));
+    let fds =
+        bytes.chunks_exact(8).filter_map(|entry| Some(i32::from_ne_bytes(entry.get(..4)?.try_into().ok()?)));
     Some(fds.filter(|fd| *fd >= 0).collect())
 }
 
@@ -156,7 +166,11 @@ fn selected(memory: Option<&File>, args: &[u64]) -> Option<Vec<i32>> {
     for address in args[1..].iter().filter(|address| **address != 0) {
         let mut bits = vec![0u8; count.div_ceil(8)];
         memory?.read_exact_at(&mut bits, *address).ok()?;
-        fds.extend((0..count).filter(|fd| bits[fd / 8] & (1 << (fd % 8)) != 0).filter_map(|fd| i32::try_from(fd).ok()));
+        fds.extend(
+            (0..count)
+                .filter(|fd| bits[fd / 8] & (1 << (fd % 8)) != 0)
+                .filter_map(|fd| i32::try_from(fd).ok()),
+        );
     }
     fds.sort_unstable();
     fds.dedup();

@@ -109,7 +109,8 @@ fn collect<'d>(facts: &mut ElfFacts, symbols: impl Iterator<Item = impl ObjectSy
             "_PyRuntime" => facts.py_runtime = Some(place),
             "Py_Version" => facts.py_version = Some(place),
             _ => {
-                let mark = TELLING_SYMBOLS.iter().find(|(telling, _)| *telling == name).map(|(_, mark)| *mark);
+                let mark =
+                    TELLING_SYMBOLS.iter().find(|(telling, _)| *telling == name).map(|(_, mark)| *mark);
                 facts.marks.extend(mark.filter(|mark| !facts.marks.contains(mark)));
             }
         }

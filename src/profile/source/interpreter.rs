@@ -132,17 +132,21 @@ impl Interpreter {
     pub fn state(&mut self, memory: &File, is_thread: impl Fn(i32) -> bool) -> Option<LockState> {
         let mut bytes = [0u8; LOCK_BYTES];
         memory.read_exact_at(&mut bytes, self.lock?).ok()?;
-        let half = |at: usize| bytes.get(at..at + 4).map(|half| u32::from_ne_bytes([half[0], half[1], half[2], half[3]]));
+        let half = |at: usize| {
+            bytes.get(at..at + 4).map(|half| u32::from_ne_bytes([half[0], half[1], half[2], half[3]]))
+        };
         let holder = word(&bytes, 8)?;
         let locked = half(16)? as i32;
         let references = self.waiters.and_then(|at| half(usize::try_from(at).ok()?)).unwrap_or(0);
-        let owner = if locked <= 0 || holder == 0 { Owner::Nobody } else { self.thread(memory, holder, is_thread) };
+        let owner =
+            if locked <= 0 || holder == 0 { Owner::Nobody } else { self.thread(memory, holder, is_thread) };
         // The three lowest bits are flags.
         Some(LockState { owner, queued: references >> 3 })
     }
 
     fn thread(&mut self, memory: &File, holder: u64, is_thread: impl Fn(i32) -> bool) -> Owner {
-        let known = self.identity.and_then(|identity| identity.read(memory, holder)).filter(|tid| is_thread(*tid));
+        let known =
+            self.identity.and_then(|identity| identity.read(memory, holder)).filter(|tid| is_thread(*tid));
         if let Some(tid) = known {
             return Owner::Thread(tid);
         }
@@ -191,7 +195,9 @@ fn learn(memory: &File, state: u64, is_thread: impl Fn(i32) -> bool) -> Option<(
 fn lock_offset(runtime: &[u8], size: u64) -> Option<usize> {
     let matches = |at: usize| {
         let holder = word(runtime, at + 8).unwrap_or(1);
-        let locked = runtime.get(at + 16..at + 20).map(|bytes| i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+        let locked = runtime
+            .get(at + 16..at + 20)
+            .map(|bytes| i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
         word(runtime, at) == Some(SWITCH_INTERVAL)
             && (holder == 0 || is_pointer(holder))
             && matches!(locked, Some(-1..=1))

@@ -55,7 +55,9 @@ impl Sockets {
         for table in ["tcp", "tcp6", "udp", "udp6"] {
             let path = format!("/proc/{pid}/net/{table}");
             if let Ok(text) = std::fs::read_to_string(Path::new(&path)) {
-                rows.extend(text.lines().skip(1).filter_map(parse_row).map(|row| (row, table.starts_with("udp"))));
+                rows.extend(
+                    text.lines().skip(1).filter_map(parse_row).map(|row| (row, table.starts_with("udp"))),
+                );
             }
         }
         self.take(&rows);
@@ -93,9 +95,8 @@ pub fn parse_row(line: &str) -> Option<Row> {
 fn parse_address(word: &str) -> Option<SocketAddr> {
     let (address, port) = word.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
-    let word = |at: usize| {
-        u32::from_str_radix(address.get(at * 8..at * 8 + 8)?, 16).ok().map(u32::to_ne_bytes)
-    };
+    let word =
+        |at: usize| u32::from_str_radix(address.get(at * 8..at * 8 + 8)?, 16).ok().map(u32::to_ne_bytes);
     let address = match address.len() {
         8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
         32 => {
@@ -115,12 +116,9 @@ fn parse_address(word: &str) -> Option<SocketAddr> {
 mod tests {
     use super::*;
 
-    const LISTENER: &str =
-        "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 501 1 0 100 0";
-    const CLIENT: &str =
-        "   1: 0100007F:C350 0100007F:1538 01 00000000:00000000 00:00000000 00000000     0        0 502 1 0 20 4";
-    const ACCEPTED: &str =
-        "   2: 0100007F:1F90 0200007F:C351 01 00000000:00000000 00:00000000 00000000     0        0 503 1 0 20 4";
+    const LISTENER: &str = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 501 1 0 100 0";
+    const CLIENT: &str = "   1: 0100007F:C350 0100007F:1538 01 00000000:00000000 00:00000000 00000000     0        0 502 1 0 20 4";
+    const ACCEPTED: &str = "   2: 0100007F:1F90 0200007F:C351 01 00000000:00000000 00:00000000 00000000     0        0 503 1 0 20 4";
 
     #[test]
     #[cfg(target_endian = "little")]

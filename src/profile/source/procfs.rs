@@ -66,7 +66,8 @@ pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
 /// `/proc/TID/schedstat`: time on CPU, time in the run queue, number of slices.
 #[must_use]
 pub fn parse_schedstat(text: &[u8]) -> Option<Counters> {
-    let mut numbers = text.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).map(decimal);
+    let mut numbers =
+        text.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).map(decimal);
     Some(Counters { run: numbers.next()??, delay: numbers.next()??, slices: numbers.next()?? })
 }
 
@@ -213,7 +214,10 @@ mod tests {
         assert_eq!(parse_syscall(b"running\n"), Call::Running);
         assert_eq!(parse_syscall(b"-1 0x7ffc 0x40\n"), Call::Outside { sp: 0x7ffc, pc: 0x40 });
         let inside = parse_syscall(b"230 0x0 0x0 0x7ffd 0x0 0x1 0x2 0x7ffe 0x7f00\n");
-        assert_eq!(inside, Call::Inside { number: 230, args: [0, 0, 0x7ffd, 0, 1, 2], sp: 0x7ffe, pc: 0x7f00 });
+        assert_eq!(
+            inside,
+            Call::Inside { number: 230, args: [0, 0, 0x7ffd, 0, 1, 2], sp: 0x7ffe, pc: 0x7f00 }
+        );
         assert_eq!(parse_syscall(b""), Call::Hidden);
         assert_eq!(parse_syscall(b"230 0x0"), Call::Hidden);
     }
