@@ -43,10 +43,11 @@ impl RuleError {
 
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = harmless(&self.what);
         if self.line == 0 {
-            write!(f, "{}: {}", self.file, self.what)?;
+            write!(f, "{}: {what}", self.file)?;
         } else {
-            write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.what)?;
+            write!(f, "{}:{}:{}: {what}", self.file, self.line, self.column)?;
         }
         if let Some(source) = &self.source {
             let number = self.line.to_string();
@@ -60,7 +61,7 @@ impl fmt::Display for RuleError {
             )?;
         }
         if let Some(help) = &self.help {
-            write!(f, "\n   = {help}")?;
+            write!(f, "\n   = {}", harmless(help))?;
         }
         Ok(())
     }
@@ -68,15 +69,14 @@ impl fmt::Display for RuleError {
 
 impl std::error::Error for RuleError {}
 
-/// At most 100 characters of a line around a column, and where that column stands in them. Tabs and control
-/// characters become spaces, so that the mark stands below its place and no file writes to the terminal.
+/// At most 100 characters of a line around a column, and where that column stands in them.
 fn window(source: &str, column: usize) -> (String, usize) {
     let start = column.saturating_sub(60);
-    let shown: String = source
-        .chars()
-        .skip(start)
-        .take(100)
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect();
-    (shown.trim_end().to_owned(), column - start)
+    let shown: String = source.chars().skip(start).take(100).collect();
+    (harmless(&shown).trim_end().to_owned(), column - start)
+}
+
+/// Messages quote files, and no file may write escape sequences to the terminal.
+fn harmless(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() && letter != '\n' { ' ' } else { letter }).collect()
 }

@@ -11,7 +11,7 @@ pub mod language;
 mod load;
 mod rule;
 mod schema;
-mod suggest;
+pub mod suggest;
 mod template;
 mod validate;
 
@@ -25,7 +25,6 @@ pub use rule::{
     Comparison, Condition, Datum, Expected, Expr, Line, List, ModelCase, Outcome, Realisation, Rule,
     RuleExpectation, RuleKind, RuleTest, Severity, Then,
 };
-pub(crate) use suggest::nearest;
 pub use template::{CodeTemplate, Template, VARIABLES};
 pub use validate::{ACTIONS, BOUND_BY, STRATEGIES};
 

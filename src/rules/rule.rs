@@ -1,11 +1,14 @@
 //! A rule as data: validated, so that nothing about it can be wrong but its judgement.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::RuleSet;
+use super::constants::Constants;
 use super::language::{Dimension, Env, Node, Test, Truth, evaluate_test, number};
 use super::template::{CodeTemplate, Template};
 use crate::facts::{Fact, Facts, Value};
+use crate::units;
 
 /// What a rule does when it fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -189,8 +192,11 @@ impl Expr {
     /// # Errors
     /// The names of the facts that are missing; a division by zero is named as such.
     pub fn number(&self, rules: &RuleSet, facts: &Facts) -> Result<f64, Vec<String>> {
-        let env = Env { constants: rules.constants(), facts, min_skips_unknown: self.min_skips_unknown };
-        number(&self.node, env)
+        self.number_with(rules.constants(), facts)
+    }
+
+    pub(super) fn number_with(&self, constants: &Constants, facts: &Facts) -> Result<f64, Vec<String>> {
+        number(&self.node, Env { constants, facts, min_skips_unknown: self.min_skips_unknown })
     }
 
     /// The facts in it that are not known, whether or not the value depends on them.
@@ -288,6 +294,18 @@ impl Condition {
 }
 
 impl Line {
+    /// The facts it names, in order.
+    #[must_use]
+    pub fn facts(&self) -> Vec<&str> {
+        self.test.facts()
+    }
+
+    /// The constants it names, in order.
+    #[must_use]
+    pub fn constants(&self) -> Vec<&str> {
+        self.test.constants()
+    }
+
     fn evaluate(&self, env: Env<'_>) -> Comparison {
         let (truth, left, right) = evaluate_test(&self.test, env);
         let facts = self
@@ -354,6 +372,20 @@ impl Expected {
             }
             (Self::Is(value), found) => value == found,
             _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::About { value, tolerance } => write!(f, "{value} within {}", units::percent(*tolerance)),
+            Self::Between(low, high) if *high == f64::INFINITY => write!(f, "at least {low}"),
+            Self::Between(low, high) if *low == f64::NEG_INFINITY => write!(f, "at most {high}"),
+            Self::Between(low, high) => write!(f, "between {low} and {high}"),
+            Self::Is(Value::Number(number)) => number.fmt(f),
+            Self::Is(Value::Bool(value)) => value.fmt(f),
+            Self::Is(Value::Text(text)) => write!(f, "`{text}`"),
         }
     }
 }
