@@ -53,7 +53,11 @@ impl Literal {
     /// The value in the base unit of its suffix.
     #[must_use]
     pub fn value(self) -> f64 {
-        self.number * self.suffix.factor()
+        // Dividing by a whole number rounds once: 95 / 100 is what `0.95` is, 95 * 0.01 is not.
+        match self.suffix.scale() {
+            Scale::Times(factor) => self.number * factor,
+            Scale::Over(divisor) => self.number / divisor,
+        }
     }
 }
 
@@ -120,23 +124,28 @@ words! {
     }
 }
 
+enum Scale {
+    Times(f64),
+    Over(f64),
+}
+
 impl Suffix {
-    fn factor(self) -> f64 {
+    fn scale(self) -> Scale {
         match self {
-            Self::None | Self::Seconds | Self::Bytes => 1.0,
-            Self::Percent => 1e-2,
-            Self::Nanoseconds => 1e-9,
-            Self::Microseconds => 1e-6,
-            Self::Milliseconds => 1e-3,
-            Self::Minutes => 60.0,
-            Self::Hours => 3600.0,
-            Self::Kilobytes => 1e3,
-            Self::Megabytes => 1e6,
-            Self::Gigabytes => 1e9,
-            Self::Kibibytes => 1024.0,
-            Self::Mebibytes => 1024.0 * 1024.0,
-            Self::Gibibytes => 1024.0 * 1024.0 * 1024.0,
-            Self::Tebibytes => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+            Self::None | Self::Seconds | Self::Bytes => Scale::Times(1.0),
+            Self::Percent => Scale::Over(1e2),
+            Self::Nanoseconds => Scale::Over(1e9),
+            Self::Microseconds => Scale::Over(1e6),
+            Self::Milliseconds => Scale::Over(1e3),
+            Self::Minutes => Scale::Times(60.0),
+            Self::Hours => Scale::Times(3600.0),
+            Self::Kilobytes => Scale::Times(1e3),
+            Self::Megabytes => Scale::Times(1e6),
+            Self::Gigabytes => Scale::Times(1e9),
+            Self::Kibibytes => Scale::Times(1024.0),
+            Self::Mebibytes => Scale::Times(1024.0 * 1024.0),
+            Self::Gibibytes => Scale::Times(1024.0 * 1024.0 * 1024.0),
+            Self::Tebibytes => Scale::Times(1024.0 * 1024.0 * 1024.0 * 1024.0),
         }
     }
 
