@@ -44,16 +44,16 @@ fn content(source: &Source) -> Content {
     }
 }
 
-pub(super) fn assemble(sources: Vec<Source>, errors: Vec<RuleError>) -> Result<RuleSet, Vec<RuleError>> {
+pub(super) fn assemble(sources: &[Source], errors: Vec<RuleError>) -> Result<RuleSet, Vec<RuleError>> {
     let mut assembly = Assembly { set: RuleSet::default(), errors, disabled: Vec::new() };
-    for source in &sources {
+    for source in sources {
         assembly.numbers(source);
     }
-    for source in &sources {
+    for source in sources {
         assembly.rules(source);
     }
     assembly.disable();
-    assembly.precedences(&sources);
+    assembly.precedences(sources);
     let Assembly { mut set, mut errors, .. } = assembly;
     if errors.is_empty() {
         set.rules.sort_by(|a, b| {

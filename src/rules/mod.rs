@@ -49,7 +49,7 @@ impl RuleSet {
     /// # Errors
     /// Everything that is wrong in them; a test of boundby keeps this from happening in a release.
     pub fn builtin() -> Result<Self, Vec<RuleError>> {
-        assemble::assemble(load::builtin(), Vec::new())
+        assemble::assemble(&load::builtin(), Vec::new())
     }
 
     /// The rules of boundby with a user's directory (or single file of rules) on top: new ids are added, same ids
@@ -61,7 +61,7 @@ impl RuleSet {
         let mut errors = Vec::new();
         let mut sources = load::builtin();
         sources.extend(load::read(path, &mut errors));
-        assemble::assemble(sources, errors)
+        assemble::assemble(&sources, errors)
     }
 
     /// Every rule, by kind, then precedence (highest first), then id.

@@ -150,7 +150,7 @@ pub(super) enum ExpectFile {
 /// A literal, or a range.
 pub(super) enum ValueFile {
     Literal(String),
-    Range(RangeFile),
+    Range(Box<RangeFile>),
 }
 
 #[derive(Deserialize)]
@@ -270,7 +270,7 @@ impl Form for ValueFile {
     }
 
     fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-        RangeFile::deserialize(MapAccessDeserializer::new(map)).map(Self::Range)
+        RangeFile::deserialize(MapAccessDeserializer::new(map)).map(Box::new).map(Self::Range)
     }
 }
 

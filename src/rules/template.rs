@@ -96,7 +96,7 @@ fn hole(text: &str, start: usize, end: usize, scope: Scope<'_>) -> Result<Part, 
             let known = FORMATS.iter().find(|(text, _)| *text == name.trim());
             let Some((_, format)) = known else {
                 let names: Vec<_> = FORMATS.iter().map(|(text, _)| *text).collect();
-                let at = start + expression.len() + 1..end;
+                let at = end - name.trim_start().len()..end - (name.len() - name.trim_end().len());
                 return Err(Problem::new(at, format!("unknown format `{}`", name.trim()))
                     .help(format!("formats are {}", names.join(", "))));
             };

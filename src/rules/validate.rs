@@ -190,9 +190,9 @@ impl<'a> Validation<'a> {
     }
 
     fn line(&self, text: &str) -> Result<Test, Problem> {
-        let mut test = parse_test(text)?;
-        check_test(&mut test, Scope { constants: self.constants, locals: &BTreeMap::new() })?;
-        Ok(test)
+        let mut line = parse_test(text)?;
+        check_test(&mut line, Scope { constants: self.constants, locals: &BTreeMap::new() })?;
+        Ok(line)
     }
 
     fn expression(&mut self, text: &Spanned<String>, plain: bool, in_cap: bool) -> Option<Expr> {
@@ -419,7 +419,7 @@ impl<'a> Validation<'a> {
             ValueFile::Literal(text) => return Some(Expected::Is(free_value(text))),
             ValueFile::Range(range) => range,
         };
-        match range {
+        match &**range {
             RangeFile { about: Some(about), tol, between: None, at_least: None, at_most: None } => {
                 let tolerance = match tol {
                     Some(tol) => self.literal(tol)?,

@@ -48,7 +48,7 @@ pub(crate) fn evaluate_test(test: &Test, env: Env<'_>) -> (Truth, Option<f64>, O
         }
         Test::Matches(left, pattern) => {
             let result = match value(left, env, &mut missing) {
-                Some(Value::Text(text)) => Some(matches(&text, pattern)),
+                Some(Value::Text(word)) => Some(matches(&word, pattern)),
                 _ => None,
             };
             (result, None, None)

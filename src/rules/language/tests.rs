@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::evaluate::{Env, evaluate_test, number};
-use super::{Function, Literal, Node, NodeKind, Operator, Scope, Suffix, Test, Truth, check_node, check_test};
+use super::{
+    Function, Literal, Node, NodeKind, Operator, Scope, Suffix, Test, Truth, check_node, check_test,
+};
 use super::{parse_expression, parse_test};
 use crate::facts::{Facts, Origin, Value};
 use crate::rules::constants::{Constant, Constants};
@@ -15,8 +17,13 @@ fn constants() -> Constants {
     for (name, text) in [("min_gain", "1.2"), ("worth_total", "100ms"), ("python", "3")] {
         let literal = super::parse_literal(text).unwrap();
         let dimension = literal.suffix.dimension();
-        let constant =
-            Constant { value: literal.value(), dimension, text: text.into(), why: String::new(), cite: vec![] };
+        let constant = Constant {
+            value: literal.value(),
+            dimension,
+            text: text.into(),
+            why: String::new(),
+            cite: vec![],
+        };
         constants.insert(name, constant);
     }
     constants
@@ -40,7 +47,9 @@ fn value(text: &str, facts: &Facts, min_skips_unknown: bool) -> Result<f64, Vec<
 
 fn some_facts() -> Facts {
     let mut facts = Facts::default();
-    for (name, value) in [("wait.total", 0.019), ("cpu.gil", 0.001), ("wait.share", 0.95), ("host.cores", 2.0)] {
+    for (name, value) in
+        [("wait.total", 0.019), ("cpu.gil", 0.001), ("wait.share", 0.95), ("host.cores", 2.0)]
+    {
         facts.number(name, value, Origin::Measured);
     }
     facts.number("cpu.native", 0.0, Origin::Measured);
@@ -148,7 +157,10 @@ fn missing_facts_are_all_named() {
 fn in_caps_min_goes_over_the_known_operands() {
     let facts = some_facts();
     assert_eq!(value("min(host.cores, limit.downstream)", &facts, true), Ok(2.0));
-    assert_eq!(value("min(host.cores, limit.downstream)", &facts, false), Err(vec!["limit.downstream".into()]));
+    assert_eq!(
+        value("min(host.cores, limit.downstream)", &facts, false),
+        Err(vec!["limit.downstream".into()])
+    );
     assert_eq!(value("min(region.n, limit.downstream)", &facts, true).unwrap_err().len(), 2);
     // Only `min`: an unknown operand of anything else is unknown.
     assert!(value("max(host.cores, limit.downstream)", &facts, true).is_err());
