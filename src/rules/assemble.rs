@@ -3,14 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_yaml::Spanned;
-
 use super::RuleSet;
 use super::constants::Constants;
 use super::error::RuleError;
 use super::load::Source;
 use super::rule::{Rule, RuleKind};
-use super::schema::{CasesFile, ConstantFile, ConstantsFile, OverlayFile, RealiseFile, RuleFile};
+use super::schema::{CasesFile, ConstantFile, ConstantsFile, OverlayFile, RealiseFile, RuleFile, Spanned};
 use super::suggest::nearest;
 use super::validate::Validation;
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::RuleSet;
+use super::condition::Condition;
 use super::constants::Constants;
-use super::language::{Env, Truth};
-use super::rule::{Condition, Expr, Rule, RuleExpectation, RuleTest, Then};
+use super::expectation::{RuleExpectation, RuleTest};
+use super::language::{Env, Minimum, Truth};
+use super::rule::{Expr, Rule, Then};
 use crate::facts::{Facts, Value};
 
 /// How far a threshold is moved to see whether a test notices.
@@ -80,7 +82,7 @@ fn run_tests(rule: &Rule, constants: &Constants, found: &mut Found) {
 }
 
 fn run_test(rule: &Rule, test: &RuleTest, constants: &Constants) -> Result<(), String> {
-    let env = Env { constants, facts: &test.given, min_skips_unknown: false };
+    let env = Env { constants, facts: &test.given, minimum: Minimum::OverAll };
     let (truth, trace) = rule.when.evaluate(env);
     let wanted = match test.expect {
         RuleExpectation::Fired | RuleExpectation::Values(_) => "true",
@@ -169,7 +171,7 @@ fn coverage(rule: &Rule, found: &mut Found) {
 fn unpinned(rule: &Rule, constants: &Constants, found: &mut Found) {
     let truths = |condition: &Condition| -> Vec<&'static str> {
         let truth = |test: &RuleTest| {
-            let env = Env { constants, facts: &test.given, min_skips_unknown: false };
+            let env = Env { constants, facts: &test.given, minimum: Minimum::OverAll };
             condition.evaluate(env).0.name()
         };
         rule.tests.iter().map(truth).collect()

@@ -7,7 +7,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_yaml::Spanned;
+pub(super) use serde_yaml::Spanned;
+
+/// A text standing where another value stands in the file.
+pub(super) fn at_place_of<T>(value: &Spanned<T>, text: &str) -> Spanned<String> {
+    Spanned { value: text.to_owned(), referenced: value.referenced, defined: value.defined }
+}
 
 pub(super) type Texts = Vec<Spanned<String>>;
 

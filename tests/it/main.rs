@@ -6,3 +6,4 @@
 
 mod rules_builtin;
 mod rules_load;
+mod rules_readme;

@@ -9,12 +9,14 @@ mod check;
 mod evaluate;
 mod lex;
 mod parse;
+mod print;
 mod truth;
+mod walk;
 
 pub use ast::{Function, Literal, Node, NodeKind, Operator, Suffix, Test};
 pub use check::{Dimension, Flavour};
 pub(crate) use check::{Kind, Scope, check_node, check_test};
-pub(crate) use evaluate::{Env, evaluate_test, number};
+pub(crate) use evaluate::{Env, Minimum, evaluate_test, number};
 pub(crate) use parse::parse_literal;
 pub use parse::{parse_expression, parse_test};
 pub use truth::Truth;

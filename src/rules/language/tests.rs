@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::evaluate::{Env, evaluate_test, number};
+use super::evaluate::{Env, Minimum, evaluate_test, number};
 use super::{
     Function, Literal, Node, NodeKind, Operator, Scope, Suffix, Test, Truth, check_node, check_test,
 };
@@ -35,14 +35,14 @@ fn truth(line: &str, facts: &Facts) -> Result<Truth, String> {
     let mut test = parse_test(line).map_err(|problem| problem.what)?;
     check_test(&mut test, Scope { constants: &constants, locals: &BTreeMap::new() })
         .map_err(|problem| problem.what)?;
-    Ok(evaluate_test(&test, Env { constants: &constants, facts, min_skips_unknown: false }).0)
+    Ok(evaluate_test(&test, Env { constants: &constants, facts, minimum: Minimum::OverAll }).0)
 }
 
-fn value(text: &str, facts: &Facts, min_skips_unknown: bool) -> Result<f64, Vec<String>> {
+fn value(text: &str, facts: &Facts, minimum: Minimum) -> Result<f64, Vec<String>> {
     let constants = constants();
     let mut node = parse_expression(text).unwrap();
     check_node(&mut node, Scope { constants: &constants, locals: &BTreeMap::new() }).unwrap();
-    number(&node, Env { constants: &constants, facts, min_skips_unknown })
+    number(&node, Env { constants: &constants, facts, minimum })
 }
 
 fn some_facts() -> Facts {
@@ -147,23 +147,24 @@ fn an_error_underlines_the_offending_part_and_says_what_would_be_right() {
 
 #[test]
 fn missing_facts_are_all_named() {
-    let missing = value("region.n * (host.p_eff + 1) / region.n", &some_facts(), false).unwrap_err();
+    let missing =
+        value("region.n * (host.p_eff + 1) / region.n", &some_facts(), Minimum::OverAll).unwrap_err();
     assert_eq!(missing, ["host.p_eff", "region.n"]);
-    let by_zero = value("wait.total / cpu.native", &some_facts(), false).unwrap_err();
+    let by_zero = value("wait.total / cpu.native", &some_facts(), Minimum::OverAll).unwrap_err();
     assert_eq!(by_zero, ["wait.total / cpu.native (division by zero)"]);
 }
 
 #[test]
 fn in_caps_min_goes_over_the_known_operands() {
     let facts = some_facts();
-    assert_eq!(value("min(host.cores, limit.downstream)", &facts, true), Ok(2.0));
+    assert_eq!(value("min(host.cores, limit.downstream)", &facts, Minimum::OverKnown), Ok(2.0));
     assert_eq!(
-        value("min(host.cores, limit.downstream)", &facts, false),
+        value("min(host.cores, limit.downstream)", &facts, Minimum::OverAll),
         Err(vec!["limit.downstream".into()])
     );
-    assert_eq!(value("min(region.n, limit.downstream)", &facts, true).unwrap_err().len(), 2);
+    assert_eq!(value("min(region.n, limit.downstream)", &facts, Minimum::OverKnown).unwrap_err().len(), 2);
     // Only `min`: an unknown operand of anything else is unknown.
-    assert!(value("max(host.cores, limit.downstream)", &facts, true).is_err());
+    assert!(value("max(host.cores, limit.downstream)", &facts, Minimum::OverKnown).is_err());
 }
 
 #[test]
@@ -280,10 +281,10 @@ proptest! {
         for (small, factor, large) in [("ns", 1e3, "us"), ("us", 1e3, "ms"), ("ms", 1e3, "s"), ("s", 60.0, "min"),
             ("min", 60.0, "h"), ("B", 1024.0, "KiB"), ("KiB", 1024.0, "MiB"), ("MiB", 1024.0, "GiB"),
             ("GiB", 1024.0, "TiB"), ("B", 1e3, "kB"), ("kB", 1e3, "MB"), ("MB", 1e3, "GB")] {
-            let ratio = value(&format!("{number}{large} / {number}{small}"), &facts, false).unwrap();
+            let ratio = value(&format!("{number}{large} / {number}{small}"), &facts, Minimum::OverAll).unwrap();
             prop_assert!((ratio / factor - 1.0).abs() < 1e-9, "{small} {large} {ratio}");
         }
-        let half = value(&format!("50% * {number}s"), &facts, false).unwrap();
+        let half = value(&format!("50% * {number}s"), &facts, Minimum::OverAll).unwrap();
         prop_assert!((half - number / 2.0).abs() <= 1e-9 * number);
     }
 
