@@ -1,3 +1,4 @@
 //! One file per subcommand: the only place that joins stages.
 
 pub mod doctor;
+pub mod rules;
