@@ -11,12 +11,14 @@ use super::v1::{
     ReportV1, RuntimeV1, SCHEMA, SiteV1, ThrottlingV1, ValueV1, VerdictV1,
 };
 use crate::advice::{
-    Action, Advice, Evidence, NotDecided, Predicted, Recommendation, Rejected, Stage, Strategy, Verdict, Workers,
+    Action, Advice, Evidence, NotDecided, Predicted, Recommendation, Rejected, Stage, Strategy, Verdict,
+    Workers,
 };
 use crate::facts::Value;
 use crate::machine::Machine;
 use crate::profile::{
-    CpuSplit, Exit, Items, Parallelism, ProcessGroup, Profile, Quality, Refused, Runtime, Segment, Site, Throttling,
+    CpuSplit, Exit, Items, Parallelism, ProcessGroup, Profile, Quality, Refused, Runtime, Segment, Site,
+    Throttling,
 };
 use crate::wait::{Account, Book, WaitKind};
 
@@ -47,7 +49,9 @@ pub enum JsonError {
     #[error("not JSON ({0}): give a file written by `boundby profile --format json -o FILE -- CMD`")]
     NotJson(#[source] serde_json::Error),
     /// JSON of somebody else.
-    #[error("not a boundby report ({0}): give a file written by `boundby profile --format json -o FILE -- CMD`")]
+    #[error(
+        "not a boundby report ({0}): give a file written by `boundby profile --format json -o FILE -- CMD`"
+    )]
     Foreign(String),
     /// A report of another version.
     #[error(
@@ -61,7 +65,9 @@ pub enum JsonError {
     #[error("the report does not follow `{SCHEMA}` ({0}): it was edited or damaged; profile again")]
     Shape(#[source] serde_json::Error),
     /// A value that cannot be.
-    #[error("the report says `{at}` is {found}, but it must be {must}: it was edited or damaged; profile again")]
+    #[error(
+        "the report says `{at}` is {found}, but it must be {must}: it was edited or damaged; profile again"
+    )]
     Value {
         /// The field, for example `profile.sites[3].wait_s`.
         at: String,
@@ -203,7 +209,11 @@ fn machine(machine: &MachineV1) -> Result<Machine, JsonError> {
 
 fn runtime(runtime: &RuntimeV1, at: fmt::Arguments<'_>) -> Result<Runtime, JsonError> {
     Ok(Runtime {
-        language: named(names::language(&runtime.language), &runtime.language, format_args!("{at}.language"))?,
+        language: named(
+            names::language(&runtime.language),
+            &runtime.language,
+            format_args!("{at}.language"),
+        )?,
         implementation: runtime.implementation.clone(),
         version: runtime.version.clone(),
         gil: runtime.gil,
@@ -278,7 +288,11 @@ fn balanced(book: &Book, wall: Duration) -> Result<(), JsonError> {
     if (sum - wall).abs() <= wall * BALANCE.0 + BALANCE.1 {
         return Ok(());
     }
-    Err(refuse(format_args!("profile.wall"), format_args!("{sum} s in all"), format!("the {wall} s of `wall_s`")))
+    Err(refuse(
+        format_args!("profile.wall"),
+        format_args!("{sum} s in all"),
+        format!("the {wall} s of `wall_s`"),
+    ))
 }
 
 fn site(site: &SiteV1, i: usize) -> Result<Site, JsonError> {
@@ -351,7 +365,8 @@ fn quality(quality: &QualityV1) -> Result<Quality, JsonError> {
         reason: refused.reason.clone(),
         costs: refused.costs.clone(),
     });
-    let coverage = quality.cpu_coverage.map(|value| at_least_zero(value, format_args!("profile.quality.cpu_coverage")));
+    let coverage =
+        quality.cpu_coverage.map(|value| at_least_zero(value, format_args!("profile.quality.cpu_coverage")));
     Ok(Quality {
         sources_used: quality.sources_used.clone(),
         refused: refused.collect(),
@@ -388,7 +403,8 @@ fn recommendation(one: &RecommendationV1, i: usize) -> Result<Recommendation, Js
         binding_cap: one.workers_limited_by.clone().unwrap_or_default(),
     });
     let predicted = one.predicted.as_ref().map(|predicted| {
-        let checked = |value, name: &str| at_least_zero(value, format_args!("recommendations[{i}].predicted.{name}"));
+        let checked =
+            |value, name: &str| at_least_zero(value, format_args!("recommendations[{i}].predicted.{name}"));
         Ok(Predicted {
             wall_s: checked(predicted.wall_s, "wall_s")?,
             speedup: checked(predicted.speedup, "speedup")?,

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::layout::Layout;
 use super::names;
 use super::v1::{
-    BookV1, CpuSplitV1, CpusV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, MemoryV1, NotDecidedV1, NotMeasuredV1,
-    ParallelismV1, PredictedV1, ProcessGroupV1, ProfileV1, QualityV1, RecommendationV1, RefusedV1,
-    RejectedV1, ReportV1, RuntimeV1, SCHEMA, SiteV1, StageV1, ThrottlingV1, ValueV1, VerdictV1,
+    BookV1, CpuSplitV1, CpusV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, MemoryV1, NotDecidedV1,
+    NotMeasuredV1, ParallelismV1, PredictedV1, ProcessGroupV1, ProfileV1, QualityV1, RecommendationV1,
+    RefusedV1, RejectedV1, ReportV1, RuntimeV1, SCHEMA, SiteV1, StageV1, ThrottlingV1, ValueV1, VerdictV1,
 };
 use crate::advice::{Evidence, NotDecided, Predicted, Recommendation, Rejected, Verdict};
 use crate::facts::Value;
@@ -240,7 +240,11 @@ fn not_measured(profile: &Profile, machine: &Machine) -> Vec<NotMeasuredV1> {
         ("machine.max_tasks", machine.max_tasks.is_none(), "no limit, or not readable"),
         ("profile.max_rss", profile.max_rss.is_none(), unreadable),
         ("profile.wall.gil", blind(Account::Wait(WaitKind::Gil)), "whether there is such a lock is unknown"),
-        ("profile.wall.throttled", blind(Account::Throttled), "there is a quota, its counters are not readable"),
+        (
+            "profile.wall.throttled",
+            blind(Account::Throttled),
+            "there is a quota, its counters are not readable",
+        ),
         ("profile.cpu_split", split && locked, "too few samples of running threads"),
         ("profile.cpu_split", split && !locked, "no interpreter lock known in this runtime"),
         (
@@ -249,22 +253,40 @@ fn not_measured(profile: &Profile, machine: &Machine) -> Vec<NotMeasuredV1> {
             "only totals were seen",
         ),
         ("profile.sites[].file, line, function", !profile.sites.is_empty(), no_site),
-        ("profile.sites[].gil_share", !profile.sites.is_empty() && profile.runtime.gil != Some(false), no_site),
+        (
+            "profile.sites[].gil_share",
+            !profile.sites.is_empty() && profile.runtime.gil != Some(false),
+            no_site,
+        ),
         ("profile.sites[].p95_wait_s", profile.sites.iter().any(|site| site.p95.is_none()), short),
         ("profile.items", profile.items.is_none(), "no repeated work was recognised"),
         ("profile.items.cv", profile.items.as_ref().is_some_and(|items| items.cv.is_none()), short),
-        ("profile.items.longest_s", profile.items.as_ref().is_some_and(|items| items.longest.is_none()), short),
+        (
+            "profile.items.longest_s",
+            profile.items.as_ref().is_some_and(|items| items.longest.is_none()),
+            short,
+        ),
         ("profile.process_groups[].rss", groups.iter().any(|group| group.rss.is_none()), unreadable),
         (
             "profile.process_groups[].bytes_read, bytes_written",
             groups.iter().any(|group| group.bytes_read.is_none() || group.bytes_written.is_none()),
             unreadable,
         ),
-        ("profile.throttling", profile.throttling.periods.is_none(), "no quota, or its counters not readable"),
-        ("profile.quality.cpu_coverage", profile.quality.cpu_coverage.is_none(), "no exact total of CPU time"),
+        (
+            "profile.throttling",
+            profile.throttling.periods.is_none(),
+            "no quota, or its counters not readable",
+        ),
+        (
+            "profile.quality.cpu_coverage",
+            profile.quality.cpu_coverage.is_none(),
+            "no exact total of CPU time",
+        ),
     ];
     let absent = rows.into_iter().filter(|(_, absent, _)| *absent);
-    absent.map(|(name, _, reason)| NotMeasuredV1 { name: name.to_owned(), reason: reason.to_owned() }).collect()
+    absent
+        .map(|(name, _, reason)| NotMeasuredV1 { name: name.to_owned(), reason: reason.to_owned() })
+        .collect()
 }
 
 fn verdict(verdict: &Verdict) -> VerdictV1 {
