@@ -23,6 +23,23 @@ pub fn seconds(value: f64) -> String {
     if value == 0.0 { "0 s".to_owned() } else { scaled(value, &TIMES, in_unit) }
 }
 
+/// A predicted duration, with the two digits a prediction is worth: `1.1 s`, `150 ms`.
+#[must_use]
+pub fn rough_seconds(value: f64) -> String {
+    if !value.is_finite() || value <= 0.0 {
+        return seconds(value);
+    }
+    let digits = 10_f64.powf(1.0 - value.log10().floor());
+    let text = seconds((value * digits).round() / digits);
+    let (number, unit) = text.split_once(' ').unwrap_or((&text, "s"));
+    let number = match number.split_once('.') {
+        Some((whole, fraction)) if whole.len() == 1 => format!("{whole}.{}", &fraction[..1]),
+        Some((whole, _)) => whole.to_owned(),
+        None => number.to_owned(),
+    };
+    format!("{number} {unit}")
+}
+
 /// A size in bytes: `310 MiB`.
 #[must_use]
 pub fn bytes(value: f64) -> String {
@@ -79,10 +96,31 @@ pub fn significant(value: f64) -> String {
     }
 }
 
-/// A count or factor as people write it: whole numbers whole, others with three digits.
+/// A count or factor as people write it: whole numbers whole, others with at most three digits.
 #[must_use]
 pub fn plain(value: f64) -> String {
-    if value.is_finite() && value.fract() == 0.0 { format!("{value:.0}") } else { significant(value) }
+    if value.is_finite() && value.fract() == 0.0 && (0.0..1e15).contains(&value) {
+        return grouped(value as u64);
+    }
+    let text = significant(value);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// A whole number with its digits in groups of three from five digits on: `1240`, `410,000`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    if digits.len() < 5 {
+        return digits;
+    }
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A duration as it is typed: `100ms`, `1.5 s`, `2min`, `1h`; a bare number is seconds.
@@ -125,7 +163,8 @@ fn parse(text: &str, units: &[(f64, &str)], bare: f64) -> Option<f64> {
 /// `1 item`, `2 items`.
 #[must_use]
 pub fn count(number: u64, singular: &str) -> String {
-    if number == 1 { format!("1 {singular}") } else { format!("{number} {singular}s") }
+    let number_text = grouped(number);
+    if number == 1 { format!("{number_text} {singular}") } else { format!("{number_text} {singular}s") }
 }
 
 #[cfg(test)]
@@ -144,7 +183,15 @@ mod tests {
         assert_eq!(factor(11.04), "11×");
         assert_eq!(factor(1.86), "1.9×");
         assert_eq!(count(1, "item"), "1 item");
-        assert_eq!((plain(200.0), plain(2.345)), ("200".to_owned(), "2.35".to_owned()));
+        assert_eq!(count(410_000, "wait"), "410,000 waits");
+        assert_eq!(
+            [200.0, 2.346, 0.5, 12_345.0, 1240.0].map(plain),
+            ["200", "2.35", "0.5", "12,345", "1240"]
+        );
+        assert_eq!(
+            [1.13, 15.6, 0.149, 0.0092, 210.0, 0.0].map(rough_seconds),
+            ["1.1 s", "16 s", "150 ms", "9.2 ms", "3.5 min", "0 s"]
+        );
     }
 
     #[test]

@@ -18,20 +18,20 @@ use boundby::report::Report;
 use boundby::wait::{Account, Book, WaitKind};
 
 /// A program, its machine and its advice, by name.
-pub struct Case {
-    pub name: &'static str,
-    pub profile: Profile,
-    pub machine: Machine,
-    pub advice: Advice,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) profile: Profile,
+    pub(crate) machine: Machine,
+    pub(crate) advice: Advice,
 }
 
 impl Case {
-    pub fn report(&self) -> Report<'_> {
+    pub(crate) fn report(&self) -> Report<'_> {
         Report { profile: &self.profile, machine: &self.machine, advice: &self.advice }
     }
 }
 
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     vec![
         network_python(),
         gil_threads(),

@@ -120,15 +120,17 @@ fn identify(bytes: &[u8]) -> Result<(), JsonError> {
     struct Head {
         schema: Option<serde_json::Value>,
     }
-    let head: Head = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        serde_json::error::Category::Eof if bytes.trim_ascii().is_empty() => {
-            JsonError::Foreign("the file is empty".to_owned())
-        }
-        serde_json::error::Category::Eof => {
+    match bytes.trim_ascii_start().first() {
+        None => return Err(JsonError::Foreign("the file is empty".to_owned())),
+        Some(b'{') => {}
+        Some(_) => return Err(JsonError::Foreign("it does not begin with `{`".to_owned())),
+    }
+    let head: Head = serde_json::from_slice(bytes).map_err(|error| {
+        if error.is_eof() {
             JsonError::Truncated { line: error.line(), column: error.column() }
+        } else {
+            JsonError::NotJson(error)
         }
-        serde_json::error::Category::Data => JsonError::Foreign(error.to_string()),
-        _ => JsonError::NotJson(error),
     })?;
     match head.schema {
         Some(serde_json::Value::String(schema)) if schema == SCHEMA => Ok(()),

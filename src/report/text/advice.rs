@@ -3,7 +3,7 @@
 use super::page::{Page, Paragraph, Role, Text};
 use crate::advice::{Action, Evidence, Predicted, Recommendation, Rejected, Strategy, Workers};
 use crate::facts::{self, Origin, Unit, Value};
-use crate::profile::{Items, Profile, Site};
+use crate::profile::{Items, Site};
 use crate::report::Report;
 use crate::units;
 use crate::wait::WaitKind;
@@ -13,7 +13,8 @@ pub(super) fn verdict(page: &mut Page<'_>, report: &Report<'_>) {
     let verdict = &report.advice.verdict;
     let bound = if verdict.bound_by.is_empty() { "not known" } else { &verdict.bound_by };
     let mut line = Text::new(Role::Strong, bound);
-    if verdict.share > 0.0 {
+    // The share of a mixture would be a share of what?
+    if verdict.share > 0.0 && verdict.bound_by != "mixed" {
         let wall = units::seconds(report.profile.wall.as_secs_f64());
         let share = format!("{} of {wall} wall time", units::percent(verdict.share));
         line = line.append(Text::plain(": ")).append(Text::plain(&share).unbroken());
@@ -36,7 +37,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
         page.code(snippet);
         page.blank();
     }
-    page.section("Because", because(best, report.profile, verbose));
+    page.section("Because", because(best, report, verbose));
     let others = others.iter().map(alternative);
     page.section("Instead", others.chain(advice.rejected.iter().map(rejected)));
     let flip = best.flip.iter().map(|flip| Text::plain(flip).into());
@@ -98,7 +99,7 @@ fn model(one: &Recommendation) -> String {
 /// What it gives, no more precisely than it is known.
 fn gain(predicted: Predicted, now: f64) -> Text {
     let Predicted { wall_s, speedup, .. } = predicted;
-    let times = format!("{} → {}", units::seconds(now), units::seconds(wall_s));
+    let times = format!("{} → {}", units::seconds(now), units::rough_seconds(wall_s));
     let doubt = if predicted.low < 1.0 { "; it may not be faster at all" } else { "" };
     // Where the printed factor would be 1.0, there is no gain to speak of.
     let text = match units::factor(speedup).as_str() {
@@ -133,19 +134,26 @@ const SAID_OF_ITEMS: [&str; 11] = [
     "cpu.native",
 ];
 
-fn because(best: &Recommendation, profile: &Profile, verbose: bool) -> Vec<Paragraph> {
+fn because(best: &Recommendation, report: &Report<'_>, verbose: bool) -> Vec<Paragraph> {
+    let Report { profile, advice, .. } = *report;
     let mut paragraphs: Vec<Paragraph> = Vec::new();
     let items = profile.items.as_ref().filter(|items| items.count > 1);
-    if let Some(site) = profile.sites.first() {
+    // A wait is a reason only where that kind of waiting is the verdict.
+    let bound_by = advice.verdict.bound_by.as_str();
+    let binds = |site: &&Site| bound_by == "mixed" || site.kind.name() == bound_by;
+    if let Some(site) = profile.sites.iter().find(binds).filter(|site| site.kind != WaitKind::Idle) {
         paragraphs.push(Text::plain(&waits(site)).into());
     }
     if let Some(items) = items {
         paragraphs.push(repeated(items, profile.runtime.gil == Some(true)).into());
     }
-    let already_said =
-        |piece: &&Evidence| items.is_none() || verbose || !SAID_OF_ITEMS.contains(&piece.fact.as_str());
+    let already_said = |piece: &Evidence| {
+        let fact = piece.fact.as_str();
+        let of_items = items.is_some() && SAID_OF_ITEMS.contains(&fact);
+        of_items || (best.predicted.is_some() && fact.starts_with("pred."))
+    };
     let mut pieces: Vec<&Evidence> = Vec::new();
-    for piece in best.because.iter().filter(already_said) {
+    for piece in best.because.iter().filter(|piece| verbose || !already_said(piece)) {
         // A fact that took part in several comparisons is one fact to the reader.
         if verbose || !pieces.iter().any(|other| other.fact == piece.fact) {
             pieces.push(piece);
@@ -202,9 +210,9 @@ fn repeated(items: &Items, locked: bool) -> Text {
     } else {
         parts.extend(takes(items.cpu_gil + items.cpu_native, "CPU"));
     }
-    let each = if parts.is_empty() { String::new() } else { format!("; each takes {}", parts.join(", ")) };
-    let share = format!("; {} of the wall time in all", nb(&units::percent(items.share)));
-    Text::plain(&format!("{} {how}{each}{share}", units::count(items.count, "item")))
+    let each = if parts.is_empty() { String::new() } else { format!("; each is {}", parts.join(" + ")) };
+    let share = format!("{} of the wall time", nb(&units::percent(items.share)));
+    Text::plain(&format!("{} {how}, {share}{each}", units::count(items.count, "item")))
 }
 
 fn wait_of(kind: WaitKind) -> &'static str {
@@ -282,7 +290,8 @@ fn alternative(one: &Recommendation) -> Paragraph {
     }
     let why = one.caveats.first().or(Some(&one.headline)).filter(|why| !why.is_empty());
     if let Some(why) = why {
-        text.push_str(&format!("; {why}"));
+        text.push_str(if one.predicted.is_some() { "; " } else { ": " });
+        text.push_str(why);
     }
     Text::plain(&text).into()
 }

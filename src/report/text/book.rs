@@ -11,6 +11,11 @@ use crate::wait::{Account, WaitKind};
 /// Rows below this share are added up in one.
 const FOLD: f64 = 0.005;
 
+/// Columns before a row.
+const INDENT: usize = 3;
+/// Columns that names may take in any case.
+const NAMES: usize = 36;
+
 struct Row {
     /// The name of the account.
     kind: Text,
@@ -25,26 +30,25 @@ struct Row {
 pub(super) fn write(page: &mut Page<'_>, profile: &Profile) {
     let rows = rows(profile);
     if rows.is_empty() {
-        return page.line(3, Text::plain("no wall time was accounted for"));
+        return page.line(INDENT, Text::plain("no wall time was accounted for"));
     }
     let times: Vec<String> = rows.iter().map(|row| units::seconds(row.time.as_secs_f64())).collect();
     let shares: Vec<String> = rows.iter().map(|row| units::percent(row.share)).collect();
     let widest = |texts: &[String]| texts.iter().map(String::len).max().unwrap_or(0);
     let (time_width, share_width) = (widest(&times), widest(&shares));
-    let bar_width = match page.width() {
-        0..56 => 0,
-        56..76 => 12,
-        76..100 => 20,
-        _ => 30,
-    };
-    let numbers = time_width + 2 + share_width + if bar_width > 0 { 2 + bar_width } else { 0 };
+    let numbers = time_width + 2 + share_width;
     let detailed = rows.iter().filter(|row| !row.detail.is_empty());
-    let kind_width = detailed.clone().map(|row| row.kind.width()).max().unwrap_or(0);
+    let kind_width = detailed.map(|row| row.kind.width()).max().unwrap_or(0);
     let name_width = |row: &Row| {
         if row.detail.is_empty() { row.kind.width() } else { kind_width + 2 + row.detail.width() }
     };
-    let room = page.width().saturating_sub(3 + 2 + numbers + 1);
-    let names = rows.iter().map(name_width).max().unwrap_or(0).min(room);
+    let room = page.width().saturating_sub(INDENT + 2 + numbers);
+    // Names come before bars: a bar gives way to the name it stands for, but not to a path without end.
+    let names = rows.iter().map(name_width).max().unwrap_or(0).min(room).min(NAMES.max(page.width() / 2));
+    let bar_width = match room.saturating_sub(names + 2) {
+        0..8 => 0,
+        left => left.min(if page.width() < 100 { 20 } else { 30 }),
+    };
     for ((row, time), share) in rows.into_iter().zip(times).zip(shares) {
         let mut line = row.kind;
         if !row.detail.is_empty() {
@@ -54,7 +58,7 @@ pub(super) fn write(page: &mut Page<'_>, profile: &Profile) {
         }
         let line = pad(page.fit(line, names), names + 2)
             .and(Role::Plain, &format!("{time:>time_width$}  {share:>share_width$}"));
-        page.line(3, bar(line, row.share, bar_width, row.role));
+        page.line(INDENT, bar(line, row.share, bar_width, row.role));
     }
 }
 

@@ -72,7 +72,13 @@ fn runtime(runtime: &Runtime) -> String {
         (Some(implementation), _) => implementation.clone(),
         (None, Language::Unknown) => "unknown runtime".to_owned(),
         (None, Language::Native) => "native code".to_owned(),
-        (None, language) => language.name().to_owned(),
+        (None, Language::Python) => "Python".to_owned(),
+        (None, Language::Node) => "Node.js".to_owned(),
+        (None, Language::Java) => "Java".to_owned(),
+        (None, Language::Go) => "Go".to_owned(),
+        (None, Language::Rust) => "Rust".to_owned(),
+        (None, Language::Shell) => "shell".to_owned(),
+        (None, Language::Ruby) => "Ruby".to_owned(),
     };
     if let Some(version) = &runtime.version {
         name.push(' ');

@@ -157,21 +157,23 @@ fn ascii(char: char) -> String {
     }
 }
 
-/// Lines of at most `limit` columns, broken at spaces, and within a word only where it alone is too long.
-fn wrap(text: &[(char, Role)], limit: usize) -> Vec<Vec<(char, Role)>> {
-    let limit = limit.max(1);
-    let mut lines = Vec::new();
+/// Lines of at most `limit` columns (the first: `extra` more), broken at spaces, and within a word only where it
+/// alone is too long.
+fn wrap(text: &[(char, Role)], limit: usize, extra: usize) -> Vec<Vec<(char, Role)>> {
+    let mut lines: Vec<Vec<(char, Role)>> = Vec::new();
     let mut line: Vec<(char, Role)> = Vec::new();
+    let room = |lines: &[_]| (if lines.is_empty() { limit + extra } else { limit }).max(1);
     for word in text.split(|(char, _)| *char == ' ').filter(|word| !word.is_empty()) {
-        if !line.is_empty() && width(&line) + 1 + width(word) > limit {
+        if !line.is_empty() && width(&line) + 1 + width(word) > room(&lines) {
             lines.push(std::mem::take(&mut line));
         }
         if let (Some((_, before)), Some((_, after))) = (line.last(), word.first()) {
             line.push((' ', if before == after { *after } else { Role::Plain }));
         }
         for piece in word {
-            if width(&line) + width(&[*piece]) > limit && !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
+            if width(&line) + width(&[*piece]) > room(&lines) && !line.is_empty() {
+                let rest = line.split_off(seam(&line));
+                lines.push(std::mem::replace(&mut line, rest));
             }
             line.push(*piece);
         }
@@ -180,6 +182,14 @@ fn wrap(text: &[(char, Role)], limit: usize) -> Vec<Vec<(char, Role)>> {
         lines.push(line);
     }
     lines
+}
+
+/// Where to cut a line of one word that is too long for any: after the punctuation of paths and code if there is
+/// some late enough, else at the end.
+fn seam(line: &[(char, Role)]) -> usize {
+    let punctuation = |(char, _): &(char, Role)| "/(,=&?:;".contains(*char);
+    let cut = line.iter().rposition(punctuation).map(|at| at + 1);
+    cut.filter(|cut| *cut > line.len() / 2).unwrap_or(line.len())
 }
 
 /// A paragraph: an unbroken lead, then text that hangs beside it.
@@ -197,6 +207,8 @@ impl From<Text> for Paragraph {
 
 /// Columns of a section's label with the space around it.
 const LABEL: usize = 12;
+/// Further indent of a paragraph's later lines, so that the next paragraph can be told from them.
+const HANG: usize = 2;
 /// Below this width labels stand on a line of their own.
 const NARROW: usize = 48;
 
@@ -246,10 +258,10 @@ impl<'a> Page<'a> {
         for paragraph in paragraphs {
             let lead = paragraph.lead.shown(self.style);
             let body = paragraph.body.shown(self.style);
-            let hang = indent + lead.width();
-            for (i, line) in wrap(&body.chars, self.width().saturating_sub(hang)).into_iter().enumerate() {
-                let mut front =
-                    if i == 0 { lead.chars.clone() } else { vec![(' ', Role::Plain); lead.width()] };
+            let hang = if lead.is_empty() { HANG } else { lead.width() };
+            let room = self.width().saturating_sub(indent + hang);
+            for (i, line) in wrap(&body.chars, room, hang - lead.width()).into_iter().enumerate() {
+                let mut front = if i == 0 { lead.chars.clone() } else { vec![(' ', Role::Plain); hang] };
                 front.extend(line);
                 match label.take() {
                     Some(label) if indent < LABEL => {
@@ -292,7 +304,8 @@ impl<'a> Page<'a> {
     }
 
     fn write(&mut self, indent: usize, line: &[(char, Role)]) {
-        let end = line.iter().rposition(|(char, _)| !matches!(*char, ' ' | NO_BREAK)).map_or(0, |last| last + 1);
+        let end =
+            line.iter().rposition(|(char, _)| !matches!(*char, ' ' | NO_BREAK)).map_or(0, |last| last + 1);
         if end > 0 {
             self.out.extend(std::iter::repeat_n(' ', indent));
         }
@@ -316,14 +329,14 @@ mod tests {
     use super::*;
 
     fn lines(text: &str, limit: usize) -> Vec<String> {
-        let lines = wrap(&Text::plain(text).chars, limit);
+        let lines = wrap(&Text::plain(text).chars, limit, 0);
         lines.into_iter().map(|line| line.into_iter().map(|(char, _)| char).collect()).collect()
     }
 
     #[test]
     fn breaks_at_words_and_inside_one_only_when_it_must() {
         assert_eq!(lines("one two three", 7), ["one two", "three"]);
-        assert_eq!(lines("a /very/long/path b", 6), ["a", "/very/", "long/p", "ath b"]);
+        assert_eq!(lines("a /very/long/path b", 6), ["a", "/very/", "long/", "path b"]);
         assert_eq!(lines("日本語 ab", 6), ["日本語", "ab"]);
         assert_eq!(lines("", 6), Vec::<String>::new());
     }

@@ -25,10 +25,11 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
         say(format!("{share} of the CPU time ran in processes too short to sample; only its total is known"));
     }
     if quality.lost > 0 {
-        say(format!("{} known to have been missed", units::count(quality.lost, "wait or thread")));
+        say(format!("{} known to have been missed", units::count(quality.lost, "wait")));
     }
     machine.notes.iter().chain(&quality.remarks).for_each(|note| say(note.clone()));
     questions(&advice.not_decided, verbose).into_iter().for_each(&mut say);
+    page.blank();
     page.section("Not seen", seen);
     page.section("Measured", [Text::new(Role::Faint, &measured(profile, quality)).into()]);
 }
@@ -55,7 +56,7 @@ fn questions(not_decided: &[NotDecided], verbose: bool) -> Vec<String> {
                 .iter()
                 .map(|fact| crate::facts::spec(fact).map_or(*fact, |spec| spec.meaning))
                 .collect();
-            format!("not known: {}; {how}", facts.join("; "))
+            format!("not known: {} ({how})", facts.join("; "))
         })
         .collect();
     if asked.len() > shown {
