@@ -1,1 +1,4 @@
 //! One file per subcommand: the only place that joins stages.
+
+pub mod report;
+pub mod terminal;

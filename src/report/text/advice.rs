@@ -266,17 +266,18 @@ fn meaning(piece: &Evidence, verbose: bool) -> String {
 
 /// How the number of workers came about.
 fn number(workers: &Workers) -> Option<String> {
-    let mut parts = Vec::new();
+    let mut reasons = Vec::new();
     if !workers.formula.is_empty() {
-        parts.push(format!("{}: {}", nb(&units::count(workers.suggested.into(), "worker")), workers.formula));
+        reasons.push(workers.formula.clone());
     }
     if workers.low < workers.high {
-        parts.push(format!("{} to {} do about as well", workers.low, workers.high));
+        reasons.push(format!("{} to {} do about as well", workers.low, workers.high));
     }
     if !workers.binding_cap.is_empty() {
-        parts.push(format!("limited by {}", workers.binding_cap));
+        reasons.push(format!("limited by {}", workers.binding_cap));
     }
-    (!parts.is_empty()).then(|| parts.join("; "))
+    let count = nb(&units::count(workers.suggested.into(), "worker"));
+    (!reasons.is_empty()).then(|| format!("{count}: {}", reasons.join("; ")))
 }
 
 /// `async × 64: 11× (9.8–13×), +20 MiB; needs an async driver`.
