@@ -65,11 +65,11 @@ pub fn run(args: &ReportArgs, advise: impl Fn(&Profile, &Machine) -> Result<Advi
     let mut bytes = Vec::new();
     for path in &args.profiles {
         let Saved { profile, machine, .. } = load(path)?;
-        let advice = advise(&profile, &machine)?;
+        let conclusion = advise(&profile, &machine)?;
         if !bytes.is_empty() {
             bytes.push(b'\n');
         }
-        let report = Report { profile: &profile, machine: &machine, advice: &advice };
+        let report = Report { profile: &profile, machine: &machine, advice: &conclusion };
         bytes.extend(render(&report, args.format, &style));
     }
     deliver(&bytes, args.output.as_deref())

@@ -4,6 +4,7 @@
 //! they are asked for.
 
 mod advice;
+mod because;
 mod book;
 mod header;
 mod page;

@@ -1,214 +1,21 @@
-//! Ten programs as the measuring edge and the adviser would describe them: the input of the golden reports.
-//! Built by hand, so that the renderers are tested without either.
+//! The programs, one function each.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use boundby::advice::{
-    Action, Advice, Confidence, Evidence, NotDecided, Predicted, Recommendation, Rejected, Stage, Strategy,
-    Verdict, Workers,
-};
-use boundby::facts::{Origin, Type, Value, spec};
+use boundby::advice::{Action, Advice, Confidence, Stage, Strategy};
+use boundby::facts::Origin;
 use boundby::machine::Machine;
 use boundby::profile::{
-    CpuSplit, Exit, Items, Language, Parallelism, ProcessGroup, Profile, Quality, Refused, Runtime, Segment,
-    Site, Throttling,
+    CpuSplit, Exit, Items, Language, Parallelism, ProcessGroup, Runtime, Segment, Throttling,
 };
-use boundby::report::Report;
-use boundby::wait::{Account, Book, WaitKind};
+use boundby::wait::{Account, WaitKind};
 
-/// A program, its machine and its advice, by name.
-pub(crate) struct Case {
-    pub(crate) name: &'static str,
-    pub(crate) profile: Profile,
-    pub(crate) machine: Machine,
-    pub(crate) advice: Advice,
-}
-
-impl Case {
-    pub(crate) fn report(&self) -> Report<'_> {
-        Report { profile: &self.profile, machine: &self.machine, advice: &self.advice }
-    }
-}
-
-pub(crate) fn all() -> Vec<Case> {
-    vec![
-        network_python(),
-        gil_threads(),
-        native_threads(),
-        idle_server(),
-        throttled(),
-        lock_bound(),
-        too_short(),
-        inconclusive(),
-        fetch_then_parse(),
-        child_tree(),
-    ]
-}
-
-fn ms(value: f64) -> Duration {
-    Duration::from_nanos((value * 1e6) as u64)
-}
-
-/// A book in milliseconds.
-fn book(lines: &[(Account, f64)]) -> Book {
-    let mut book = Book::default();
-    for (account, time) in lines {
-        book[*account] += ms(*time).as_nanos() as u64;
-    }
-    book
-}
-
-fn wait(kind: WaitKind) -> Account {
-    Account::Wait(kind)
-}
-
-fn machine() -> Machine {
-    Machine {
-        cpus_logical: 2,
-        cpus_affinity: Some(2),
-        effective: 2.0,
-        capacity: Some(1.97),
-        memory_total: Some(8 << 30),
-        memory_available: Some(6 << 30),
-        max_open_files: Some(1024),
-        max_tasks: Some(32_768),
-        kernel: "6.8.0-45-generic".into(),
-        ..Machine::default()
-    }
-}
-
-fn cpython() -> Runtime {
-    Runtime {
-        language: Language::Python,
-        implementation: Some("CPython".into()),
-        version: Some("3.11.7".into()),
-        gil: Some(true),
-    }
-}
-
-fn compiled(language: Language) -> Runtime {
-    Runtime { language, gil: Some(false), ..Runtime::default() }
-}
-
-/// A single-threaded run seen whole: the thread book is the wall book.
-fn run(command: &[&str], runtime: Runtime, wall: &[(Account, f64)]) -> Profile {
-    let wall_book = book(wall);
-    let cpu = wall_book.get(Account::Cpu) + wall_book.get(wait(WaitKind::Gil));
-    let samples = (wall_book.total().as_millis() / 10) as u64;
-    let busy = cpu.as_secs_f64() / wall_book.total().as_secs_f64();
-    Profile {
-        command: command.iter().map(|word| (*word).to_owned()).collect(),
-        launched: true,
-        exit: Some(Exit::Code(0)),
-        wall: wall_book.total(),
-        cpu_user: cpu.mul_f64(0.9),
-        cpu_system: cpu - cpu.mul_f64(0.9),
-        max_rss: Some(24 << 20),
-        processes: 1,
-        threads: 1,
-        runtime,
-        wall_book,
-        thread_book: wall_book,
-        parallelism: Parallelism { mean: busy, share_of_wall_by_running_threads: vec![1.0 - busy, busy] },
-        quality: Quality {
-            sources_used: vec!["procfs".into(), "rusage".into()],
-            refused: vec![Refused {
-                source: "perf".into(),
-                reason: "perf_event_paranoid is 4".into(),
-                costs:
-                    "waits shorter than 10 ms are estimated; `sysctl kernel.perf_event_paranoid=1` as root \
-                        enables it"
-                        .into(),
-            }],
-            samples,
-            late: samples / 100,
-            interval: ms(10.1),
-            own_cpu: wall_book.total().mul_f64(0.009),
-            cpu_coverage: Some(1.0),
-            ..Quality::default()
-        },
-        ..Profile::default()
-    }
-}
-
-fn site(kind: WaitKind, operation: &str, resource: Option<&str>, episodes: u64, wait: Duration) -> Site {
-    Site {
-        kind,
-        operation: operation.into(),
-        resource: resource.map(str::to_owned),
-        thread: "python3".into(),
-        episodes,
-        counted: true,
-        wait,
-        critical: wait,
-        p95: None,
-        cpu: Duration::ZERO,
-        threads: 1,
-        in_event_loop: false,
-    }
-}
-
-fn verdict(bound_by: &str, share: f64, confidence: Confidence, summary: &str) -> Verdict {
-    Verdict {
-        bound_by: bound_by.into(),
-        share,
-        confidence,
-        summary: summary.into(),
-        rule: format!("{bound_by}-dominates-wall"),
-    }
-}
-
-fn advise(strategy: Strategy, action: Action, headline: &str) -> Recommendation {
-    Recommendation {
-        strategy,
-        action,
-        headline: headline.into(),
-        workers: None,
-        stages: Vec::new(),
-        predicted: None,
-        confidence: Confidence::High,
-        rule: String::new(),
-        because: Vec::new(),
-        caveats: Vec::new(),
-        flip: None,
-        construct: None,
-        snippet: None,
-        memory: None,
-    }
-}
-
-fn workers(suggested: u32, low: u32, high: u32, formula: &str, binding_cap: &str) -> Option<Workers> {
-    Some(Workers { suggested, low, high, formula: formula.into(), binding_cap: binding_cap.into() })
-}
-
-fn predicted(wall_s: f64, speedup: f64, low: f64, high: f64) -> Option<Predicted> {
-    Some(Predicted { wall_s, speedup, low, high })
-}
-
-/// Evidence with the unit the vocabulary gives the fact.
-fn number(fact: &str, value: f64, origin: Origin, comparison: &str) -> Evidence {
-    let Some(Type::Number(unit)) = spec(fact).map(|spec| spec.ty) else { panic!("{fact} is no number") };
-    Evidence {
-        fact: fact.into(),
-        value: Value::Number(value),
-        unit: Some(unit),
-        origin,
-        comparison: comparison.into(),
-    }
-}
-
-fn rejected(strategy: Strategy, predicted_speedup: Option<f64>, why: &str) -> Rejected {
-    Rejected { strategy, why: why.into(), predicted_speedup }
-}
-
-fn not_decided(rule: &str, missing: &str) -> NotDecided {
-    let how_to_learn = spec(missing).map_or("", |spec| spec.how_to_learn);
-    NotDecided { rule: rule.into(), missing: vec![missing.into()], how_to_learn: how_to_learn.into() }
-}
+use super::Case;
+use super::build::*;
 
 /// The design's example: one query after another.
-fn network_python() -> Case {
+pub(super) fn network_python() -> Case {
     use Account::{Cpu, Runnable, Unattributed};
     let wall = [(wait(WaitKind::Network), 11_214.0), (Cpu, 905.0), (Runnable, 198.5), (Unattributed, 86.5)];
     let mut profile = run(&["python3", "etl.py"], cpython(), &wall);
@@ -233,8 +40,9 @@ fn network_python() -> Case {
     });
     let mut threads =
         advise(Strategy::Threads, Action::Adopt, "run the queries side by side in a thread pool");
-    threads.workers = workers(16, 12, 24, "1 + 56.1 ms / 4.5 ms = 13.5, rounded up to whole rounds", "knee");
-    threads.predicted = predicted(1.13, 11.0, 9.4, 12.0);
+    threads.workers =
+        Some(workers(16, 12, 24, "1 + 56.1 ms / 4.5 ms = 13.5, rounded up to whole rounds", "knee"));
+    threads.predicted = Some(predicted(1.13, 11.0, 9.4, 12.0));
     threads.rule = "io-waits-overlap".into();
     threads.construct = Some("concurrent.futures.ThreadPoolExecutor(max_workers=16)".into());
     threads.snippet = Some(
@@ -253,8 +61,8 @@ fn network_python() -> Case {
     ];
     threads.flip = Some("async wins once more than about 200 queries wait at the same time".into());
     let mut tasks = advise(Strategy::Async, Action::Adopt, "");
-    tasks.workers = workers(64, 32, 128, "", "");
-    tasks.predicted = predicted(1.1, 11.3, 9.5, 12.4);
+    tasks.workers = Some(workers(64, 32, 128, "", ""));
+    tasks.predicted = Some(predicted(1.1, 11.3, 9.5, 12.4));
     tasks.caveats = vec!["needs an async driver and an async caller".into()];
     let mut advice = Advice {
         verdict: verdict("network", 0.9041, Confidence::High, ""),
@@ -274,7 +82,7 @@ fn network_python() -> Case {
 }
 
 /// Eight threads that compute under one lock.
-fn gil_threads() -> Case {
+pub(super) fn gil_threads() -> Case {
     let wall = [(wait(WaitKind::Gil), 7_604.0), (Account::Cpu, 402.0), (Account::Unattributed, 31.0)];
     let mut profile = run(&["python3", "-m", "resize", "--out", "/srv/images/2026 autumn"], cpython(), &wall);
     profile.threads = 9;
@@ -287,8 +95,8 @@ fn gil_threads() -> Case {
     profile.cpu_split = CpuSplit { gil: Some(ms(7_830.0)), native: Some(ms(176.0)), samples: 801 };
     profile.quality.remarks = vec!["the program opened its images faster than they could be sampled".into()];
     let mut processes = advise(Strategy::Processes, Action::Adopt, "move the computing into a process pool");
-    processes.workers = workers(2, 2, 2, "one per CPU really to be had: 1.97, rounded", "host.p_eff");
-    processes.predicted = predicted(4.21, 1.91, 1.7, 1.97);
+    processes.workers = Some(workers(2, 2, 2, "one per CPU really to be had: 1.97, rounded", "host.p_eff"));
+    processes.predicted = Some(predicted(4.21, 1.91, 1.7, 1.97));
     processes.confidence = Confidence::Medium;
     processes.rule = "cpu-bound-under-gil".into();
     processes.construct = Some(
@@ -320,7 +128,7 @@ fn gil_threads() -> Case {
 }
 
 /// A compiled program that uses every CPU already.
-fn native_threads() -> Case {
+pub(super) fn native_threads() -> Case {
     let wall = [(Account::Cpu, 20_010.0), (Account::Runnable, 40.0), (wait(WaitKind::Disk), 30.0)];
     let mut profile =
         run(&["./target/release/simulate", "--steps", "40000"], compiled(Language::Rust), &wall);
@@ -336,7 +144,7 @@ fn native_threads() -> Case {
         Action::Keep,
         "every CPU is in use: faster needs less work, not more workers",
     );
-    keep.workers = workers(2, 2, 2, "", "host.p_eff");
+    keep.workers = Some(workers(2, 2, 2, "", "host.p_eff"));
     keep.rule = "all-cores-used".into();
     keep.because = vec![
         number("parallelism.mean", 1.938, Origin::Measured, "parallelism.mean >= 90% * host.p_eff"),
@@ -359,7 +167,7 @@ fn native_threads() -> Case {
 }
 
 /// A server nobody asks anything, watched from outside.
-fn idle_server() -> Case {
+pub(super) fn idle_server() -> Case {
     let wall = [(wait(WaitKind::Idle), 9_990.0), (Account::Cpu, 10.0)];
     let mut profile = run(&["/usr/bin/node", "server.js"], compiled(Language::Node), &wall);
     profile.runtime.implementation = Some("Node.js".into());
@@ -391,7 +199,7 @@ fn idle_server() -> Case {
 }
 
 /// A container that may use half a CPU.
-fn throttled() -> Case {
+pub(super) fn throttled() -> Case {
     let wall = [(Account::Throttled, 4_880.0), (Account::Cpu, 5_020.0), (Account::Runnable, 100.0)];
     let mut profile = run(&["ruby", "report.rb"], compiled(Language::Ruby), &wall);
     profile.runtime.gil = Some(true);
@@ -404,7 +212,7 @@ fn throttled() -> Case {
         Action::RaiseQuota,
         "give the container at least 1 CPU: more workers would only be stopped more often",
     );
-    raise.predicted = predicted(5.1, 1.96, 1.8, 2.0);
+    raise.predicted = Some(predicted(5.1, 1.96, 1.8, 2.0));
     raise.rule = "cpu-quota-exhausted".into();
     raise.because = vec![
         number("wall.throttled", 0.488, Origin::Measured, "wall.throttled >= 10%"),
@@ -421,7 +229,7 @@ fn throttled() -> Case {
 }
 
 /// Threads that wait for each other.
-fn lock_bound() -> Case {
+pub(super) fn lock_bound() -> Case {
     let wall = [
         (wait(WaitKind::Lock), 6_100.0),
         (Account::Cpu, 3_600.0),
@@ -465,7 +273,7 @@ fn lock_bound() -> Case {
 }
 
 /// Over before anything could be seen.
-fn too_short() -> Case {
+pub(super) fn too_short() -> Case {
     let wall = [(Account::Cpu, 18.0), (Account::Unattributed, 3.2)];
     let mut profile = run(&["python3", "-c", "print(sum(range(1000)))\n"], cpython(), &wall);
     profile.quality.samples = 2;
@@ -487,7 +295,7 @@ fn too_short() -> Case {
 }
 
 /// Evidence that contradicts itself; the interpreter is not one that is known, and it is killed.
-fn inconclusive() -> Case {
+pub(super) fn inconclusive() -> Case {
     let wall = [
         (Account::Runnable, 1_900.0),
         (Account::Cpu, 1_450.0),
@@ -522,13 +330,13 @@ fn inconclusive() -> Case {
     advice.not_decided =
         ["region.n", "wait.share", "cpu.gil_share", "host.p_eff", "region.independent", "mem.per_process"]
             .iter()
-            .map(|fact| not_decided(&format!("needs-{}", fact.replace('.', "-").replace('_', "-")), fact))
+            .map(|fact| not_decided(&format!("needs-{}", fact.replace(['.', '_'], "-")), fact))
             .collect();
     Case { name: "inconclusive", profile, machine, advice }
 }
 
 /// Waits and computes in turn: worth two stages.
-fn fetch_then_parse() -> Case {
+pub(super) fn fetch_then_parse() -> Case {
     let wall = [
         (wait(WaitKind::Network), 4_400.0),
         (Account::Cpu, 3_500.0),
@@ -559,15 +367,15 @@ fn fetch_then_parse() -> Case {
         Stage { name: "fetch".into(), strategy: Strategy::Async, workers: 8 },
         Stage { name: "parse".into(), strategy: Strategy::Processes, workers: 2 },
     ];
-    hybrid.workers = workers(10, 8, 12, "", "host.p_eff");
-    hybrid.predicted = predicted(1.86, 4.3, 2.9, 4.6);
+    hybrid.workers = Some(workers(10, 8, 12, "", "host.p_eff"));
+    hybrid.predicted = Some(predicted(1.86, 4.3, 2.9, 4.6));
     hybrid.confidence = Confidence::Medium;
     hybrid.rule = "fetch-then-compute".into();
     hybrid.memory = Some(46 << 20);
     hybrid.because = vec![number("pred.hybrid.gain", 4.3, Origin::Predicted, "pred.hybrid.gain >= 1.2")];
     let mut threads = advise(Strategy::Threads, Action::Adopt, "half the gain for a tenth of the change");
-    threads.workers = workers(4, 3, 6, "", "");
-    threads.predicted = predicted(2.6, 3.1, 0.9, 3.3);
+    threads.workers = Some(workers(4, 3, 6, "", ""));
+    threads.predicted = Some(predicted(2.6, 3.1, 0.9, 3.3));
     let advice = Advice {
         verdict: verdict("mixed", 0.55, Confidence::Medium, "it waits for the network and computes in turn"),
         recommendations: vec![hybrid, threads],
@@ -577,7 +385,7 @@ fn fetch_then_parse() -> Case {
 }
 
 /// A shell script whose children do the work.
-fn child_tree() -> Case {
+pub(super) fn child_tree() -> Case {
     let wall = [
         (Account::Cpu, 28_700.0),
         (wait(WaitKind::Pipe), 900.0),
@@ -613,8 +421,8 @@ fn child_tree() -> Case {
         segments: Vec::new(),
     });
     let mut pool = advise(Strategy::Processes, Action::Adopt, "start the children side by side");
-    pool.workers = workers(2, 2, 3, "one per CPU really to be had: 1.97, rounded", "host.p_eff");
-    pool.predicted = predicted(15.6, 1.92, 1.8, 1.97);
+    pool.workers = Some(workers(2, 2, 3, "one per CPU really to be had: 1.97, rounded", "host.p_eff"));
+    pool.predicted = Some(predicted(15.6, 1.92, 1.8, 1.97));
     pool.rule = "children-one-by-one".into();
     pool.construct = Some("xargs -P 2".into());
     pool.because = vec![number("now.processes", 1.0, Origin::Measured, "now.processes < host.p_eff")];
