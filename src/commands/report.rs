@@ -7,10 +7,10 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::terminal::{Sink, style_for};
 use crate::advice::Advice;
+use crate::cli::format_parser;
 use crate::machine::Machine;
 use crate::profile::Profile;
 use crate::report::json::{Saved, from_json};
@@ -37,13 +37,6 @@ pub struct ReportArgs {
     /// Show everything: code, comparisons, every open question
     #[arg(short, long)]
     pub verbose: bool,
-}
-
-/// Accepts the names of the formats.
-pub fn format_parser() -> impl TypedValueParser<Value = Format> {
-    let names: Vec<&'static str> = Format::all().map(Format::name).collect();
-    PossibleValuesParser::new(names)
-        .try_map(|name| Format::from_name(&name).ok_or_else(|| format!("no format is called {name}")))
 }
 
 /// Reads, advises, writes.
