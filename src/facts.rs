@@ -96,6 +96,14 @@ pub struct FactSpec {
     pub how_to_learn: &'static str,
 }
 
+impl FactSpec {
+    /// Whether learning it takes more than the profile that is at hand.
+    #[must_use]
+    pub fn needs_more_than_a_profile(&self) -> bool {
+        self.how_to_learn != PROFILE
+    }
+}
+
 /// All facts of one program. What is absent is unknown, with a reason where there is one.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Facts {

@@ -30,7 +30,7 @@ pub(super) struct Plan {
 }
 
 /// All strategies for one program.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Plans {
     /// The program as it is, by the same model.
     pub now: f64,
@@ -180,12 +180,19 @@ fn hybrid(subject: &Subject, caps: &[StrategyCap], costs: &Costs) -> Option<Plan
     let networks = Networks::of(Strategy::Threads, &waiting, host, costs, 1)?;
     let limit = hard_cap(Strategy::Threads, costs).min(work.items.max(1) as usize);
     let curve = Curve::closed_form(&networks, &waiting, limit);
-    let choice = choose::choose(&curve, &caps_of(Strategy::Threads, caps), work.items, costs)?;
-    let io = curve.at(choice.workers)?;
+    let mut choice = choose::choose(&curve, &caps_of(Strategy::Threads, caps), work.items, costs)?;
     let pool = Networks::of(Strategy::Processes, &Work { payload: 0.0, ..computing }, host, costs, 1)?;
     let process_caps = caps_of(Strategy::Processes, caps);
     let allowed = choose::tightest(&process_caps).map_or(cores, |(_, bound)| bound.min(cores));
     let compute = Curve::closed_form(&pool, &computing, allowed.min(limit).max(1)).at(allowed)?;
+    // The waiting stage need not be faster than the computing one: no more threads than keep it fed.
+    let pace = work.wait + compute.time - compute.start;
+    let feeds = |n: usize| curve.at(n).is_some_and(|io| io.time - io.start + work.cpu() <= pace);
+    if let Some(enough) = (1..choice.workers).find(|n| feeds(*n)) {
+        choice.workers = enough;
+        choice.low = choice.low.min(enough);
+    }
+    let io = curve.at(choice.workers)?;
     let start = io.start + compute.start;
     let stream = |io: f64, compute: f64| (io + work.cpu()).max(work.wait + compute);
     let margin = 1.0 + costs.band_margin;
