@@ -14,6 +14,8 @@ pub mod model;
 mod predict;
 mod predicted;
 mod recommend;
+#[cfg(test)]
+mod scenarios;
 pub mod types;
 mod work;
 
