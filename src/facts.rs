@@ -2,6 +2,10 @@
 //!
 //! Knows every fact a rule may name ([`VOCABULARY`]); must not know a rule or a strategy's mechanics.
 
+mod collect;
+
+pub use collect::collect;
+
 use std::collections::BTreeMap;
 
 /// The unit of a number. Values are held in the base unit given here.
@@ -90,6 +94,14 @@ pub struct FactSpec {
     pub meaning: &'static str,
     /// How to learn it when it is unknown; what to type or to do.
     pub how_to_learn: &'static str,
+}
+
+impl FactSpec {
+    /// Whether learning it takes more than the profile that is at hand.
+    #[must_use]
+    pub fn needs_more_than_a_profile(&self) -> bool {
+        self.how_to_learn != PROFILE
+    }
 }
 
 /// All facts of one program. What is absent is unknown, with a reason where there is one.
@@ -187,6 +199,7 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("host.fd_free", Unit::Count, "open files still allowed", PROFILE),
     number("host.tasks_max", Unit::Count, "limit on threads and processes", PROFILE),
     number("run.wall", Unit::Seconds, "wall time observed", PROFILE),
+    number("run.cpu", Unit::Seconds, "CPU time of the whole tree", PROFILE),
     number("run.samples", Unit::Count, "sampling rounds taken", LONGER),
     number("run.coverage", Unit::Ratio, "share of wall time that is explained", LONGER),
     boolean(
@@ -235,8 +248,15 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("wall.unattributed", Unit::Ratio, "share of wall time no sample explains", LONGER),
     number("thread.lock", Unit::Ratio, "share of thread-time blocked on locks", PROFILE),
     number("thread.gil", Unit::Ratio, "share of thread-time queued for the interpreter lock", PROFILE),
+    number("thread.pipe", Unit::Ratio, "share of thread-time blocked on pipes", PROFILE),
     number("thread.runnable", Unit::Ratio, "share of thread-time ready but not running", PROFILE),
     number("parallelism.mean", Unit::Count, "mean number of threads running", PROFILE),
+    number(
+        "parallelism.wanted",
+        Unit::Count,
+        "mean number of threads that ran or were ready to run",
+        PROFILE,
+    ),
     number("region.n", Unit::Count, "items of the dominating repeated work", LONGER),
     number("region.share", Unit::Ratio, "share of wall time the items cover", LONGER),
     number("region.item_wall", Unit::Seconds, "wall time of one item", LONGER),
@@ -275,6 +295,24 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("data.ser_cost", Unit::Seconds, "CPU to copy one item's data between processes", PROFILE),
     number("mem.per_process", Unit::Bytes, "resident memory one more process costs", PROFILE),
     number("mem.per_thread", Unit::Bytes, "resident memory one more thread costs", PROFILE),
+    number("data.moved", Unit::Bytes, "bytes the worker processes read and wrote, files included", PROFILE),
+    number("data.move_share", Unit::Ratio, "share of wall time it takes to copy those bytes", PROFILE),
+    number("handoff.n", Unit::Count, "waits for another thread or process: pipes and locks", PROFILE),
+    number("handoff.cpu", Unit::Seconds, "CPU between two of those waits", PROFILE),
+    number(
+        "loop.blocked",
+        Unit::Ratio,
+        "share of wall time the event loop's thread is blocked outside the loop",
+        PROFILE,
+    ),
+    number("lock.waiters", Unit::Count, "threads that queue for the most contended lock", PROFILE),
+    number("lock.episodes", Unit::Count, "how often they queue for it", PROFILE),
+    number("disk.sync", Unit::Ratio, "share of file waits that are fsync and kin", PROFILE),
+    text("site.kind", "kind of the wait that costs most wall time", LONGER),
+    text("site.operation", "system call of that wait", LONGER),
+    text("site.resource", "host, path or address of that wait", LONGER),
+    number("site.episodes", Unit::Count, "number of those waits", LONGER),
+    number("site.wait", Unit::Seconds, "mean length of those waits", LONGER),
     text("runtime.lang", "python, node, java, go, rust, native, shell, ruby or unknown", PROFILE),
     boolean("runtime.gil", "one lock serialises the language's code", PROFILE),
     boolean("runtime.async", "the program runs an event loop", PROFILE),
@@ -283,6 +321,9 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("now.processes", Unit::Count, "processes working at once today", PROFILE),
     number("now.children", Unit::Count, "processes started in all, beside the first", PROFILE),
     number("limit.downstream", Unit::Count, "concurrent requests the other side allows", STATE),
+    number("pred.now.time", Unit::Seconds, "wall time the model gives the program as it is", LONGER),
+    text("pred.best.strategy", "strategy of the best candidate", LONGER),
+    number("pred.best.workers", Unit::Count, "workers of the best candidate", LONGER),
     number("pred.best.time", Unit::Seconds, "predicted wall time of the best candidate", LONGER),
     number("pred.best.gain", Unit::Count, "predicted speedup of the best candidate", LONGER),
     number("pred.best.saved", Unit::Seconds, "time the best candidate saves", LONGER),
@@ -297,9 +338,22 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("pred.threads.gain", Unit::Count, "predicted speedup with threads", LONGER),
     number("pred.threads.workers", Unit::Count, "threads advised", LONGER),
     number("pred.threads.uncapped", Unit::Count, "threads that would be advised without caps", LONGER),
+    number(
+        "pred.threads.guide_low",
+        Unit::Ratio,
+        "share of the best throughput that 2 threads per core reach",
+        LONGER,
+    ),
+    number(
+        "pred.threads.guide_high",
+        Unit::Ratio,
+        "share of the best throughput that 5 threads per core reach",
+        LONGER,
+    ),
     number("pred.processes.time", Unit::Seconds, "predicted wall time with processes", LONGER),
     number("pred.processes.gain", Unit::Count, "predicted speedup with processes", LONGER),
     number("pred.processes.workers", Unit::Count, "processes advised", LONGER),
+    number("pred.processes.batch", Unit::Count, "items to send to a process at once", LONGER),
     number("pred.async.time", Unit::Seconds, "predicted wall time with async", LONGER),
     number("pred.async.gain", Unit::Count, "predicted speedup with async", LONGER),
     number("pred.async.workers", Unit::Count, "concurrent tasks advised", LONGER),

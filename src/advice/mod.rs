@@ -1,6 +1,93 @@
 //! From facts and fired rules to a verdict, a recommendation with workers and a predicted gain, and what was
 //! rejected. Pure: same facts and rules in, same advice out. Must not know how facts were measured or are printed.
+//!
+//! ```text
+//! facts ─► caps ─► model ─► predicted facts ─► gates ─► preferences, effort ─► advice
+//! ```
 
+mod cases;
+mod confidence;
+mod decide;
+mod evidence;
+mod flip;
+pub mod model;
+mod predict;
+mod predicted;
+mod recommend;
+#[cfg(test)]
+mod scenarios;
 pub mod types;
+mod work;
 
+pub use cases::run_model_case;
 pub use types::*;
+
+use crate::facts::{self, Facts, Origin};
+use crate::machine::Machine;
+use crate::profile::Profile;
+use crate::rules::{RuleKind, RuleSet};
+
+use model::Costs;
+use predict::Plans;
+use work::Subject;
+
+/// Everything that was worked out about one program, and what the parts of the advice are made from.
+struct Case<'a> {
+    rules: &'a RuleSet,
+    costs: Costs,
+    facts: Facts,
+    subject: Option<Subject>,
+    plans: Plans,
+}
+
+/// What the program is bound by and what to do about it.
+///
+/// Never empty: where nothing can be said, the recommendation says so and what would settle it. Rules without the
+/// coefficients of the model ([`Costs::NAMES`]) are caught when they are loaded; here they only mean that nothing
+/// is predicted.
+#[must_use]
+pub fn advise(profile: &Profile, machine: &Machine, rules: &RuleSet) -> Advice {
+    let mut facts = facts::collect(profile, machine);
+    let Ok(costs) = Costs::read(|name| rules.model(name)) else {
+        return unpredicted(rules, &facts);
+    };
+    assume(&mut facts, &costs);
+    let subject = Subject::of(&facts, profile, &costs);
+    let caps = decide::caps(rules, &facts);
+    let plans = subject.as_ref().map(|subject| predict::predict(subject, &caps, &costs)).unwrap_or_default();
+    let mut case = Case { rules, costs, facts, subject, plans };
+    let decision = decide::decide(&mut case);
+    let verdict = decide::verdict(&case);
+    let (recommendations, rejected) = recommend::recommend(&case, &decision, &verdict);
+    let not_decided = decide::not_decided(&case);
+    Advice { verdict, recommendations, rejected, not_decided }
+}
+
+/// Defaults of the model that stand in for what was not measured, marked as such.
+fn assume(facts: &mut Facts, costs: &Costs) {
+    if facts.get("mem.per_thread").is_none() {
+        facts.number("mem.per_thread", costs.thread_resident, Origin::Assumed);
+    }
+    if facts.get("mem.per_process").is_none() {
+        facts.number("mem.per_process", costs.process_resident, Origin::Assumed);
+    }
+    if let (Some(moved), Some(wall)) = (facts.get_number("data.moved"), facts.get_number("run.wall"))
+        && wall > 0.0
+    {
+        facts.number("data.move_share", moved / costs.parent_bandwidth.max(1.0) / wall, Origin::Predicted);
+    }
+    if let Some(bytes) = facts.get_number("data.item_bytes") {
+        facts.number("data.ser_cost", bytes / costs.parent_bandwidth.max(1.0), Origin::Predicted);
+    }
+}
+
+/// The advice where the rules lack the coefficients of the model: a verdict, and nothing predicted.
+fn unpredicted(rules: &RuleSet, facts: &Facts) -> Advice {
+    let outcomes = rules.evaluate(RuleKind::Verdict, facts);
+    Advice {
+        verdict: decide::first_verdict(rules, facts, &outcomes, Confidence::Low),
+        recommendations: vec![recommend::inconclusive("rules/model.yaml")],
+        rejected: Vec::new(),
+        not_decided: Vec::new(),
+    }
+}

@@ -1,0 +1,121 @@
+//! The coefficients of the model, read by name from the rules. A missing one is an error when rules are loaded,
+//! not a silent default here.
+
+macro_rules! costs {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Coefficients in base units (seconds, bytes, bytes per second, counts, ratios).
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub struct Costs {
+            $($(#[doc = $doc])+ pub $name: f64,)+
+        }
+
+        impl Costs {
+            /// Every coefficient the model needs, as named in `rules/model.yaml`.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
+
+            /// Reads all of them.
+            ///
+            /// # Errors
+            /// The names `lookup` does not know, or knows as something that is not finite or is negative.
+            pub fn read(lookup: impl Fn(&str) -> Option<f64>) -> Result<Self, Vec<&'static str>> {
+                let usable = |name: &str| lookup(name).filter(|value| value.is_finite() && *value >= 0.0);
+                let missing: Vec<_> =
+                    Self::NAMES.iter().copied().filter(|name| usable(name).is_none()).collect();
+                if missing.is_empty() {
+                    Ok(Self { $($name: usable(stringify!($name)).unwrap_or_default(),)+ })
+                } else {
+                    Err(missing)
+                }
+            }
+        }
+    };
+}
+
+costs! {
+    /// Starting and joining one thread, for pools up to `threads_many`.
+    thread_start,
+    /// The same for each thread beyond `threads_many`.
+    thread_start_many,
+    /// Pool size from which threads become dearer to start.
+    threads_many,
+    /// CPU under the interpreter lock to hand one item to a pool thread.
+    thread_item,
+    /// CPU to hand one item to a pool thread in a runtime without an interpreter lock.
+    native_item,
+    /// Starting an event loop, imports included.
+    async_start,
+    /// CPU on the loop for one task: creation, wake-ups, a semaphore.
+    async_item,
+    /// Starting a process pool, without its workers.
+    process_pool_start,
+    /// Starting one worker process.
+    process_start,
+    /// CPU in the parent to send one item to a worker process and take its result.
+    process_item_parent,
+    /// CPU in the worker process to receive one item and answer.
+    process_item_worker,
+    /// CPU per item, in the parent, when items are sent in batches.
+    process_item_batched,
+    /// Bytes per second the parent can serialise.
+    parent_bandwidth,
+    /// Bytes per second a worker process can serialise.
+    worker_bandwidth,
+    /// How long a thread holds the interpreter lock while others ask for it.
+    gil_quantum,
+    /// Requests a disk is assumed to serve at once.
+    disk_depth,
+    /// A worker count is good enough when it reaches this share of the best throughput.
+    near_best,
+    /// A worker count is about as good when it reaches this share of the best throughput.
+    about_as_good,
+    /// Relative widening of the band between best case and lock step.
+    band_margin,
+    /// Batches are made so large that they cost this many times the overhead of sending them.
+    batch_overhead,
+    /// At least this many batches for every worker.
+    batches_per_worker,
+    /// Hard cap on threads.
+    max_threads,
+    /// Hard cap on processes.
+    max_processes,
+    /// Hard cap on tasks of an event loop.
+    max_tasks,
+    /// Share of a process's time that must be waiting before more processes than cores make sense.
+    oversubscribe_wait,
+    /// Resident memory of one more thread where it was not measured.
+    thread_resident,
+    /// Resident memory of one more task of an event loop.
+    task_resident,
+    /// Resident memory of one more process where it was not measured.
+    process_resident,
+    /// Pieces a computation without visible items is assumed to be divisible into.
+    divisible_pieces,
+    /// Share of such a computation that can be divided, in the pessimistic case.
+    divisible_low,
+    /// Two strategies this close in time are decided by effort; a factor above 1.
+    near_tie,
+    /// Weight of one step of effort against the logarithm of the gain.
+    effort_weight,
+    /// Effort of another pool size for a pool that exists.
+    effort_resize,
+    /// Effort of a thread pool.
+    effort_threads,
+    /// Effort of async where the program has an event loop already.
+    effort_async_already,
+    /// Effort of rewriting to async.
+    effort_async,
+    /// Effort of a process pool.
+    effort_processes,
+    /// Effort of two stages.
+    effort_hybrid,
+    /// Confidence from which a statement counts as high.
+    confidence_high,
+    /// Confidence from which a statement counts as medium.
+    confidence_medium,
+    /// Factor on confidence for each fact a decision lacked.
+    confidence_unknown,
+    /// Factor on confidence where the parallel capacity was not measured.
+    confidence_no_probe,
+    /// Exponent on the ratio of the ends of the interval.
+    confidence_band_exponent,
+}

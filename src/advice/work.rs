@@ -1,0 +1,166 @@
+//! From facts to the model's inputs: what one item costs, and what is assumed where that was not seen.
+
+use crate::facts::{Facts, Value};
+use crate::profile::Profile;
+
+use super::model::replay::Recorded;
+use super::model::{Costs, Host, Work};
+use super::types::Strategy;
+
+/// The model's inputs for one program.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Subject {
+    /// Demands of one item.
+    pub work: Work,
+    /// The machine and the runtime.
+    pub host: Host,
+    /// The items as recorded; empty where they could not be told apart.
+    pub recorded: Vec<Recorded>,
+    /// The model the program has today.
+    pub now: Strategy,
+    /// Workers it has today.
+    pub now_workers: usize,
+    /// Measured wall time of the items as the program is.
+    pub now_items: f64,
+    /// How the items were found.
+    pub items: ItemSource,
+}
+
+/// Where the items come from; the weaker, the less a prediction is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ItemSource {
+    /// Seen as repeated work.
+    Seen,
+    /// Each child process is taken for an item.
+    Children,
+    /// The computation is assumed to be divisible.
+    Divisible,
+}
+
+impl Subject {
+    /// Reads the inputs. `None` where the facts show neither items nor computation.
+    pub(super) fn of(facts: &Facts, profile: &Profile, costs: &Costs) -> Option<Self> {
+        let number = |name: &str| facts.get_number(name);
+        let gil = facts.get("runtime.gil").is_some_and(|fact| fact.value == Value::Bool(true));
+        let host = Host { cores: number("host.p_eff").filter(|cores| *cores > 0.0).unwrap_or(1.0), gil };
+        let wall = number("run.wall").filter(|wall| *wall > 0.0)?;
+        let (work, items) = seen(facts, gil, wall)
+            .map(|work| (work, ItemSource::Seen))
+            .or_else(|| children(facts, gil, wall).map(|work| (work, ItemSource::Children)))
+            .or_else(|| divisible(facts, gil, wall, costs).map(|work| (work, ItemSource::Divisible)))?;
+        let now = match facts.get("now.strategy").map(|fact| &fact.value) {
+            Some(Value::Text(word)) => Strategy::from_name(word).unwrap_or(Strategy::Sequential),
+            _ => Strategy::Sequential,
+        };
+        let recorded = match (&profile.items, items) {
+            (Some(items), ItemSource::Seen) if items.cv.is_some() => items
+                .segments
+                .iter()
+                .filter(|segment| segment.count > 0)
+                .map(|segment| Recorded {
+                    count: u64::from(segment.count),
+                    wait: segment.wait.as_secs_f64(),
+                    cpu_gil: if gil { segment.cpu_gil.as_secs_f64() } else { 0.0 },
+                    cpu_native: segment.cpu_native.as_secs_f64()
+                        + if gil { 0.0 } else { segment.cpu_gil.as_secs_f64() },
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        Some(Self {
+            work,
+            host,
+            recorded,
+            now,
+            now_workers: number("now.workers").map_or(1, |n| n.max(1.0) as usize),
+            now_items: (wall - work.serial).max(0.0),
+            items,
+        })
+    }
+}
+
+/// CPU of one item under the lock and outside it. Where the split is not known all of it counts as locked: that
+/// never promises from threads what they cannot give.
+fn split(facts: &Facts, gil: bool, cpu: f64) -> (f64, f64) {
+    if !gil {
+        return (0.0, cpu);
+    }
+    let share = facts.get_number("cpu.gil_share").unwrap_or(1.0).clamp(0.0, 1.0);
+    (cpu * share, cpu * (1.0 - share))
+}
+
+fn seen(facts: &Facts, gil: bool, wall: f64) -> Option<Work> {
+    let number = |name: &str| facts.get_number(name);
+    let items = number("region.n").filter(|n| *n >= 1.0)?;
+    let wait = number("wait.total").unwrap_or(0.0);
+    let item = number("region.item_wall").unwrap_or(wait);
+    if item <= 0.0 {
+        return None;
+    }
+    let cpu = (item - wait).max(0.0);
+    let (cpu_gil, cpu_native) = match (number("cpu.gil"), number("cpu.native")) {
+        (Some(locked), Some(free)) if gil => (locked, free),
+        _ => split(facts, gil, cpu),
+    };
+    let share = number("region.share").unwrap_or(1.0).clamp(0.0, 1.0);
+    let processes =
+        matches!(facts.get("now.strategy").map(|fact| &fact.value), Some(Value::Text(s)) if s == "processes");
+    Some(Work {
+        items: items as u64,
+        wait,
+        disk: number("wait.disk").unwrap_or(0.0),
+        cpu_gil,
+        cpu_native,
+        // Time queued for a lock, by each of several workers: the section itself is what all of them share.
+        held: lock_section(facts, items),
+        cv: number("region.cv").unwrap_or(0.0),
+        longest: number("region.longest").unwrap_or(item).min(wall),
+        payload: if processes { number("data.item_bytes").unwrap_or(0.0) } else { 0.0 },
+        serial: wall * (1.0 - share),
+    })
+}
+
+/// Length of the critical section one item goes through, from queueing: with `lanes` workers of which one is
+/// inside, the wait of one item is what the others spend inside before it.
+fn lock_section(facts: &Facts, items: f64) -> f64 {
+    let lanes = facts.get_number("region.lanes").unwrap_or(1.0);
+    let queued = facts.get_number("wait.lock").unwrap_or(0.0);
+    if lanes < 2.0 || queued <= 0.0 || items < 2.0 { 0.0 } else { queued / (lanes - 1.0) }
+}
+
+/// A parent that ran its children one after another: each child is an item.
+fn children(facts: &Facts, gil: bool, wall: f64) -> Option<Work> {
+    let count = facts.get_number("now.children").filter(|n| *n >= 2.0)?;
+    let together = facts.get_number("now.processes").unwrap_or(1.0);
+    let cpu = facts.get_number("run.cpu")?;
+    let busy = facts.get_number("wall.cpu")? * wall;
+    if together >= 2.0 || busy < 0.5 * wall {
+        return None;
+    }
+    // Children bring their own interpreter lock, so that the parent's does not serialise them.
+    let _ = gil;
+    let each = cpu / count;
+    Some(Work {
+        items: count as u64,
+        cpu_native: each,
+        longest: each,
+        serial: (wall - cpu).max(0.0),
+        ..Work::default()
+    })
+}
+
+/// A computation in which no repeated work was seen: assumed to be divisible into even pieces.
+fn divisible(facts: &Facts, gil: bool, wall: f64, costs: &Costs) -> Option<Work> {
+    let cpu = facts.get_number("run.cpu").filter(|cpu| *cpu > 0.0)?;
+    let on_cpu = facts.get_number("wall.cpu")? + facts.get_number("wall.gil").unwrap_or(0.0);
+    let pieces = costs.divisible_pieces.max(1.0);
+    let (cpu_gil, cpu_native) = split(facts, gil, cpu / pieces);
+    Some(Work {
+        items: pieces as u64,
+        cpu_gil,
+        cpu_native,
+        longest: cpu / pieces,
+        serial: wall * (1.0 - on_cpu).clamp(0.0, 1.0),
+        ..Work::default()
+    })
+}
