@@ -49,9 +49,12 @@ fn selected() -> Vec<Workload> {
     let only = env::var("BOUNDBY_LIVE_ONLY").unwrap_or_default();
     let parts: Vec<&str> = only.split(',').filter(|part| !part.is_empty()).collect();
     let all = load_all().unwrap_or_else(|error| panic!("{error}"));
-    all.into_iter()
+    let chosen: Vec<Workload> = all
+        .into_iter()
         .filter(|workload| parts.is_empty() || parts.iter().any(|part| workload.name.contains(part)))
-        .collect()
+        .collect();
+    assert!(!chosen.is_empty(), "BOUNDBY_LIVE_ONLY={only} names no workload");
+    chosen
 }
 
 fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
@@ -76,6 +79,7 @@ fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
         table.push(row);
     }
     table.print();
+    assert!(table.ran() > 0 || workloads.is_empty(), "not one workload could be run here");
     assert!(failures.is_empty(), "{} checks failed:\n\n{}\n", failures.len(), failures.join("\n\n"));
 }
 

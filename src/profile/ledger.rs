@@ -293,8 +293,13 @@ impl Ledger {
         let mut overlappable = 0;
         let mut ended = 0;
         for payment in step.payments.iter().flatten() {
+            let mut payment = *payment;
+            if !record.sites.contains_key(&payment.site) {
+                // Dispatches before a thread was first seen here are not known to have been waits here.
+                payment.ended = payment.ended.min(1);
+            }
             let whole = payment.single.then_some(payment.blocked).filter(|blocked| *blocked > 0);
-            self.sites.pay(payment, whole);
+            self.sites.pay(&payment, whole);
             let entry = record.sites.entry(payment.site).or_default();
             entry.0 += payment.blocked;
             entry.1 += payment.ended;

@@ -9,7 +9,7 @@ use super::ledger::{Ledger, Reading, Under};
 use super::runtime::detect;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
-use super::source::interpreter::{Interpreter, Owner};
+use super::source::interpreter::{Interpreter, LockState, Owner};
 use super::source::procfs::{
     KeptFile, Stat, numbered, parse_children, parse_io, parse_schedstat, parse_stat, parse_syscall,
     read_small,
@@ -75,6 +75,12 @@ pub struct Process {
     ended: Vec<i32>,
 }
 
+impl ThreadSource {
+    fn queues(&self, interpreter: &Interpreter) -> bool {
+        matches!(self.last, Some((Call::Inside { args, .. }, _, _)) if interpreter.queues_at(args[0]))
+    }
+}
+
 /// What became of a process in a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -125,10 +131,11 @@ impl Process {
         if now >= self.next_census && self.moved {
             self.census(now, lookups, ledger);
         }
-        let (mut owner, mut moved_threads) = (None, Vec::new());
+        let (mut lock, mut moved_threads) = (None, Vec::new());
+        let first = readings.len();
         let mut gone = Vec::new();
         for i in 0..self.threads.len() {
-            match self.read_thread(i, now, &mut owner, lookups, ledger) {
+            match self.read_thread(i, now, &mut lock, lookups, ledger) {
                 Ok(Some(reading)) => {
                     moved_threads.push(reading.tid);
                     readings.push(reading);
@@ -136,6 +143,9 @@ impl Process {
                 Ok(None) => {}
                 Err(tid) => gone.push(tid),
             }
+        }
+        if let Some(lock) = lock {
+            self.excuse_queued(lock, &mut readings[first..]);
         }
         if !gone.is_empty() {
             self.links = 0;
@@ -205,7 +215,7 @@ impl Process {
         &mut self,
         index: usize,
         now: u64,
-        owner: &mut Option<Owner>,
+        lock: &mut Option<LockState>,
         lookups: &mut Lookups,
         ledger: &mut Ledger,
     ) -> Result<Option<Reading>, i32> {
@@ -229,7 +239,7 @@ impl Process {
         }
         let seen = self.sight(index, &at, now, lookups, ledger);
         let under = match seen {
-            Seen::Active => self.under(tid, owner),
+            Seen::Active => self.under(tid, lock),
             Seen::Blocked(_) => Under::Unknown,
         };
         let thread = &mut self.threads[index];
@@ -238,23 +248,39 @@ impl Process {
         Ok(Some(Reading { tid, counters, seen, under }))
     }
 
-    /// Where a thread stands to the interpreter lock; the owner is read once per round, beside the first active thread.
-    fn under(&mut self, tid: i32, owner: &mut Option<Owner>) -> Under {
+    /// Where a thread stands to the interpreter lock, which is read once per round, beside the first active thread.
+    fn under(&mut self, tid: i32, lock: &mut Option<LockState>) -> Under {
         let (Some(interpreter), Some(memory)) = (&mut self.interpreter, &self.memory) else {
             return Under::Unknown;
         };
         if !interpreter.has_lock() {
             return Under::Unknown;
         }
-        if owner.is_none() {
+        if lock.is_none() {
             let threads = &self.threads;
             let is_thread = |tid: i32| threads.iter().any(|thread| thread.tid == tid);
-            *owner = Some(interpreter.owner(memory, is_thread).unwrap_or(Owner::Unclear));
+            *lock = interpreter.state(memory, is_thread);
         }
-        match owner {
-            Some(Owner::Thread(holder)) if *holder == tid => Under::Lock,
+        match lock.map(|lock| lock.owner) {
+            Some(Owner::Thread(holder)) if holder == tid => Under::Lock,
             Some(Owner::Thread(_) | Owner::Nobody) => Under::Outside,
             _ => Under::Unknown,
+        }
+    }
+
+    /// A thread that was woken to take the lock but has not got a CPU yet looks like one that computes outside it. As
+    /// many as the lock counts in its queue beyond those seen blocked there are no witnesses.
+    fn excuse_queued(&self, lock: LockState, readings: &mut [Reading]) {
+        let Some(interpreter) = &self.interpreter else { return };
+        let blocked =
+            self.threads.iter().filter(|thread| thread.blocked && thread.queues(interpreter)).count();
+        let mut woken = (lock.queued as usize).saturating_sub(blocked);
+        for reading in readings.iter_mut().filter(|reading| reading.under == Under::Outside) {
+            if woken == 0 {
+                return;
+            }
+            woken -= 1;
+            reading.under = Under::Unknown;
         }
     }
 
@@ -314,8 +340,10 @@ impl Process {
                 evidence.target = lookups.descriptors.target(self.pid, args[0] as i32, &lookups.pids, now);
             }
             (Some(Means::Futex), Call::Inside { args, .. }) => {
-                evidence.interpreter_lock =
-                    self.interpreter.as_ref().is_some_and(|interpreter| interpreter.contains(args[0]));
+                if let Some(interpreter) = self.interpreter.as_mut().filter(|known| known.contains(args[0])) {
+                    interpreter.waiter_at(args[0]);
+                    evidence.interpreter_lock = true;
+                }
             }
             (Some(Means::Poll | Means::Select | Means::Epoll), _) => {
                 let watched =

@@ -13,13 +13,15 @@ const PER_AGE: u32 = 100;
 const SLOWEST: Duration = Duration::from_secs(1);
 /// Share of one CPU that looking may cost.
 const BUDGET: f64 = 0.007;
+/// Rounds whose median counts as the cost of one: reading an executable once must not slow down the rest.
+const REMEMBERED: usize = 9;
 
 /// Decides the distances and counts the late rounds.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     random: u64,
-    /// Smoothed CPU cost of a round.
-    cost: Duration,
+    /// CPU costs of the last rounds.
+    costs: [Duration; REMEMBERED],
     /// Rounds taken.
     pub rounds: u64,
     /// Rounds that came more than one mean distance late.
@@ -30,14 +32,16 @@ impl Schedule {
     /// A schedule with a seed for its jitter.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { random: seed | 1, cost: Duration::ZERO, rounds: 0, late: 0 }
+        Self { random: seed | 1, costs: [Duration::ZERO; REMEMBERED], rounds: 0, late: 0 }
     }
 
     /// Mean distance at this age of the run.
     #[must_use]
     pub fn mean(&self, age: Duration) -> Duration {
         let by_age = (age / PER_AGE).clamp(FIRST, STEADY);
-        let by_cost = self.cost.div_f64(BUDGET);
+        let mut costs = self.costs;
+        costs.sort_unstable();
+        let by_cost = costs[REMEMBERED / 2].div_f64(BUDGET);
         by_age.max(by_cost).min(SLOWEST)
     }
 
@@ -53,9 +57,9 @@ impl Schedule {
 
     /// A round was taken: what it cost, and how much later than planned it came.
     pub fn took(&mut self, cost: Duration, late: Duration, age: Duration) {
-        self.rounds += 1;
         self.late += u64::from(late > self.mean(age));
-        self.cost = if self.rounds == 1 { cost } else { (self.cost * 7 + cost) / 8 };
+        self.costs[self.rounds as usize % REMEMBERED] = cost;
+        self.rounds += 1;
     }
 }
 

@@ -118,7 +118,7 @@ impl WallClock {
             Contention::Free => self.totals.cpu += active,
             Contention::Serialised => self.totals.gil += active,
         }
-        let sum: u64 = movers.iter().map(|mover| mover.run).sum();
+        let sum: u64 = movers.iter().map(|mover| mover.run.min(span)).sum();
         self.count_running(span - active, active, sum as f64);
         let delay = movers.iter().map(|mover| mover.delay).max().unwrap_or(0);
         let runnable = delay.min(span - active);

@@ -11,6 +11,7 @@ use crate::truth::{Mode, Workload};
 const HEADINGS: [&str; COLUMNS] =
     ["workload", "verdict", "share", "advice", "predicted", "measured", "books", "cpu", "result"];
 const COLUMNS: usize = 9;
+const SKIPPED: &str = "skipped: ";
 
 /// One workload in one mode.
 pub(crate) struct Row([String; COLUMNS]);
@@ -55,7 +56,7 @@ impl Row {
     }
 
     pub(crate) fn skipped(workload: &Workload, reason: &str) -> Self {
-        Self::of(workload, &format!("skipped: {reason}"))
+        Self::of(workload, &format!("{SKIPPED}{reason}"))
     }
 
     pub(crate) fn broken(workload: &Workload) -> Self {
@@ -84,6 +85,11 @@ impl Table {
 
     pub(crate) fn push(&mut self, row: Row) {
         self.rows.push(row);
+    }
+
+    /// Workloads that were not skipped.
+    pub(crate) fn ran(&self) -> usize {
+        self.rows.iter().filter(|row| !row.0[COLUMNS - 1].starts_with(SKIPPED)).count()
     }
 
     /// Prints the table, and keeps it as Markdown under the target directory.

@@ -86,10 +86,23 @@ fn read<'d, H: FileHeader, R: ReadRef<'d>>(elf: &object::read::elf::ElfFile<'d, 
         base: elf.segments().map(|segment| segment.address()).min().unwrap_or(0) & !0xfff,
         ..ElfFacts::default()
     };
-    for symbol in elf.dynamic_symbols().chain(elf.symbols()) {
-        if !symbol.is_definition() {
-            continue;
-        }
+    let told = collect(&mut facts, elf.dynamic_symbols());
+    // The full table is long and only needed where nothing is exported, as in a static executable.
+    if !told {
+        collect(&mut facts, elf.symbols());
+    }
+    if elf.section_by_name(".go.buildinfo").is_some() || elf.section_by_name(".note.go.buildid").is_some() {
+        facts.marks.push(Mark::Go);
+    }
+    if facts.marks.is_empty() && facts.py_runtime.is_none() && has_rust_paths(elf) {
+        facts.marks.push(Mark::Rust);
+    }
+    facts
+}
+
+/// Takes what the symbols tell; `true`: something.
+fn collect<'d>(facts: &mut ElfFacts, symbols: impl Iterator<Item = impl ObjectSymbol<'d>>) -> bool {
+    for symbol in symbols.filter(|symbol| symbol.is_definition()) {
         let Ok(name) = symbol.name() else { continue };
         let place = Symbol { address: symbol.address(), size: symbol.size() };
         match name {
@@ -102,13 +115,7 @@ fn read<'d, H: FileHeader, R: ReadRef<'d>>(elf: &object::read::elf::ElfFile<'d, 
             }
         }
     }
-    if elf.section_by_name(".go.buildinfo").is_some() || elf.section_by_name(".note.go.buildid").is_some() {
-        facts.marks.push(Mark::Go);
-    }
-    if !facts.marks.contains(&Mark::Rust) && has_rust_paths(elf) {
-        facts.marks.push(Mark::Rust);
-    }
-    facts
+    facts.py_runtime.is_some() || !facts.marks.is_empty()
 }
 
 /// A stripped Rust binary still names its standard library's sources in panic messages.
@@ -117,7 +124,7 @@ fn has_rust_paths<'d, H: FileHeader, R: ReadRef<'d>>(elf: &object::read::elf::El
     if section.size() > SEARCHED as u64 {
         return false;
     }
-    section.data().is_ok_and(|data| data.windows(7).any(|window| window == b"/rustc/"))
+    section.data().is_ok_and(|data| memchr::memmem::find(data, b"/rustc/").is_some())
 }
 
 #[cfg(test)]

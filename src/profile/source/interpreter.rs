@@ -24,6 +24,10 @@ const KNOWN_OFFSETS: &[(u64, u64)] = &[
 ];
 /// First bytes of `_PyRuntime` since 3.13; the third word says whether the build is free-threaded.
 const DEBUG_COOKIE: &[u8; 8] = b"xdebugpy";
+/// Offset of the condition variable in the lock, behind interval, holder, flag and switch count.
+const CONDITION: u64 = 32;
+/// Bytes of the lock that are read: up to the end of the condition variable.
+const LOCK_BYTES: usize = 80;
 /// Bytes of a thread state that are searched for the thread's identity.
 const THREAD_STATE: usize = 256;
 /// Where the C library keeps the kernel's thread id, counted from the `pthread_t`: glibc on x86-64 and on aarch64, musl.
@@ -40,6 +44,8 @@ pub struct Interpreter {
     pub free_threaded: bool,
     /// How a thread state names its thread, once learnt.
     identity: Option<Identity>,
+    /// Where the lock's condition variable counts those inside its wait, once learnt: from the lock's start.
+    waiters: Option<u64>,
 }
 
 /// Where a thread state holds its thread's identity.
@@ -49,6 +55,15 @@ enum Identity {
     Native(u64),
     /// A `pthread_t` at the first offset; the thread id at the second one from there.
     Pthread(u64, u64),
+}
+
+/// The lock at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockState {
+    /// Who holds it.
+    pub owner: Owner,
+    /// Threads that queue for it, among them those that were woken and do not run yet. Zero while not known.
+    pub queued: u32,
 }
 
 /// Who holds the lock.
@@ -78,6 +93,7 @@ impl Interpreter {
             // In a free-threaded build the switch stands before the interval.
             free_threaded: debug && enabled.is_none_or(|enabled| enabled as u32 == 0),
             identity: None,
+            waiters: None,
         }
     }
 
@@ -87,29 +103,56 @@ impl Interpreter {
         self.range.contains(&address)
     }
 
+    /// Whether it belongs to the condition that those who want the lock wait for. (Who has just given it away under
+    /// request waits for another one, until the lock has changed hands.)
+    #[must_use]
+    pub fn queues_at(&self, address: u64) -> bool {
+        self.lock.is_some_and(|lock| (lock + CONDITION..lock + LOCK_BYTES as u64).contains(&address))
+    }
+
     /// Whether the owner can be read.
     #[must_use]
     pub fn has_lock(&self) -> bool {
         self.lock.is_some() && !self.free_threaded
     }
 
-    /// Who holds the lock now. `is_thread` tells the threads of the process. `None`: not readable.
-    pub fn owner(&mut self, memory: &File, is_thread: impl Fn(i32) -> bool) -> Option<Owner> {
-        let mut bytes = [0u8; 16];
-        memory.read_exact_at(&mut bytes, self.lock? + 8).ok()?;
-        let holder = word(&bytes, 0)?;
-        let locked = i32::from_ne_bytes(bytes.get(8..12)?.try_into().ok()?);
-        if locked <= 0 || holder == 0 {
-            return Some(Owner::Nobody);
+    /// A thread was seen waiting at this futex of the lock. It is one of the two group words at the end of glibc's
+    /// condition variable, and the count of waiters stands right before them (`bits/thread-shared-types.h`; at 36
+    /// up to glibc 2.40, at 28 since).
+    pub fn waiter_at(&mut self, address: u64) {
+        let Some(lock) = self.lock.filter(|_| self.waiters.is_none()) else { return };
+        self.waiters = match address.checked_sub(lock + CONDITION) {
+            Some(40 | 44) => Some(CONDITION + 36),
+            Some(32) => Some(CONDITION + 28),
+            _ => None,
+        };
+    }
+
+    /// The lock now. `is_thread` tells the threads of the process. `None`: not readable.
+    pub fn state(&mut self, memory: &File, is_thread: impl Fn(i32) -> bool) -> Option<LockState> {
+        let mut bytes = [0u8; LOCK_BYTES];
+        memory.read_exact_at(&mut bytes, self.lock?).ok()?;
+        let half = |at: usize| {
+            bytes.get(at..at + 4).map(|half| u32::from_ne_bytes([half[0], half[1], half[2], half[3]]))
+        };
+        let holder = word(&bytes, 8)?;
+        let locked = half(16)? as i32;
+        let references = self.waiters.and_then(|at| half(usize::try_from(at).ok()?)).unwrap_or(0);
+        let owner =
+            if locked <= 0 || holder == 0 { Owner::Nobody } else { self.thread(memory, holder, is_thread) };
+        // The three lowest bits are flags.
+        Some(LockState { owner, queued: references >> 3 })
+    }
+
+    fn thread(&mut self, memory: &File, holder: u64, is_thread: impl Fn(i32) -> bool) -> Owner {
+        let known =
+            self.identity.and_then(|identity| identity.read(memory, holder)).filter(|tid| is_thread(*tid));
+        if let Some(tid) = known {
+            return Owner::Thread(tid);
         }
-        if let Some(tid) = self.identity.and_then(|identity| identity.read(memory, holder)) {
-            if is_thread(tid) {
-                return Some(Owner::Thread(tid));
-            }
-        }
-        let Some((identity, tid)) = learn(memory, holder, is_thread) else { return Some(Owner::Unclear) };
+        let Some((identity, tid)) = learn(memory, holder, is_thread) else { return Owner::Unclear };
         self.identity = Some(identity);
-        Some(Owner::Thread(tid))
+        Owner::Thread(tid)
     }
 }
 
@@ -233,12 +276,17 @@ mod tests {
         let opened = File::open(file.path()).unwrap();
         let mut interpreter = Interpreter::find(&opened, runtime_at as u64, 656);
         assert!(interpreter.has_lock() && interpreter.contains(runtime_at as u64 + 0x188));
-        assert_eq!(interpreter.owner(&opened, |tid| tid == 4242), Some(Owner::Thread(4242)));
+        interpreter.waiter_at(runtime_at as u64 + 0x160 + 32 + 44);
+        put(&mut memory, runtime_at + 0x160 + 32 + 32, 3 << 3 << 32);
+        std::fs::write(file.path(), &memory).unwrap();
+        let opened = File::open(file.path()).unwrap();
+        let state = |owner, queued| Some(LockState { owner, queued });
+        assert_eq!(interpreter.state(&opened, |tid| tid == 4242), state(Owner::Thread(4242), 3));
         assert_eq!(interpreter.identity, Some(Identity::Native(0xa0)));
-        assert_eq!(interpreter.owner(&opened, |tid| tid == 1), Some(Owner::Unclear));
+        assert_eq!(interpreter.state(&opened, |tid| tid == 1), state(Owner::Unclear, 3));
         put(&mut memory, runtime_at + 0x170, 0);
         std::fs::write(file.path(), &memory).unwrap();
         let opened = File::open(file.path()).unwrap();
-        assert_eq!(interpreter.owner(&opened, |_| true), Some(Owner::Nobody));
+        assert_eq!(interpreter.state(&opened, |_| true), state(Owner::Nobody, 3));
     }
 }

@@ -1,0 +1,227 @@
+//! Many files into one set: constants first, since the rules' types rest on them; then rules, later files over
+//! earlier ones; last what can only be seen across files.
+
+use std::collections::BTreeMap;
+
+use super::RuleSet;
+use super::constants::Constants;
+use super::error::RuleError;
+use super::load::Source;
+use super::rule::{Rule, RuleKind};
+use super::schema::{CasesFile, ConstantFile, ConstantsFile, OverlayFile, RealiseFile, RuleFile, Spanned};
+use super::suggest::nearest;
+use super::validate::Validation;
+
+/// What a file holds, told by its path.
+enum Content {
+    Constants,
+    Model,
+    Cases,
+    Overlay,
+    Realise(String),
+    Rule,
+    /// Data of another part of boundby.
+    Foreign,
+    Unknown,
+}
+
+fn content(source: &Source) -> Content {
+    let path = source.relative.trim_end_matches(".yaml").trim_end_matches(".yml");
+    match path.split_once('/') {
+        None => match path {
+            "constants" => Content::Constants,
+            "model" => Content::Model,
+            "model_cases" => Content::Cases,
+            "overlay" => Content::Overlay,
+            _ => Content::Rule,
+        },
+        Some(("decision", _)) => Content::Rule,
+        Some(("realise", lang)) => Content::Realise(lang.to_owned()),
+        Some(("catalog" | "source", _)) => Content::Foreign,
+        Some(_) => Content::Unknown,
+    }
+}
+
+pub(super) fn assemble(sources: &[Source], errors: Vec<RuleError>) -> Result<RuleSet, Vec<RuleError>> {
+    let mut assembly = Assembly { set: RuleSet::default(), errors, disabled: Vec::new() };
+    for source in sources {
+        assembly.numbers(source);
+    }
+    for source in sources {
+        assembly.rules(source);
+    }
+    assembly.disable();
+    assembly.precedences(sources);
+    let Assembly { mut set, mut errors, .. } = assembly;
+    if errors.is_empty() {
+        set.rules.sort_by(|a, b| {
+            let key = |rule: &Rule| (rule.kind, std::cmp::Reverse(rule.precedence));
+            key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
+        });
+        return Ok(set);
+    }
+    errors.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    Err(errors)
+}
+
+struct Assembly {
+    set: RuleSet,
+    errors: Vec<RuleError>,
+    disabled: Vec<(RuleError, String)>,
+}
+
+impl Assembly {
+    fn keep<T>(&mut self, result: Result<T, Vec<RuleError>>) -> Option<T> {
+        result.map_err(|errors| self.errors.extend(errors)).ok()
+    }
+
+    fn parse<T: serde::de::DeserializeOwned>(&mut self, source: &Source) -> Option<T> {
+        self.keep(source.parse().map_err(|error| vec![error]))
+    }
+
+    fn numbers(&mut self, source: &Source) {
+        match content(source) {
+            Content::Constants => {
+                let Some(file) = self.parse::<ConstantsFile>(source) else { return };
+                let mut constants = std::mem::take(&mut self.set.constants);
+                self.constants(source, &mut constants, &file.constants, Names::MayBeNew);
+                if source.builtin {
+                    self.set.shipped = constants.clone();
+                }
+                self.set.constants = constants;
+            }
+            Content::Model => {
+                let Some(file) = self.parse::<ConstantsFile>(source) else { return };
+                let mut model = std::mem::take(&mut self.set.model);
+                self.constants(source, &mut model, &file.constants, Names::MayBeNew);
+                self.set.model = model;
+            }
+            Content::Overlay => {
+                let Some(file) = self.parse::<OverlayFile>(source) else { return };
+                let mut constants = std::mem::take(&mut self.set.constants);
+                self.constants(source, &mut constants, &file.constants, Names::MustExist);
+                self.set.constants = constants;
+                let mut model = std::mem::take(&mut self.set.model);
+                self.constants(source, &mut model, &file.model, Names::MustExist);
+                self.set.model = model;
+                for id in &file.disable {
+                    self.disabled.push((
+                        source.at(id, format!("no rule `{}` to disable", id.value)),
+                        id.value.clone(),
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn constants(
+        &mut self,
+        source: &Source,
+        into: &mut Constants,
+        file: &BTreeMap<String, Spanned<ConstantFile>>,
+        names: Names,
+    ) {
+        for (name, entry) in file {
+            let known = into.get(name).cloned();
+            if known.is_none() && names == Names::MustExist {
+                let mut error = source.at(entry, format!("no constant `{name}` to override"));
+                error.help = Some(match nearest(name, into.names()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "new constants belong in constants.yaml".to_owned(),
+                });
+                self.errors.push(error);
+                continue;
+            }
+            let validation = Validation::new(source, into);
+            let Some(constant) = self.keep(validation.constant(name, entry)) else { continue };
+            if let Some(known) = known
+                && known.dimension != constant.dimension
+            {
+                let what = format!("`{name}` is {}, this is {}", known.dimension, constant.dimension);
+                self.errors.push(
+                    source.at(entry, what).help(format!("it is `{}` in the rules it overrides", known.text)),
+                );
+                continue;
+            }
+            into.insert(name, constant);
+        }
+    }
+
+    fn rules(&mut self, source: &Source) {
+        let constants = self.set.constants.clone();
+        let validation = Validation::new(source, &constants);
+        match content(source) {
+            Content::Rule => {
+                let Some(file) = self.parse::<RuleFile>(source) else { return };
+                let Some(rule) = self.keep(validation.rule(file)) else { return };
+                match self.set.rules.iter_mut().find(|other| other.id == rule.id) {
+                    Some(other) if other.builtin == rule.builtin => {
+                        let what = format!("a second rule `{}`; the first is in {}", rule.id, other.origin);
+                        self.errors.push(RuleError::whole_file(&source.file, what));
+                    }
+                    Some(other) => *other = rule,
+                    None => self.set.rules.push(rule),
+                }
+            }
+            Content::Cases => {
+                let Some(file) = self.parse::<CasesFile>(source) else { return };
+                if let Some(cases) = self.keep(validation.cases(file)) {
+                    self.set.cases.extend(cases);
+                }
+            }
+            Content::Realise(lang) => {
+                let Some(file) = self.parse::<RealiseFile>(source) else { return };
+                if let Some(found) = self.keep(validation.realisations(&lang, file)) {
+                    self.set.realisations.extend(found);
+                }
+            }
+            Content::Unknown => {
+                let error = RuleError::whole_file(&source.file, "not a place for rules");
+                self.errors.push(
+                    error.help("rules belong in the directory itself or in decision/, code in realise/"),
+                );
+            }
+            Content::Constants | Content::Model | Content::Overlay | Content::Foreign => {}
+        }
+    }
+
+    fn disable(&mut self) {
+        for (mut error, id) in std::mem::take(&mut self.disabled) {
+            let before = self.set.rules.len();
+            self.set.rules.retain(|rule| rule.id != id);
+            if self.set.rules.len() == before {
+                let near = nearest(&id, self.set.rules.iter().map(|rule| rule.id.as_str()));
+                error.help = near.map(|near| format!("did you mean `{near}`?"));
+                self.errors.push(error);
+            }
+        }
+    }
+
+    /// Two rules of a kind with the same precedence would be ordered by their names, which nobody means.
+    fn precedences(&mut self, sources: &[Source]) {
+        let mut taken: BTreeMap<(RuleKind, i32), &Rule> = BTreeMap::new();
+        for rule in &self.set.rules {
+            let Some(first) = taken.insert((rule.kind, rule.precedence), rule) else { continue };
+            let what = format!(
+                "{} `{}` has the precedence of `{}`, {}",
+                rule.kind.name(),
+                rule.id,
+                first.id,
+                rule.precedence
+            );
+            let error = match sources.iter().find(|source| source.file == rule.origin) {
+                Some(source) => source.whole(what, "precedence:"),
+                None => RuleError::whole_file(&rule.origin, what),
+            };
+            self.errors
+                .push(error.help("give each rule of a kind its own precedence; higher is tried first"));
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Names {
+    MayBeNew,
+    MustExist,
+}
