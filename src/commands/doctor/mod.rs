@@ -26,7 +26,7 @@ struct Check {
     costs: &'static str,
     /// What to type to get it.
     enable: String,
-    /// Whether nothing can be measured without it.
+    /// Whether level P is impossible without it.
     essential: bool,
 }
 
@@ -46,7 +46,8 @@ impl Outcome {
     }
 }
 
-/// Runs the checks and writes the table. Returns the exit code: 0, or 1 where nothing can be measured at all.
+/// Runs the checks and writes the table. Returns the exit code: 0, or 1 where level P itself is impossible, so that a
+/// profile could tell no more than the total CPU time.
 ///
 /// # Errors
 ///
@@ -71,7 +72,12 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
 }
 
 fn possible(checks: &[Check]) -> bool {
-    checks.iter().all(|check| !check.essential || matches!(check.outcome, Outcome::Works(_)))
+    essential_missing(checks).is_empty()
+}
+
+fn essential_missing(checks: &[Check]) -> Vec<&'static str> {
+    let works = |check: &Check| matches!(check.outcome, Outcome::Works(_));
+    checks.iter().filter(|check| check.essential && !works(check)).map(|check| check.source).collect()
 }
 
 fn headline(machine: &Machine) -> String {
@@ -97,8 +103,10 @@ fn headline(machine: &Machine) -> String {
 
 fn summary(checks: &[Check]) -> String {
     if !possible(checks) {
-        return "Nothing can be measured here: the processes' own files under /proc are out of reach."
-            .to_owned();
+        let names = essential_missing(checks).join(", ");
+        return format!(
+            "Level P (/proc) is impossible here: {names}. A profile could tell no more than the total CPU time."
+        );
     }
     let refused = checks.iter().filter(|check| {
         matches!(check.outcome, Outcome::Refused(_)) && !check.source.starts_with(perf::PREFIX)
@@ -168,7 +176,7 @@ mod tests {
         assert!(summary(&optional).contains("Missing: wchan"), "{}", summary(&optional));
         let essential = [check("a", true, refused())];
         assert!(!possible(&essential));
-        assert!(summary(&essential).starts_with("Nothing can be measured"));
+        assert!(summary(&essential).starts_with("Level P (/proc) is impossible here: a."));
     }
 
     #[test]
