@@ -44,9 +44,9 @@ impl Subject {
         let gil = facts.get("runtime.gil").is_some_and(|fact| fact.value == Value::Bool(true));
         let host = Host { cores: number("host.p_eff").filter(|cores| *cores > 0.0).unwrap_or(1.0), gil };
         let wall = number("run.wall").filter(|wall| *wall > 0.0)?;
+        let children = profile.items.as_ref().is_some_and(|items| items.are_processes);
         let (work, items) = seen(facts, gil, wall)
-            .map(|work| (work, ItemSource::Seen))
-            .or_else(|| children(facts, gil, wall).map(|work| (work, ItemSource::Children)))
+            .map(|work| (work, if children { ItemSource::Children } else { ItemSource::Seen }))
             .or_else(|| divisible(facts, gil, wall, costs).map(|work| (work, ItemSource::Divisible)))?;
         let now = match facts.get("now.strategy").map(|fact| &fact.value) {
             Some(Value::Text(word)) => Strategy::from_name(word).unwrap_or(Strategy::Sequential),
@@ -126,27 +126,6 @@ fn lock_section(facts: &Facts, items: f64) -> f64 {
     let lanes = facts.get_number("region.lanes").unwrap_or(1.0);
     let queued = facts.get_number("wait.lock").unwrap_or(0.0);
     if lanes < 2.0 || queued <= 0.0 || items < 2.0 { 0.0 } else { queued / (lanes - 1.0) }
-}
-
-/// A parent that ran its children one after another: each child is an item.
-fn children(facts: &Facts, gil: bool, wall: f64) -> Option<Work> {
-    let count = facts.get_number("now.children").filter(|n| *n >= 2.0)?;
-    let together = facts.get_number("now.processes").unwrap_or(1.0);
-    let cpu = facts.get_number("run.cpu")?;
-    let busy = facts.get_number("wall.cpu")? * wall;
-    if together >= 2.0 || busy < 0.5 * wall {
-        return None;
-    }
-    // Children bring their own interpreter lock, so that the parent's does not serialise them.
-    let _ = gil;
-    let each = cpu / count;
-    Some(Work {
-        items: count as u64,
-        cpu_native: each,
-        longest: each,
-        serial: (wall - cpu).max(0.0),
-        ..Work::default()
-    })
 }
 
 /// A computation in which no repeated work was seen: assumed to be divisible into even pieces.

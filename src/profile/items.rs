@@ -19,6 +19,10 @@ const SEGMENTS_KEPT: usize = 4096;
 /// A thread is a lane of the region if it is at least this active, compared with the most active one.
 const LANE_SHARE: f64 = 0.25;
 
+/// A kind of wait marks items only if it explains this share of the wall time: a few page faults at start-up do not
+/// cut a computation into pieces.
+const ANCHOR_SHARE: f64 = 0.05;
+
 /// Waiting that other items could overlap.
 fn overlaps(kind: WaitKind) -> bool {
     !matches!(kind, WaitKind::Gil | WaitKind::Lock | WaitKind::Idle | WaitKind::Tty)
@@ -27,7 +31,7 @@ fn overlaps(kind: WaitKind) -> bool {
 /// Finds the items of a recording of `wall` nanoseconds.
 #[must_use]
 pub fn find(books: &Closed, wall: u64) -> Option<Items> {
-    let waited = anchor(books).and_then(|anchor| by_waits(books, anchor, wall));
+    let waited = anchor(books, wall).and_then(|anchor| by_waits(books, anchor, wall));
     let children = by_children(books, wall);
     match (waited, children) {
         (Some(waited), Some(children)) if children.share > waited.share => Some(children),
@@ -36,7 +40,7 @@ pub fn find(books: &Closed, wall: u64) -> Option<Items> {
 }
 
 /// The group of threads and the kind of wait that explain most quiet time.
-fn anchor(books: &Closed) -> Option<(String, WaitKind)> {
+fn anchor(books: &Closed, wall: u64) -> Option<(String, WaitKind)> {
     let mut quiet: BTreeMap<(String, WaitKind), u64> = BTreeMap::new();
     for (id, time) in &books.wall.waits {
         let site = books.sites.get(*id);
@@ -45,7 +49,7 @@ fn anchor(books: &Closed) -> Option<(String, WaitKind)> {
             *quiet.entry((process_name(books, site.key.pid), kind)).or_default() += time;
         }
     }
-    quiet.into_iter().max_by_key(|(_, time)| *time).filter(|(_, time)| *time > 0).map(|(anchor, _)| anchor)
+    quiet.into_iter().max_by_key(|(_, time)| *time).filter(|(_, time)| *time as f64 >= ANCHOR_SHARE * wall as f64).map(|(anchor, _)| anchor)
 }
 
 fn process_name(books: &Closed, pid: i32) -> String {
@@ -111,6 +115,7 @@ fn by_children(books: &Closed, wall: u64) -> Option<Items> {
         books.threads.iter().filter(|thread| pids.contains(&thread.pid)).collect();
     let covered = union(&lives) as f64 / wall.max(1) as f64;
     let mut items = sum_up(books, &members, pids.len() as u64, lanes, covered.min(1.0));
+    items.are_processes = true;
     // Each child has an interpreter of its own: nothing is shared between them.
     items.cpu_native += std::mem::take(&mut items.cpu_gil);
     let mut durations = Durations::default();
@@ -165,6 +170,7 @@ fn sum_up(books: &Closed, members: &[&ThreadRecord], count: u64, lanes: u64, sha
     let each = |nanos: f64| Duration::from_nanos((nanos / count as f64) as u64);
     Items {
         count,
+        are_processes: false,
         lanes,
         wait: wait.into_iter().map(|(kind, time)| (kind, each(time as f64))).collect(),
         cpu_gil: each(under),

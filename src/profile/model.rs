@@ -183,6 +183,8 @@ pub struct Site {
 pub struct Items {
     /// Number of items seen (visits of the anchor site).
     pub count: u64,
+    /// Whether each item is a child process with an address space (and an interpreter lock) of its own.
+    pub are_processes: bool,
     /// Threads or processes that already work on them side by side.
     pub lanes: u64,
     /// Wait per item by kind; lock and GIL waits are not delay and are kept apart by their kind.

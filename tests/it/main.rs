@@ -1,5 +1,8 @@
 //! Tests of the crate as a whole, in one binary: it links once, which matters on small machines.
-#![allow(clippy::unwrap_used, reason = "a test that cannot set up its files has nothing better to do than panic")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its files has nothing better to do than panic"
+)]
 
 mod architecture;
 mod report_cases;
