@@ -7,7 +7,7 @@ use boundby::advice::{Action, Advice, Confidence, Stage, Strategy};
 use boundby::facts::Origin;
 use boundby::machine::Machine;
 use boundby::profile::{
-    CpuSplit, Exit, Items, Language, Parallelism, ProcessGroup, Runtime, Segment, Throttling,
+    CpuSplit, EventLoop, Exit, Items, Language, Parallelism, ProcessGroup, Runtime, Segment, Throttling,
 };
 use boundby::wait::{Account, WaitKind};
 
@@ -180,6 +180,12 @@ pub(super) fn idle_server() -> Case {
     let mut accept = site(WaitKind::Idle, "epoll_wait", Some("0.0.0.0:8080"), 3, ms(9_990.0));
     accept.thread = "node".into();
     accept.in_event_loop = true;
+    profile.event_loop = Some(EventLoop {
+        waiting: ms(9_990.0),
+        blocked: Duration::ZERO,
+        cpu: ms(10.0),
+        connections: Some(2),
+    });
     profile.sites = vec![accept];
     let mut keep =
         advise(Strategy::Async, Action::Keep, "it waits for requests; measure it again under load");
