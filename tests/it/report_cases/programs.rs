@@ -284,6 +284,7 @@ pub(super) fn too_short() -> Case {
     let mut profile = run(&["python3", "-c", "print(sum(range(1000)))\n"], cpython(), &wall);
     profile.quality.samples = 2;
     profile.quality.cpu_coverage = Some(0.31);
+    profile.quality.remarks = vec!["69.0 % of the CPU time is known only from totals".into()];
     profile.quality.own_cpu = ms(0.4);
     let mut keep = advise(
         Strategy::Sequential,
