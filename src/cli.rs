@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report::Format;
 
@@ -24,9 +24,9 @@ pub enum Command {
     /// Measure a command or a running process, then advise
     Profile(ProfileArgs),
     /// Show a saved profile again, with the advice of the present rules
-    Report(crate::commands::report::ReportArgs),
+    Report(ReportArgs),
     /// The rules behind the advice: list, explain, check your own
-    Rules(crate::commands::rules::RulesArgs),
+    Rules(RulesArgs),
     /// Which measuring sources work here, what each missing one costs, and what to type to enable it
     Doctor(DoctorArgs),
     /// Print completions for a shell, to be sourced or installed
@@ -73,6 +73,75 @@ pub struct ProfileArgs {
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD", required_unless_present = "pid")]
     pub command: Vec<String>,
+}
+
+/// Show a saved profile again, with the advice of the present rules
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Saved profile (JSON); `-` reads standard input. Several are shown one after another
+    #[arg(long = "profile", value_name = "FILE", required = true, num_args = 1..)]
+    pub profiles: Vec<PathBuf>,
+    /// Format of the report
+    #[arg(long, default_value = Format::default().name(), value_parser = format_parser())]
+    pub format: Format,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Directory of your own rules, laid over the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+    /// Show everything: code, comparisons, every open question
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// The arguments of `boundby rules`.
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// A directory of your own rules, laid over the built-in ones
+    #[arg(long, value_name = "DIR", global = true)]
+    pub rules: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: RulesCommand,
+}
+
+/// What to do with the rules.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// List every rule
+    List {
+        /// Only rules of this kind
+        #[arg(long, value_enum)]
+        kind: Option<KindArg>,
+    },
+    /// Show one rule: when it fires, what follows, why, and its tests
+    Explain {
+        /// The id of the rule, as listed
+        id: String,
+    },
+    /// Check rules: names, types, units, and the tests they carry
+    Check {
+        /// Your directory of rules, or one file; without it the built-in rules are checked
+        path: Option<PathBuf>,
+    },
+}
+
+/// A kind of rule, as typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum KindArg {
+    /// Says what binds
+    Verdict,
+    /// Rules strategies out
+    Gate,
+    /// Limits the number of workers
+    Cap,
+    /// Adds weight to a strategy
+    Prefer,
+    /// Adds a sentence to the report
+    Note,
+    /// Reports a mistake
+    Hazard,
 }
 
 /// Which measuring sources work here, what each missing one costs, and what to type to enable it.

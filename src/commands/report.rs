@@ -4,13 +4,13 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
 use super::terminal::{Sink, style_for};
 use crate::advice::Advice;
-use crate::cli::format_parser;
+use crate::cli::ReportArgs;
 use crate::machine::Machine;
 use crate::profile::Profile;
 use crate::report::json::{Saved, from_json};
@@ -18,26 +18,6 @@ use crate::report::{Format, Report, Style, render};
 
 /// More than any run writes; what is larger is not a report, and must not fill the memory.
 const SIZE_MAX: u64 = 256 << 20;
-
-/// Show a saved profile again, with the advice of the present rules
-#[derive(Debug, clap::Args)]
-pub struct ReportArgs {
-    /// Saved profile (JSON); `-` reads standard input. Several are shown one after another
-    #[arg(long = "profile", value_name = "FILE", required = true, num_args = 1..)]
-    pub profiles: Vec<PathBuf>,
-    /// Format of the report
-    #[arg(long, default_value = Format::default().name(), value_parser = format_parser())]
-    pub format: Format,
-    /// Write to this file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Directory of your own rules, laid over the built-in ones
-    #[arg(long, value_name = "DIR")]
-    pub rules: Option<PathBuf>,
-    /// Show everything: code, comparisons, every open question
-    #[arg(short, long)]
-    pub verbose: bool,
-}
 
 /// Reads, advises, writes.
 ///

@@ -30,7 +30,7 @@ fn overlaps(kind: WaitKind) -> bool {
 
 /// Finds the items of a recording of `wall` nanoseconds.
 #[must_use]
-pub fn find(books: &Closed, wall: u64) -> Option<Items> {
+pub(super) fn find(books: &Closed, wall: u64) -> Option<Items> {
     let waited = anchor(books, wall).and_then(|anchor| by_waits(books, anchor, wall));
     let children = by_children(books, wall);
     match (waited, children) {
@@ -49,7 +49,11 @@ fn anchor(books: &Closed, wall: u64) -> Option<(String, WaitKind)> {
             *quiet.entry((process_name(books, site.key.pid), kind)).or_default() += time;
         }
     }
-    quiet.into_iter().max_by_key(|(_, time)| *time).filter(|(_, time)| *time as f64 >= ANCHOR_SHARE * wall as f64).map(|(anchor, _)| anchor)
+    quiet
+        .into_iter()
+        .max_by_key(|(_, time)| *time)
+        .filter(|(_, time)| *time as f64 >= ANCHOR_SHARE * wall as f64)
+        .map(|(anchor, _)| anchor)
 }
 
 fn process_name(books: &Closed, pid: i32) -> String {
@@ -230,7 +234,7 @@ fn scale(raw: &RawSegment, per_item: f64, under: f64) -> Segment {
 
 /// Most intervals that overlap at any moment.
 #[must_use]
-pub fn most_at_once(lives: &[(u64, u64)]) -> u64 {
+pub(super) fn most_at_once(lives: &[(u64, u64)]) -> u64 {
     let mut events: Vec<(u64, i64)> =
         lives.iter().flat_map(|(start, end)| [(*start, 1), (*end, -1)]).collect();
     // Ends come before starts: a child that follows another does not overlap it.

@@ -104,7 +104,7 @@ pub struct Ledger {
     processes_summed: u64,
 }
 
-/// Threads that ended after [`FINISHED_KEPT`] others.
+/// Threads that ended after 4096 others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Folded {
     /// CPU, nanoseconds.

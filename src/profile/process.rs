@@ -30,17 +30,17 @@ const CENSUS_NS: u64 = 100_000_000;
 
 /// Shared look-ups of one tree.
 #[derive(Debug)]
-pub struct Lookups {
+pub(super) struct Lookups {
     /// Executables read so far.
-    pub files: ElfFiles,
+    pub(super) files: ElfFiles,
     /// Descriptors and sockets.
-    pub descriptors: Descriptors,
+    pub(super) descriptors: Descriptors,
     /// Processes of the tree.
-    pub pids: Vec<i32>,
+    pub(super) pids: Vec<i32>,
     /// Descriptors boundby may still keep open.
-    pub descriptors_left: usize,
+    pub(super) descriptors_left: usize,
     /// Threads whose system call could not be read.
-    pub hidden: u64,
+    pub(super) hidden: u64,
 }
 
 /// One thread's sources.
@@ -57,9 +57,9 @@ struct ThreadSource {
 
 /// One process.
 #[derive(Debug)]
-pub struct Process {
+pub(super) struct Process {
     /// Its id.
-    pub pid: i32,
+    pub(super) pid: i32,
     threads: Vec<ThreadSource>,
     links: u64,
     memory: Option<File>,
@@ -83,7 +83,7 @@ impl ThreadSource {
 
 /// What became of a process in a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// It lives; these are children not known before.
     Alive(Vec<i32>),
     /// It is gone.
@@ -93,7 +93,7 @@ pub enum Outcome {
 impl Process {
     /// A process found at `now`.
     #[must_use]
-    pub fn new(pid: i32, now: u64) -> Self {
+    pub(super) fn new(pid: i32, now: u64) -> Self {
         Self {
             pid,
             threads: Vec::new(),
@@ -110,14 +110,8 @@ impl Process {
         }
     }
 
-    /// Threads known.
-    #[must_use]
-    pub fn thread_count(&self) -> usize {
-        self.threads.len()
-    }
-
     /// Takes one round of readings. `attached`: threads found now were there before the recording began.
-    pub fn round(
+    pub(super) fn round(
         &mut self,
         now: u64,
         attached: bool,
@@ -198,7 +192,7 @@ impl Process {
     }
 
     /// Ends its threads in the books; always `false`.
-    pub fn forget(&mut self, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
+    pub(super) fn forget(&mut self, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
         for thread in self.threads.drain(..) {
             ledger.thread_gone(thread.tid);
             lookups.descriptors_left += 2;

@@ -14,16 +14,16 @@ const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "b
 
 /// A file mapped into a process at its beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mapping {
+pub(super) struct Mapping {
     /// Address of the file's first byte.
-    pub start: u64,
+    pub(super) start: u64,
     /// Path as the kernel prints it.
-    pub path: String,
+    pub(super) path: String,
 }
 
 /// Files mapped from their beginning, in order of address, each once.
 #[must_use]
-pub fn parse_maps(text: &str) -> Vec<Mapping> {
+pub(super) fn parse_maps(text: &str) -> Vec<Mapping> {
     let mut mappings: Vec<Mapping> = Vec::new();
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace();
@@ -44,16 +44,16 @@ pub fn parse_maps(text: &str) -> Vec<Mapping> {
 
 /// A process's runtime, and its interpreter lock where it has one.
 #[derive(Debug, Default)]
-pub struct Detected {
+pub(super) struct Detected {
     /// The runtime.
-    pub runtime: Runtime,
+    pub(super) runtime: Runtime,
     /// The lock of a CPython; the process must be watched for as long as its address space lives.
-    pub interpreter: Option<Interpreter>,
+    pub(super) interpreter: Option<Interpreter>,
 }
 
 /// Looks at a process. `memory` is its `/proc/PID/mem` where that may be read.
 #[must_use]
-pub fn detect(pid: i32, files: &mut ElfFiles, memory: Option<&File>) -> Detected {
+pub(super) fn detect(pid: i32, files: &mut ElfFiles, memory: Option<&File>) -> Detected {
     let exe = PathBuf::from(format!("/proc/{pid}/exe"));
     let Ok(exe_name) = std::fs::read_link(&exe) else { return Detected::default() };
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps"))

@@ -20,7 +20,7 @@ const COUNTED_ENOUGH: u64 = 10;
 
 /// The profile of a recording.
 #[must_use]
-pub fn summarise(recording: Recording) -> Profile {
+pub(super) fn summarise(recording: Recording) -> Profile {
     let books = &recording.books;
     let seen: u64 = books.threads.iter().map(|thread| thread.clock.cpu()).sum::<u64>() + books.folded.cpu;
     let exact = nanos(recording.cpu.0 + recording.cpu.1);

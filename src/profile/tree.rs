@@ -14,11 +14,11 @@ const ORPHANS_NS: u64 = 20_000_000;
 
 /// A process tree under observation.
 #[derive(Debug)]
-pub struct Tree {
+pub(super) struct Tree {
     /// The books.
-    pub ledger: Ledger,
+    pub(super) ledger: Ledger,
     /// Shared look-ups, with what they could not read.
-    pub lookups: Lookups,
+    pub(super) lookups: Lookups,
     processes: BTreeMap<i32, Process>,
     readings: Vec<Reading>,
     adopts: bool,
@@ -28,7 +28,7 @@ pub struct Tree {
 impl Tree {
     /// A tree that starts with `root` at time zero. `adopts`: orphans of the tree become children of boundby.
     #[must_use]
-    pub fn new(root: i32, cpus: f64, adopts: bool, descriptors_left: usize) -> Self {
+    pub(super) fn new(root: i32, cpus: f64, adopts: bool, descriptors_left: usize) -> Self {
         let mut tree = Self {
             ledger: Ledger::new(cpus),
             lookups: Lookups {
@@ -57,25 +57,19 @@ impl Tree {
 
     /// Whether no process of the tree is left.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.processes.is_empty()
     }
 
     /// Processes alive.
     #[must_use]
-    pub fn pids(&self) -> &[i32] {
+    pub(super) fn pids(&self) -> &[i32] {
         &self.lookups.pids
-    }
-
-    /// Threads alive.
-    #[must_use]
-    pub fn threads(&self) -> usize {
-        self.processes.values().map(Process::thread_count).sum()
     }
 
     /// One round of readings over every process, newly found ones included. `attached`: what is found now was there
     /// before the recording began.
-    pub fn round(&mut self, now: u64, attached: bool) {
+    pub(super) fn round(&mut self, now: u64, attached: bool) {
         self.readings.clear();
         if self.adopts && now >= self.next_orphans {
             self.next_orphans = now + ORPHANS_NS;
@@ -100,7 +94,7 @@ impl Tree {
     }
 
     /// A child of boundby has ended but is not reaped yet: its counters can be read a last time.
-    pub fn last_words(&mut self, pid: i32, now: u64) {
+    pub(super) fn last_words(&mut self, pid: i32, now: u64) {
         let counters = read_small(format!("/proc/{pid}/task/{pid}/schedstat").as_ref())
             .ok()
             .and_then(|text| parse_schedstat(&text));

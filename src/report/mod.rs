@@ -26,7 +26,7 @@ pub struct Report<'a> {
     pub advice: &'a Advice,
 }
 
-/// The formats a report can be written in. A new one is one file, one variant and one row of [`RENDERERS`].
+/// The formats a report can be written in. A new one is one file, one variant and one row of `RENDERERS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Format {

@@ -1,11 +1,13 @@
 //! `boundby report` from the arguments to the file: what it reads, what it refuses, what it writes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use boundby::advice::Advice;
 use boundby::commands::report::{ReportArgs, run};
-use boundby::report::json::from_json;
+use boundby::report::json::to_json;
 use clap::Parser;
+use tempfile::TempDir;
+
+use crate::report_cases::{self, Case};
 
 #[derive(Parser)]
 struct Line {
@@ -18,23 +20,28 @@ fn parse(words: &[&str]) -> Result<ReportArgs, String> {
     line.map(|line| line.args).map_err(|error| error.to_string())
 }
 
-fn golden(case: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    root.join("fixtures/reports").join(case).join("report.json").to_str().unwrap().to_owned()
+fn case(name: &str) -> Case {
+    report_cases::all().into_iter().find(|case| case.name == name).unwrap()
 }
 
-/// Runs with the advice that is in the golden file of a case.
-fn run_with_advice_of(case: &str, words: &[&str]) -> Result<(), String> {
-    let saved = from_json(&std::fs::read(golden(case)).unwrap()).unwrap();
-    let advise = |_: &_, _: &_| -> anyhow::Result<Advice> { Ok(saved.advice_was.clone()) };
-    run(&parse(words)?, advise).map_err(|error| format!("{error:#}"))
+/// The saved report of a case in a folder, as the text of its path.
+fn saved(folder: &TempDir, name: &str) -> String {
+    let path = folder.path().join(name).with_extension("json");
+    std::fs::write(&path, to_json(&case(name).report())).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Runs with the advice of a case, whatever is read.
+fn run_with_advice_of(name: &str, words: &[&str]) -> Result<(), String> {
+    let advice = case(name).advice;
+    run(&parse(words)?, |_, _| Ok(advice.clone())).map_err(|error| format!("{error:#}"))
 }
 
 #[test]
 fn a_saved_report_is_rendered_again() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("report.txt");
-    let profile = golden("network-python");
+    let profile = saved(&folder, "network-python");
     run_with_advice_of("network-python", &["--profile", &profile, "-o", out.to_str().unwrap()]).unwrap();
     let text = std::fs::read_to_string(&out).unwrap();
     assert!(text.contains("threads × 16") || text.contains("threads x 16"), "{text}");
@@ -42,14 +49,14 @@ fn a_saved_report_is_rendered_again() {
     let json = folder.path().join("again.json");
     let words = ["--profile", &profile, "--format", "json", "-o", json.to_str().unwrap()];
     run_with_advice_of("network-python", &words).unwrap();
-    assert_eq!(std::fs::read(&json).unwrap(), std::fs::read(&profile).unwrap());
+    assert_eq!(std::fs::read_to_string(&json).unwrap(), std::fs::read_to_string(&profile).unwrap());
 }
 
 #[test]
 fn several_profiles_are_shown_one_after_another_but_are_not_one_json() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("both.txt");
-    let (one, other) = (golden("network-python"), golden("idle-server"));
+    let (one, other) = (saved(&folder, "network-python"), saved(&folder, "idle-server"));
     let words = ["--profile", &one, &other, "-o", out.to_str().unwrap()];
     run_with_advice_of("network-python", &words).unwrap();
     let text = std::fs::read_to_string(&out).unwrap();
@@ -68,7 +75,7 @@ fn every_refusal_names_the_file_and_what_to_do() {
         std::fs::write(&path, content).unwrap();
         path
     };
-    let whole = std::fs::read(golden("throttled")).unwrap();
+    let whole = to_json(&case("throttled").report());
     let cases = [
         (folder.path().join("absent.json"), "cannot open"),
         (folder.path().to_owned(), "cannot read"),
@@ -81,7 +88,7 @@ fn every_refusal_names_the_file_and_what_to_do() {
         assert!(refusal.contains(says) && refusal.contains(path), "{refusal}");
     }
     let out = folder.path().join("no/such/folder/report.txt");
-    let words = ["--profile", &golden("throttled"), "-o", out.to_str().unwrap()];
+    let words = ["--profile", &saved(&folder, "throttled"), "-o", out.to_str().unwrap()];
     let refusal = run_with_advice_of("throttled", &words).unwrap_err();
     assert!(refusal.contains("choose another file with -o"), "{refusal}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use boundby::profile::{Items, Profile, Quality, Refused, Segment, Site};
+use boundby::profile::{EventLoop, Items, Profile, Quality, Refused, Segment, Site};
 use boundby::report::json::{JsonError, from_json, to_json};
 use boundby::report::{Format, Report, Style, render};
 use boundby::wait::{Account, Book, WaitKind};
@@ -221,20 +221,28 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_loop()(
+        (waiting, blocked, cpu) in (any_time(), any_time(), any_time()), connections in prop::option::of(any::<u64>()),
+    ) -> EventLoop {
+        EventLoop { waiting, blocked, cpu, connections }
+    }
+}
+
+prop_compose! {
     fn any_profile()(
         command in prop::collection::vec(any_text(), 0..4), launched in any::<bool>(),
         (wall_book, thread_book) in (any_book(), any_book()), (cpu_user, cpu_system) in (any_time(), any_time()),
         max_rss in prop::option::of(any::<u64>()), (processes, threads) in any::<(u64, u64)>(),
         sites in prop::collection::vec(any_site(), 0..4), items in prop::option::of(any_items()),
         remarks in prop::collection::vec(any_text(), 0..3), (reason, costs) in (any_text(), any_text()),
-        (samples, late, lost) in any::<(u64, u64, u64)>(), own_cpu in any_time(),
+        event_loop in prop::option::of(any_loop()), (samples, late, lost) in any::<(u64, u64, u64)>(), own_cpu in any_time(),
     ) -> Profile {
         let refused = vec![Refused { source: "perf".into(), reason, costs }];
         let quality = Quality { samples, late, lost, own_cpu, remarks, refused, ..Quality::default() };
         let wall = wall_book.total();
         Profile {
             command, launched, wall, cpu_user, cpu_system, max_rss, processes, threads, wall_book, thread_book,
-            sites, items, quality, ..Profile::default()
+            sites, items, event_loop, quality, ..Profile::default()
         }
     }
 }

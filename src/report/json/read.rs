@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::names;
 use super::v1::{
-    BookV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, ProcessGroupV1, ProfileV1, QualityV1, RecommendationV1,
-    ReportV1, RuntimeV1, SCHEMA, SiteV1, ThrottlingV1, ValueV1, VerdictV1,
+    BookV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, ProcessGroupV1, ProfileV1, QualityV1,
+    RecommendationV1, ReportV1, RuntimeV1, SCHEMA, SiteV1, ThrottlingV1, ValueV1, VerdictV1,
 };
 use crate::advice::{
     Action, Advice, Evidence, NotDecided, Predicted, Recommendation, Rejected, Stage, Strategy, Verdict,
@@ -17,8 +17,8 @@ use crate::advice::{
 use crate::facts::Value;
 use crate::machine::Machine;
 use crate::profile::{
-    CpuSplit, Exit, Items, Parallelism, ProcessGroup, Profile, Quality, Refused, Runtime, Segment, Site,
-    Throttling,
+    CpuSplit, EventLoop, Exit, Items, Parallelism, ProcessGroup, Profile, Quality, Refused, Runtime, Segment,
+    Site, Throttling,
 };
 use crate::wait::{Account, Book, WaitKind};
 
@@ -254,12 +254,16 @@ fn profile(profile: &ProfileV1) -> Result<Profile, JsonError> {
             native: optional(profile.cpu_split.native_s, format_args!("profile.cpu_split.native_s"))?,
             samples: profile.cpu_split.samples,
         },
+        event_loop: profile.event_loop.as_ref().map(event_loop).transpose()?,
         sites: sites.map(|(i, one)| site(one, i)).collect::<Result<_, _>>()?,
         items: profile.items.as_ref().map(items).transpose()?,
         process_groups: groups.map(|(i, one)| process_group(one, i)).collect::<Result<_, _>>()?,
         throttling: throttling(&profile.throttling)?,
         quality,
-        ..Profile::default()
+        // These three stand beside the profile in the contract, and are filled in by the caller.
+        command: Vec::new(),
+        exit: None,
+        runtime: Runtime::default(),
     })
 }
 
@@ -328,6 +332,7 @@ fn items(items: &ItemsV1) -> Result<Items, JsonError> {
     let cv = items.cv.map(|cv| at_least_zero(cv, format_args!("profile.items.cv")));
     Ok(Items {
         count: items.count,
+        are_processes: items.are_processes,
         lanes: items.lanes,
         wait: waits.collect::<Result<_, JsonError>>()?,
         cpu_gil: seconds(items.cpu_gil_s, format_args!("profile.items.cpu_gil_s"))?,
@@ -336,6 +341,15 @@ fn items(items: &ItemsV1) -> Result<Items, JsonError> {
         longest: optional(items.longest_s, format_args!("profile.items.longest_s"))?,
         share: share(items.share.unwrap_or_default(), format_args!("profile.items.share"))?,
         segments: segments.collect::<Result<_, JsonError>>()?,
+    })
+}
+
+fn event_loop(event_loop: &EventLoopV1) -> Result<EventLoop, JsonError> {
+    Ok(EventLoop {
+        waiting: seconds(event_loop.waiting_s, format_args!("profile.event_loop.waiting_s"))?,
+        blocked: seconds(event_loop.blocked_s, format_args!("profile.event_loop.blocked_s"))?,
+        cpu: seconds(event_loop.cpu_s, format_args!("profile.event_loop.cpu_s"))?,
+        connections: event_loop.connections,
     })
 }
 

@@ -152,6 +152,8 @@ pub(super) struct ProfileV1 {
     pub(super) sites: Vec<SiteV1>,
     /// The dominating repeated work; null: none found.
     pub(super) items: Option<ItemsV1>,
+    /// The program's event loop; null: it has none, or none was recognised.
+    pub(super) event_loop: Option<EventLoopV1>,
     /// Processes by role, largest CPU time first.
     #[serde(default)]
     pub(super) process_groups: Vec<ProcessGroupV1>,
@@ -230,6 +232,9 @@ pub(super) struct SiteV1 {
 pub(super) struct ItemsV1 {
     /// Items seen.
     pub(super) count: u64,
+    /// Whether each item is a child process.
+    #[serde(default)]
+    pub(super) are_processes: bool,
     /// Threads or processes already working on them side by side.
     pub(super) lanes: u64,
     /// Wait per item by kind.
@@ -248,6 +253,19 @@ pub(super) struct ItemsV1 {
     /// Recorded items in order, run-length coded: `[count, wait_s, cpu_gil_s, cpu_native_s]`, each value per item.
     #[serde(default)]
     pub(super) segments: Vec<(u32, f64, f64, f64)>,
+}
+
+/// The threads that run an event loop.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct EventLoopV1 {
+    /// Time they waited for events.
+    pub(super) waiting_s: f64,
+    /// Time they were blocked outside the loop's wait.
+    pub(super) blocked_s: f64,
+    /// CPU time they used.
+    pub(super) cpu_s: f64,
+    /// Most descriptors watched at once; null: the loop was never seen waiting.
+    pub(super) connections: Option<u64>,
 }
 
 /// Processes of one role.

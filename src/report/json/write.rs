@@ -7,14 +7,14 @@ use serde::Serialize;
 use super::layout::Layout;
 use super::names;
 use super::v1::{
-    BookV1, CpuSplitV1, CpusV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, MemoryV1, NotDecidedV1,
+    BookV1, CpuSplitV1, CpusV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, MemoryV1, NotDecidedV1,
     NotMeasuredV1, ParallelismV1, PredictedV1, ProcessGroupV1, ProfileV1, QualityV1, RecommendationV1,
     RefusedV1, RejectedV1, ReportV1, RuntimeV1, SCHEMA, SiteV1, StageV1, ThrottlingV1, ValueV1, VerdictV1,
 };
 use crate::advice::{Evidence, NotDecided, Predicted, Recommendation, Rejected, Verdict};
 use crate::facts::Value;
 use crate::machine::Machine;
-use crate::profile::{Exit, Items, ProcessGroup, Profile, Quality, Runtime, Site};
+use crate::profile::{EventLoop, Exit, Items, ProcessGroup, Profile, Quality, Runtime, Site};
 use crate::report::Report;
 use crate::wait::{Account, Book, WaitKind};
 
@@ -116,6 +116,7 @@ fn profile_v1(profile: &Profile, machine: &Machine) -> ProfileV1 {
         },
         sites: profile.sites.iter().map(|site| site_v1(site, profile)).collect(),
         items: profile.items.as_ref().map(items),
+        event_loop: profile.event_loop.as_ref().map(event_loop),
         process_groups: profile.process_groups.iter().map(process_group).collect(),
         throttling: ThrottlingV1 {
             periods: profile.throttling.periods,
@@ -172,6 +173,7 @@ fn items(items: &Items) -> ItemsV1 {
     };
     ItemsV1 {
         count: items.count,
+        are_processes: items.are_processes,
         lanes: items.lanes,
         wait_s: items.wait.iter().map(|(kind, wait)| (kind.name().to_owned(), seconds(*wait))).collect(),
         cpu_gil_s: seconds(items.cpu_gil),
@@ -180,6 +182,15 @@ fn items(items: &Items) -> ItemsV1 {
         longest_s: items.longest.map(seconds),
         share: derived(items.share),
         segments: items.segments.iter().map(row).collect(),
+    }
+}
+
+fn event_loop(event_loop: &EventLoop) -> EventLoopV1 {
+    EventLoopV1 {
+        waiting_s: seconds(event_loop.waiting),
+        blocked_s: seconds(event_loop.blocked),
+        cpu_s: seconds(event_loop.cpu),
+        connections: event_loop.connections,
     }
 }
 
@@ -265,6 +276,12 @@ fn not_measured(profile: &Profile, machine: &Machine) -> Vec<NotMeasuredV1> {
             "profile.items.longest_s",
             profile.items.as_ref().is_some_and(|items| items.longest.is_none()),
             short,
+        ),
+        ("profile.event_loop", profile.event_loop.is_none(), "none was recognised"),
+        (
+            "profile.event_loop.connections",
+            profile.event_loop.is_some_and(|event_loop| event_loop.connections.is_none()),
+            "the loop was never seen waiting",
         ),
         ("profile.process_groups[].rss", groups.iter().any(|group| group.rss.is_none()), unreadable),
         (

@@ -42,16 +42,15 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
     page.section("Careful", best.caveats.iter().map(|caveat| Text::plain(caveat).into()).chain(flip));
 }
 
-/// What to do: the plan with its gain, the sentence, the construct.
+/// What to do: the plan with its gain, the sentence, the construct. What is left as it is has neither gain nor
+/// price, and needs no code.
 fn action(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
-    let plan = Text::new(Role::Strong, &plan(best)).unbroken();
-    let mut line = match best.predicted {
-        Some(predicted) if best.action != Action::Keep && best.action != Action::Inconclusive => {
-            plan.append(Text::plain(": ")).append(gain(predicted, report.profile.wall.as_secs_f64()))
-        }
-        _ => plan,
-    };
-    if let Some(memory) = best.memory.filter(|memory| *memory > 0) {
+    let changes = !matches!(best.action, Action::Keep | Action::Inconclusive);
+    let mut line = Text::new(Role::Strong, &plan(best)).unbroken();
+    if let Some(predicted) = best.predicted.filter(|_| changes) {
+        line = line.append(Text::plain(": ")).append(gain(predicted, report.profile.wall.as_secs_f64()));
+    }
+    if let Some(memory) = best.memory.filter(|memory| changes && *memory > 0) {
         let memory = format!("+{} of memory", units::bytes(memory as f64));
         line = line.append(Text::plain(", ")).append(Text::plain(&memory).unbroken());
     }
@@ -59,7 +58,7 @@ fn action(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
         let confidence = format!("confidence {}", best.confidence.name());
         line = line.append(Text::plain(", ")).append(Text::plain(&confidence).unbroken());
     }
-    let construct = best.construct.as_deref().unwrap_or_default();
+    let construct = best.construct.as_deref().filter(|_| changes).unwrap_or_default();
     vec![line.into(), Text::plain(&best.headline).into(), Text::new(Role::Strong, construct).into()]
 }
 

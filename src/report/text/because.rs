@@ -5,10 +5,13 @@ use std::time::Duration;
 use super::page::{NO_BREAK, Paragraph, Role, Text};
 use crate::advice::{Evidence, Recommendation, Workers};
 use crate::facts::{self, Origin, Unit, Value};
-use crate::profile::{Items, Site};
+use crate::profile::{EventLoop, Items, Site};
 use crate::report::Report;
 use crate::units;
 use crate::wait::WaitKind;
+
+/// Columns of the longest name in a sentence.
+const NAME: usize = 100;
 
 /// Facts that the sentence about the items already says.
 const SAID_OF_ITEMS: [&str; 11] = [
@@ -39,6 +42,7 @@ pub(super) fn because(best: &Recommendation, report: &Report<'_>, verbose: bool)
     if let Some(items) = items {
         paragraphs.push(repeated(items, profile.runtime.gil == Some(true)).into());
     }
+    paragraphs.extend(profile.event_loop.map(|event_loop| Text::plain(&looped(event_loop)).into()));
     let already_said = |piece: &Evidence| {
         let fact = piece.fact.as_str();
         let of_items = items.is_some() && SAID_OF_ITEMS.contains(&fact);
@@ -71,13 +75,14 @@ fn waits(site: &Site) -> String {
     let mean = (site.episodes > 0).then(|| format!(" of {}", nb(&units::seconds(mean))));
     let p95 =
         site.p95.map(|p95| format!(" ({} under {})", nb("95 %"), nb(&units::seconds(p95.as_secs_f64()))));
-    let resource = site.resource.as_ref().map(|resource| format!(" on {resource}"));
+    let short = |name: &str| Text::plain(name).shortened(NAME, "…").to_string();
+    let resource = site.resource.as_ref().map(|resource| format!(" on {}", short(resource)));
     let threads = (site.threads > 1).then(|| format!(", {} threads", site.threads));
     [
         format!("{about}{}", units::count(site.episodes, "wait")),
         mean.unwrap_or_default(),
         p95.unwrap_or_default(),
-        format!(" in {}", site.operation),
+        format!(" in {}", short(&site.operation)),
         resource.unwrap_or_default(),
         threads.unwrap_or_default(),
     ]
@@ -102,6 +107,20 @@ fn repeated(items: &Items, locked: bool) -> Text {
     let each = if parts.is_empty() { String::new() } else { format!("; each is {}", parts.join(" + ")) };
     let share = format!("{} of the wall time", nb(&units::percent(items.share)));
     Text::plain(&format!("{} {how}, {share}{each}", units::count(items.count, "item")))
+}
+
+/// What the event loop did with its time.
+fn looped(event_loop: EventLoop) -> String {
+    let time = |time: Duration| nb(&units::seconds(time.as_secs_f64()));
+    let connections =
+        event_loop.connections.map(|most| format!("; {} watched at most", units::count(most, "descriptor")));
+    format!(
+        "event loop: {} waiting for events, {} blocked elsewhere, {} CPU{}",
+        time(event_loop.waiting),
+        time(event_loop.blocked),
+        time(event_loop.cpu),
+        connections.unwrap_or_default(),
+    )
 }
 
 fn wait_of(kind: WaitKind) -> &'static str {

@@ -109,7 +109,7 @@ fn row(profile: &Profile, account: Account, share: f64) -> Row {
     };
     let name = match account {
         Account::Runnable => "waiting for a CPU",
-        Account::Throttled => "stopped by the CPU quota",
+        Account::Throttled => "stopped by CPU quota",
         Account::Unattributed => "not attributed",
         Account::Wait(WaitKind::Tty) => "terminal",
         Account::Wait(WaitKind::Child) => "child process",

@@ -2,7 +2,7 @@
 //!
 //! Knows columns, wide characters and terminals' escapes; nothing of reports.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Effects};
 use unicode_width::UnicodeWidthChar;
@@ -108,7 +108,8 @@ impl Text {
     }
 
     /// Cut to `limit` columns with an ellipsis: a path keeps its end, anything else its beginning.
-    fn shortened(mut self, limit: usize, ellipsis: &str) -> Self {
+    #[must_use]
+    pub(super) fn shortened(mut self, limit: usize, ellipsis: &str) -> Self {
         if self.width() <= limit {
             return self;
         }
@@ -129,6 +130,12 @@ impl Text {
             self.chars.truncate(kept);
         }
         if keep_end { mark.append(self) } else { self.append(mark) }
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.chars.iter().try_for_each(|(char, _)| f.write_char(*char))
     }
 }
 

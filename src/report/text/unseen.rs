@@ -20,10 +20,6 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
         say(format!("{}: {}; {}", refused.source, refused.reason, refused.costs));
     }
     let quality = &profile.quality;
-    if let Some(coverage) = quality.cpu_coverage.filter(|coverage| *coverage < 0.995) {
-        let share = units::percent(1.0 - coverage);
-        say(format!("{share} of the CPU time ran in processes too short to sample; only its total is known"));
-    }
     if quality.lost > 0 {
         say(format!("{} known to have been missed", units::count(quality.lost, "wait")));
     }

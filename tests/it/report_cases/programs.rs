@@ -7,7 +7,7 @@ use boundby::advice::{Action, Advice, Confidence, Stage, Strategy};
 use boundby::facts::Origin;
 use boundby::machine::Machine;
 use boundby::profile::{
-    CpuSplit, Exit, Items, Language, Parallelism, ProcessGroup, Runtime, Segment, Throttling,
+    CpuSplit, EventLoop, Exit, Items, Language, Parallelism, ProcessGroup, Runtime, Segment, Throttling,
 };
 use boundby::wait::{Account, WaitKind};
 
@@ -180,6 +180,12 @@ pub(super) fn idle_server() -> Case {
     let mut accept = site(WaitKind::Idle, "epoll_wait", Some("0.0.0.0:8080"), 3, ms(9_990.0));
     accept.thread = "node".into();
     accept.in_event_loop = true;
+    profile.event_loop = Some(EventLoop {
+        waiting: ms(9_990.0),
+        blocked: Duration::ZERO,
+        cpu: ms(10.0),
+        connections: Some(2),
+    });
     profile.sites = vec![accept];
     let mut keep =
         advise(Strategy::Async, Action::Keep, "it waits for requests; measure it again under load");
@@ -278,6 +284,7 @@ pub(super) fn too_short() -> Case {
     let mut profile = run(&["python3", "-c", "print(sum(range(1000)))\n"], cpython(), &wall);
     profile.quality.samples = 2;
     profile.quality.cpu_coverage = Some(0.31);
+    profile.quality.remarks = vec!["69.0 % of the CPU time is known only from totals".into()];
     profile.quality.own_cpu = ms(0.4);
     let mut keep = advise(
         Strategy::Sequential,
