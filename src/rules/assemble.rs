@@ -8,7 +8,7 @@ use super::constants::Constants;
 use super::error::RuleError;
 use super::load::Source;
 use super::rule::{Rule, RuleKind};
-use super::schema::{CasesFile, ConstantFile, ConstantsFile, OverlayFile, RealiseFile, RuleFile, Spanned};
+use super::schema::{CasesFile, ConstantFile, ConstantsFile, Entries, OverlayFile, RealiseFile, RuleFile};
 use super::suggest::nearest;
 use super::validate::Validation;
 
@@ -119,13 +119,14 @@ impl Assembly {
         &mut self,
         source: &Source,
         into: &mut Constants,
-        file: &BTreeMap<String, Spanned<ConstantFile>>,
+        file: &Entries<ConstantFile>,
         names: Names,
     ) {
-        for (name, entry) in file {
+        for (key, entry) in &file.0 {
+            let name = key.value.as_str();
             let known = into.get(name).cloned();
             if known.is_none() && names == Names::MustExist {
-                let mut error = source.at(entry, format!("no constant `{name}` to override"));
+                let mut error = source.at(key, format!("no constant `{name}` to override"));
                 error.help = Some(match nearest(name, into.names()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "new constants belong in constants.yaml".to_owned(),
@@ -134,7 +135,7 @@ impl Assembly {
                 continue;
             }
             let validation = Validation::new(source, into);
-            let Some(constant) = self.keep(validation.constant(name, entry)) else { continue };
+            let Some(constant) = self.keep(validation.constant(key, entry)) else { continue };
             if let Some(known) = known
                 && known.dimension != constant.dimension
             {

@@ -151,9 +151,9 @@ impl Validation<'_> {
             }
             RuleKind::Note => {
                 let mut show = BTreeMap::new();
-                for (name, text) in file.show.iter().flatten() {
+                for (name, text) in file.show.iter().flat_map(|show| &show.0) {
                     if let Some(expression) = self.expression(text, Minimum::OverAll) {
-                        show.insert(name.clone(), expression);
+                        show.insert(name.value.clone(), expression);
                     }
                 }
                 let named = show.iter().map(|(name, shown)| (name.clone(), shown.node.clone())).collect();
