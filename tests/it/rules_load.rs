@@ -262,8 +262,23 @@ fn tests_that_fail_and_thresholds_nobody_watches_are_reported() {
     let loose = check(&rule("many-children", &[("now.children: 90", "now.children: 20")]));
     assert_eq!(loose.len(), 1, "{loose:?}");
     assert_eq!(loose[0].0, CheckKind::Pinned);
-    assert!(loose[0].1.contains("no test is within 20 % below `100`"), "{}", loose[0].1);
+    assert!(loose[0].1.contains("no test is close enough below `100`"), "{}", loose[0].1);
     assert_eq!(check(&rule("many-children", &[])), []);
+}
+
+#[test]
+fn a_small_count_is_pinned_by_its_neighbours() {
+    let counts = |few: &str| {
+        let text = rule(
+            "many-children",
+            &[(">= 100", ">= 2"), ("now.children: 110", "now.children: 2"), ("now.children: 90", few)],
+        );
+        let directory = directory(&[("many-children.yaml", &text)]);
+        let failures = rules::check(&RuleSet::with_overlay(directory.path()).unwrap());
+        failures.into_iter().filter(|failure| failure.rule == "many-children").count()
+    };
+    assert_eq!(counts("now.children: 1"), 0);
+    assert_eq!(counts("now.children: 0"), 1);
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(crate) use evaluate::{Env, Minimum, evaluate_test, number};
 pub(crate) use parse::parse_literal;
 pub use parse::{parse_expression, parse_test};
 pub use truth::Truth;
+pub(crate) use walk::Shift;
 
 /// Something wrong in a text of the language, and where: byte offsets into that text.
 #[derive(Debug, Clone, PartialEq, Eq)]
