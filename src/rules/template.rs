@@ -202,8 +202,8 @@ fn written(number: f64, dimension: Dimension, format: Option<Format>) -> String 
 pub const VARIABLES: [&str; 9] =
     ["workers", "queue", "batch", "io_workers", "cpu_workers", "processes", "threads", "nodes", "engine"];
 
-/// Lines of code with places for numbers. Only `{name}` with a name of [`VARIABLES`] is a place: code is full of
-/// braces.
+/// Lines of code with places for numbers. Only `{name}` with a name of [`VARIABLES`] is a place: code is full
+/// of braces.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CodeTemplate {
     text: String,
