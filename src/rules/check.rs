@@ -6,12 +6,9 @@ use super::RuleSet;
 use super::condition::Condition;
 use super::constants::Constants;
 use super::expectation::{RuleExpectation, RuleTest};
-use super::language::{Env, Minimum, Truth};
+use super::language::{Env, Minimum, Shift, Truth};
 use super::rule::{Expr, Rule, Then};
 use crate::facts::{Facts, Value};
-
-/// How far a threshold is moved to see whether a test notices.
-const SHIFTS: [f64; 2] = [0.8, 1.2];
 
 /// Something a rule's tests show, or fail to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +42,11 @@ impl CheckKind {
     }
 }
 
-/// Runs the embedded tests of every rule, and looks for rules without a firing and a non-firing test, without a
-/// citation, and with thresholds that can be moved by 20 % without any test noticing.
+/// Runs the embedded tests of every rule, and looks for rules without a firing and a non-firing test, without
+/// a citation, and with thresholds that can be moved by 20 % without any test noticing.
 ///
-/// Rules that were shipped are tested with the shipped thresholds: a user who overrides one has not broken them.
+/// Rules that were shipped are tested with the shipped thresholds: a user who overrides one has not broken
+/// them.
 #[must_use]
 pub fn check(rules: &RuleSet) -> Vec<CheckFailure> {
     let mut failures = Vec::new();
@@ -182,17 +180,17 @@ fn unpinned(rule: &Rule, constants: &Constants, found: &mut Found) {
             let mut moved = rule.when.clone();
             let mut unnoticed = Vec::new();
             let mut name = None;
-            for shift in SHIFTS {
+            for shift in [Shift::Down, Shift::Up] {
                 moved.lines[i].test = line.test.clone();
-                name = moved.lines[i].test.scale_number(number, shift, constants);
+                name = moved.lines[i].test.move_number(number, shift, constants);
                 if name.is_some() && truths(&moved) == before {
-                    unnoticed.push(if shift < 1.0 { "below" } else { "above" });
+                    unnoticed.push(if shift == Shift::Down { "below" } else { "above" });
                 }
             }
             let Some(name) = name else { break };
             if !unnoticed.is_empty() {
                 let what = format!(
-                    "`{}`: no test is within 20 % {} `{name}`; a slip there would go unnoticed",
+                    "`{}`: no test is close enough {} `{name}`; a slip there would go unnoticed",
                     line.text,
                     unnoticed.join(" and ")
                 );

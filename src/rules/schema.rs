@@ -1,8 +1,8 @@
-//! The shape of the YAML files, nothing else: flat structs that refuse unknown fields. Their meaning is settled in
-//! `validate`. Only this file and `load` know the YAML crate.
+//! The shape of the YAML files, nothing else: flat structs that refuse unknown fields. Their meaning is
+//! settled in `validate`. Only this file and `load` know the YAML crate.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -61,7 +61,7 @@ pub(super) struct ThenFile {
     pub(super) reason: Option<Spanned<String>>,
     pub(super) weight: Option<Spanned<f64>>,
     pub(super) text: Option<Spanned<String>>,
-    pub(super) show: Option<BTreeMap<String, Spanned<String>>>,
+    pub(super) show: Option<Entries<String>>,
     pub(super) finding: Option<Spanned<String>>,
     pub(super) fix: Option<Spanned<String>>,
 }
@@ -71,7 +71,7 @@ pub(super) struct ThenFile {
 pub(super) struct TestFile {
     pub(super) name: String,
     #[serde(default)]
-    pub(super) given: BTreeMap<String, Spanned<String>>,
+    pub(super) given: Entries<String>,
     pub(super) expect: Spanned<ExpectFile>,
 }
 
@@ -79,7 +79,7 @@ pub(super) struct TestFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct ConstantsFile {
     #[serde(default)]
-    pub(super) constants: BTreeMap<String, Spanned<ConstantFile>>,
+    pub(super) constants: Entries<ConstantFile>,
 }
 
 #[derive(Deserialize)]
@@ -88,9 +88,9 @@ pub(super) struct OverlayFile {
     #[serde(default)]
     pub(super) disable: Texts,
     #[serde(default)]
-    pub(super) constants: BTreeMap<String, Spanned<ConstantFile>>,
+    pub(super) constants: Entries<ConstantFile>,
     #[serde(default)]
-    pub(super) model: BTreeMap<String, Spanned<ConstantFile>>,
+    pub(super) model: Entries<ConstantFile>,
 }
 
 #[derive(Deserialize)]
@@ -107,8 +107,8 @@ pub(super) struct CaseFile {
     pub(super) cite: Many,
     #[serde(default)]
     pub(super) note: String,
-    pub(super) given: BTreeMap<String, Spanned<DatumFile>>,
-    pub(super) expect: BTreeMap<String, Spanned<ValueFile>>,
+    pub(super) given: Entries<DatumFile>,
+    pub(super) expect: Entries<ValueFile>,
 }
 
 #[derive(Deserialize)]
@@ -149,7 +149,7 @@ pub(super) struct ConstantFields {
 /// A word, or values by name.
 pub(super) enum ExpectFile {
     Word(String),
-    Values(BTreeMap<String, Spanned<ValueFile>>),
+    Values(Entries<ValueFile>),
 }
 
 /// A literal, or a range.
@@ -174,6 +174,40 @@ pub(super) enum DatumFile {
     List(Texts),
 }
 
+/// Values by name, in the order of the file, each name with its place. (A name that comes twice is refused by
+/// the parser.)
+pub(super) struct Entries<T>(pub(super) Vec<(Spanned<String>, Spanned<T>)>);
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor(PhantomData))
+    }
+}
+
+struct EntriesVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
+    type Value = Entries<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("values by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Entries(entries))
+    }
+}
+
 /// One text, or a list of them.
 #[derive(Default)]
 pub(super) struct Many(pub(super) Vec<String>);
@@ -193,7 +227,7 @@ trait Form: Sized {
     }
 }
 
-struct FormVisitor<T>(std::marker::PhantomData<T>);
+struct FormVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Form> Visitor<'de> for FormVisitor<T> {
     type Value = T;
@@ -235,7 +269,7 @@ macro_rules! deserialize_forms {
     ($($name:ident),*) => {
         $(impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(FormVisitor(std::marker::PhantomData))
+                deserializer.deserialize_any(FormVisitor(PhantomData))
             }
         })*
     };
@@ -263,7 +297,7 @@ impl Form for ExpectFile {
     }
 
     fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-        BTreeMap::deserialize(MapAccessDeserializer::new(map)).map(Self::Values)
+        Entries::deserialize(MapAccessDeserializer::new(map)).map(Self::Values)
     }
 }
 

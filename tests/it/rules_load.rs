@@ -138,6 +138,21 @@ many-children.yaml:16:54: `run.wall` is a time, this is a size
 }
 
 #[test]
+fn a_fact_nobody_knows_is_reported_once_and_at_its_name() {
+    refused(
+        &[
+            ("{now.children: 110, run.wall: 4.5s}", "{now.childern: 110, run.wall: 4.5s}"),
+            ("now.children: 90", "now.childern: 90"),
+        ],
+        "
+many-children.yaml:15:23: unknown fact `now.childern`
+ 15 | - {name: few, given: {now.childern: 90, run.wall: 5.5s}, expect: not-fired}
+    |                       ^^^^^^^^^^^^
+    = did you mean `now.children`?",
+    );
+}
+
+#[test]
 fn every_error_of_every_file_is_reported() {
     let wrong = rule(
         "many-children",
@@ -162,7 +177,7 @@ fn every_error_of_every_file_is_reported() {
         "many-children.yaml:10:15: unknown strategy `fork`",
         "other.yaml:2:5: id `another` is not the name of the file, `other`",
         "overlay.yaml:1:11: no rule `nothing-like-this` to disable",
-        "overlay.yaml:2:23: no constant `min_gian` to override",
+        "overlay.yaml:2:13: no constant `min_gian` to override",
     ];
     assert_eq!(found.len(), starts.len(), "{found:#?}");
     for (error, start) in found.iter().zip(starts) {
@@ -247,8 +262,23 @@ fn tests_that_fail_and_thresholds_nobody_watches_are_reported() {
     let loose = check(&rule("many-children", &[("now.children: 90", "now.children: 20")]));
     assert_eq!(loose.len(), 1, "{loose:?}");
     assert_eq!(loose[0].0, CheckKind::Pinned);
-    assert!(loose[0].1.contains("no test is within 20 % below `100`"), "{}", loose[0].1);
+    assert!(loose[0].1.contains("no test is close enough below `100`"), "{}", loose[0].1);
     assert_eq!(check(&rule("many-children", &[])), []);
+}
+
+#[test]
+fn a_small_count_is_pinned_by_its_neighbours() {
+    let counts = |few: &str| {
+        let text = rule(
+            "many-children",
+            &[(">= 100", ">= 2"), ("now.children: 110", "now.children: 2"), ("now.children: 90", few)],
+        );
+        let directory = directory(&[("many-children.yaml", &text)]);
+        let failures = rules::check(&RuleSet::with_overlay(directory.path()).unwrap());
+        failures.into_iter().filter(|failure| failure.rule == "many-children").count()
+    };
+    assert_eq!(counts("now.children: 1"), 0);
+    assert_eq!(counts("now.children: 0"), 1);
 }
 
 #[test]

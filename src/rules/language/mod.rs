@@ -1,8 +1,9 @@
 //! The expression language of the rules: one comparison per line over facts, constants and units.
 //!
-//! A comparison is `expr op expr` with `op` one of `< <= > >= == !=`, `text in [a, b]`, `text matches 'glob*'`,
-//! or a truth on its own (`known(fact)`, a fact of type bool). There are no loops, no user functions and no
-//! recursion without limit: every expression ends. Knows the vocabulary of facts; must not know a rule file.
+//! A comparison is `expr op expr` with `op` one of `< <= > >= == !=`, `text in [a, b]`, `text matches
+//! 'glob*'`, or a truth on its own (`known(fact)`, a fact of type bool). There are no loops, no user
+//! functions and no recursion without limit: every expression ends. Knows the vocabulary of facts; must not
+//! know a rule file.
 
 mod ast;
 mod check;
@@ -20,6 +21,7 @@ pub(crate) use evaluate::{Env, Minimum, evaluate_test, number};
 pub(crate) use parse::parse_literal;
 pub use parse::{parse_expression, parse_test};
 pub use truth::Truth;
+pub(crate) use walk::Shift;
 
 /// Something wrong in a text of the language, and where: byte offsets into that text.
 #[derive(Debug, Clone, PartialEq, Eq)]

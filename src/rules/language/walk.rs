@@ -71,13 +71,27 @@ fn is_fact(name: &str) -> bool {
     name.contains('.')
 }
 
+/// To which side a number is moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shift {
+    /// Down.
+    Down,
+    /// Up.
+    Up,
+}
+
+/// How far a number is moved, as a share of it.
+const DISTANCE: f64 = 0.2;
+/// Below this, a whole number that is compared as it stands is moved by one: counts have no values between.
+const SMALL_COUNT: f64 = 5.0;
+
 impl Test {
-    /// Multiplies the `index`-th number that is not zero, written or named by a constant, and returns it as written;
-    /// `None` when there are not so many.
-    pub(crate) fn scale_number(
+    /// Moves the `index`-th number that is not zero, written or named by a constant, and returns it as
+    /// written; `None` when there are not so many.
+    pub(crate) fn move_number(
         &mut self,
         mut index: usize,
-        factor: f64,
+        shift: Shift,
         constants: &Constants,
     ) -> Option<String> {
         let nodes: Vec<&mut Node> = match self {
@@ -85,7 +99,18 @@ impl Test {
             Self::In(left, list) => std::iter::once(left).chain(list).collect(),
             Self::Matches(node, _) | Self::Holds(node) => vec![node],
         };
-        nodes.into_iter().find_map(|node| node.scale_number(&mut index, factor, constants))
+        nodes.into_iter().find_map(|node| {
+            let distance = match &node.kind {
+                NodeKind::Number(Literal { number, suffix: Suffix::None })
+                    if number.fract() == 0.0 && number.abs() < SMALL_COUNT =>
+                {
+                    1.0 / number
+                }
+                _ => DISTANCE,
+            };
+            let factor = if shift == Shift::Up { 1.0 + distance } else { 1.0 - distance };
+            node.scale_number(&mut index, factor, constants)
+        })
     }
 }
 

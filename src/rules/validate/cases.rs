@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{ACTIONS, STRATEGIES, Validation};
 use crate::facts::{self, Facts, Origin, Type, VOCABULARY, Value};
-use crate::rules::error::RuleError;
+use crate::rules::error::{RuleError, harmless};
 use crate::rules::expectation::{Datum, Expected, ModelCase, RuleExpectation, RuleTest};
 use crate::rules::language::{Dimension, Problem, parse_literal};
 use crate::rules::rule::Realisation;
@@ -16,9 +16,9 @@ use crate::rules::suggest::nearest;
 impl Validation<'_> {
     pub(super) fn test(&mut self, test: &TestFile) -> Option<RuleTest> {
         let mut given = Facts::default();
-        for (name, text) in &test.given {
+        for (name, text) in &test.given.0 {
             if let Some(value) = self.fact(name, text) {
-                given.set(name, value, Origin::Measured);
+                given.set(&name.value, value, Origin::Measured);
             }
         }
         let expect = match &test.expect.value {
@@ -34,25 +34,26 @@ impl Validation<'_> {
             },
             ExpectFile::Values(values) => {
                 let mut expected = Vec::new();
-                for (name, value) in values {
-                    expected.push((name.clone(), self.expected(value)?));
+                for (name, value) in &values.0 {
+                    expected.push((name.value.clone(), self.expected(value)?));
                 }
                 RuleExpectation::Values(expected)
             }
         };
-        Some(RuleTest { name: test.name.clone(), given, expect })
+        Some(RuleTest { name: harmless(&test.name), given, expect })
     }
 
-    fn fact(&mut self, name: &str, text: &Spanned<String>) -> Option<Value> {
-        let Some(spec) = facts::spec(name) else {
-            let help = nearest(name, VOCABULARY.iter().map(|spec| spec.name));
-            self.report(
-                text,
-                format!("unknown fact `{name}`"),
-                help.map(|near| format!("did you mean `{near}`?")),
-            );
+    fn fact(&mut self, name: &Spanned<String>, text: &Spanned<String>) -> Option<Value> {
+        let Some(spec) = facts::spec(&name.value) else {
+            let what = format!("unknown fact `{}`", name.value);
+            // A name that is wrong in the condition is wrong in every test; saying it once is enough.
+            if self.errors.iter().all(|error| error.what != what) {
+                let near = nearest(&name.value, VOCABULARY.iter().map(|spec| spec.name));
+                self.report(name, what, near.map(|near| format!("did you mean `{near}`?")));
+            }
             return None;
         };
+        let name = spec.name;
         match spec.ty {
             Type::Text => Some(Value::Text(text.value.clone())),
             Type::Bool => match text.value.as_str() {
@@ -123,7 +124,7 @@ impl Validation<'_> {
         let mut cases = Vec::new();
         for case in file.cases {
             let mut given = BTreeMap::new();
-            for (name, datum) in &case.given {
+            for (name, datum) in &case.given.0 {
                 let datum = match &datum.value {
                     DatumFile::One(text) => Some(Datum::One(free_value(text))),
                     DatumFile::List(texts) => {
@@ -131,11 +132,11 @@ impl Validation<'_> {
                         numbers.map(Datum::Numbers)
                     }
                 };
-                given.extend(datum.map(|datum| (name.clone(), datum)));
+                given.extend(datum.map(|datum| (name.value.clone(), datum)));
             }
             let mut expect = BTreeMap::new();
-            for (name, value) in &case.expect {
-                expect.extend(self.expected(value).map(|value| (name.clone(), value)));
+            for (name, value) in &case.expect.0 {
+                expect.extend(self.expected(value).map(|value| (name.value.clone(), value)));
             }
             if cases.iter().any(|other: &ModelCase| other.id == case.id.value) {
                 self.report(&case.id, format!("a second case `{}`", case.id.value), None);

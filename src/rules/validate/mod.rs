@@ -1,5 +1,5 @@
-//! From the shape of a file to a meaning: names, kinds, units, exactly the fields that belong. Every error of a file
-//! is collected on the way.
+//! From the shape of a file to a meaning: names, kinds, units, exactly the fields that belong. Every error of
+//! a file is collected on the way.
 
 mod cases;
 mod rule;
@@ -138,19 +138,15 @@ impl<'a> Validation<'a> {
 
     pub(super) fn constant(
         mut self,
-        name: &str,
+        name: &Spanned<String>,
         file: &Spanned<ConstantFile>,
     ) -> Result<Constant, Vec<RuleError>> {
-        let is_name = name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name
-                .chars()
-                .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
-        if !is_name {
-            self.report(
-                file,
-                format!("`{name}` is not a name for a constant"),
-                Some("use snake_case".into()),
-            );
+        // Constants have no dot, so they can never be taken for facts.
+        let letter = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+        let starts_well = name.value.starts_with(|first: char| first.is_ascii_lowercase());
+        if !starts_well || !name.value.chars().all(letter) {
+            let what = format!("`{}` is not a name for a constant", name.value);
+            self.report(name, what, Some("use snake_case".to_owned()));
         }
         let (text, why, cite) = match &file.value {
             ConstantFile::Short(text) => (at_place_of(file, text), String::new(), Vec::new()),
