@@ -4,16 +4,17 @@
 use std::time::Duration;
 
 use crate::check::judge;
-use crate::run::{Outcome, Stage, Stop};
+use crate::run::{Outcome, Predicted, Stage, Stop};
 use crate::surroundings::Person;
 use crate::table::{Row, Table};
 use crate::truth::{Concurrent, Mode, Workload};
 
 /// Interleaved pairs of runs, before and after; the medians are compared.
 const PAIRS: usize = 3;
-/// Bars for the relative error of the predicted speedup.
-const MEDIAN_ERROR: f64 = 0.15;
-const P90_ERROR: f64 = 0.30;
+/// Bars for the relative error of the predicted speedup: the share of the runs that may not exceed it, and the error.
+const ERROR_BARS: [(f64, f64); 2] = [(0.5, 0.15), (0.9, 0.30)];
+/// The share of the runs whose measured speedup lies in the predicted interval.
+const COVERAGE: f64 = 0.9;
 
 /// # Panics
 /// Where a program cannot be run, where the advice is not the truth's, or where the predictions miss the bars.
@@ -21,7 +22,7 @@ pub(crate) fn run_all(workloads: &[Workload]) {
     let stage = Stage::build(Mode::Variants, Person::Current).unwrap_or_else(|error| panic!("{error}"));
     let mut table = Table::new(Mode::Variants, stage.circumstances());
     let mut failures = Vec::new();
-    let mut errors = Vec::new();
+    let mut comparisons = Vec::new();
     for workload in workloads {
         let Some(concurrent) = &workload.truth.concurrent else { continue };
         match carry_out(&stage, workload, concurrent) {
@@ -35,8 +36,8 @@ pub(crate) fn run_all(workloads: &[Workload]) {
                 table.push(Row::judged(workload, &outcome, wrong.is_empty()).with_measured(measured));
                 failures.extend(wrong);
                 let advice = outcome.report.recommendations.first();
-                match advice.and_then(|advice| advice.predicted?.speedup) {
-                    Some(predicted) => errors.push((predicted / measured - 1.0).abs()),
+                match advice.and_then(|advice| Comparison::of(advice.predicted?, measured)) {
+                    Some(comparison) => comparisons.push(comparison),
                     None => {
                         failures.push(format!("{}: expected a predicted speedup, got none", workload.name));
                     }
@@ -45,19 +46,50 @@ pub(crate) fn run_all(workloads: &[Workload]) {
         }
     }
     table.print();
+    failures.extend(missed_bars(&comparisons));
+    assert!(failures.is_empty(), "{} checks failed:\n\n{}\n", failures.len(), failures.join("\n\n"));
+}
+
+/// A predicted speedup against the measured one.
+#[derive(Debug, Clone, Copy)]
+struct Comparison {
+    /// Relative to the measured one.
+    error: f64,
+    /// Whether the interval contains the measured one; no interval contains nothing.
+    covered: bool,
+}
+
+impl Comparison {
+    fn of(predicted: Predicted, measured: f64) -> Option<Self> {
+        let error = (predicted.speedup? / measured - 1.0).abs();
+        let interval = predicted.low.zip(predicted.high);
+        Some(Self { error, covered: interval.is_some_and(|(low, high)| (low..=high).contains(&measured)) })
+    }
+}
+
+/// The bars that these predictions do not reach.
+fn missed_bars(comparisons: &[Comparison]) -> Vec<String> {
+    let mut errors: Vec<f64> = comparisons.iter().map(|comparison| comparison.error).collect();
     errors.sort_by(f64::total_cmp);
-    for (name, rank, bar) in [("median", 0.5, MEDIAN_ERROR), ("90th percentile", 0.9, P90_ERROR)] {
+    let mut missed = Vec::new();
+    for (share, bar) in ERROR_BARS {
         // The nearest rank: the smallest error that this share of the runs does not exceed.
-        let index = ((errors.len() as f64 * rank).ceil() as usize).saturating_sub(1);
-        if let Some(error) = errors.get(index)
+        let rank = (errors.len() as f64 * share).ceil() as usize;
+        if let Some(error) = errors.get(rank.saturating_sub(1))
             && *error > bar
         {
-            failures.push(format!(
-                "{name} error of the predicted speedup: expected at most {bar}, got {error:.2}"
+            let percent = share * 100.0;
+            missed.push(format!(
+                "speedup error at {percent} % of the runs: expected at most {bar}, got {error:.2}"
             ));
         }
     }
-    assert!(failures.is_empty(), "{} checks failed:\n\n{}\n", failures.len(), failures.join("\n\n"));
+    let covered = comparisons.iter().filter(|comparison| comparison.covered).count();
+    if (covered as f64) < COVERAGE * comparisons.len() as f64 {
+        let all = comparisons.len();
+        missed.push(format!("predicted intervals: expected {COVERAGE} of {all} to hold, got {covered}"));
+    }
+    missed
 }
 
 /// The report on the workload as it is, and the speedup its variant really has.
@@ -76,4 +108,40 @@ fn carry_out(stage: &Stage, workload: &Workload, concurrent: &Concurrent) -> Res
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comparison(speedup: f64) -> Comparison {
+        let predicted =
+            Predicted { speedup: Some(speedup), low: Some(speedup * 0.7), high: Some(speedup * 1.3) };
+        Comparison::of(predicted, 4.0).unwrap()
+    }
+
+    #[test]
+    fn one_bad_prediction_in_ten_is_allowed_and_two_are_not() {
+        let mut comparisons = vec![comparison(4.2); 9];
+        comparisons.push(comparison(8.0));
+        assert_eq!(missed_bars(&comparisons), [""; 0]);
+        comparisons[0] = comparison(8.0);
+        let missed = missed_bars(&comparisons);
+        assert!(missed[0].contains("at 90 % of the runs: expected at most 0.3, got 1.00"), "{missed:?}");
+        assert!(missed[1].contains("expected 0.9 of 10 to hold, got 8"), "{missed:?}");
+    }
+
+    #[test]
+    fn the_median_error_counts_both_directions() {
+        let missed = missed_bars(&[comparison(3.2), comparison(4.0), comparison(4.8)]);
+        assert_eq!(missed.len(), 1, "{missed:?}");
+        assert!(missed[0].contains("at 50 %"), "{missed:?}");
+    }
+
+    #[test]
+    fn a_prediction_without_an_interval_covers_nothing() {
+        let bare = Predicted { speedup: Some(4.0), low: None, high: None };
+        assert!(!Comparison::of(bare, 4.0).unwrap().covered);
+        assert!(Comparison::of(Predicted { speedup: None, ..bare }, 4.0).is_none());
+    }
 }
