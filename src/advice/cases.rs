@@ -58,7 +58,7 @@ impl Inputs {
                 ("p_eff", Datum::One(Value::Number(n))) => host.cores = *n,
                 ("gil", Datum::One(Value::Bool(gil))) => host.gil = *gil,
                 ("workers", Datum::One(Value::Number(n))) => workers = Some(*n as usize),
-                ("strategy", Datum::One(Value::Text(word))) => strategy = Strategy::from_name(word),
+                ("strategy", Datum::One(Value::Text(name))) => strategy = Strategy::from_name(name),
                 ("waits", Datum::Numbers(waits)) => {
                     recorded.extend(waits.iter().map(|wait| Recorded {
                         count: 1,

@@ -68,6 +68,7 @@ fn program(language: Language, wall: f64, shares: &[(Account, f64)]) -> Profile 
 fn items(count: u32, kind: WaitKind, wait: f64, cpu_gil: f64, cpu_native: f64) -> Items {
     let one = Segment { count: 1, wait: s(wait), cpu_gil: s(cpu_gil), cpu_native: s(cpu_native) };
     Items {
+        are_processes: false,
         count: u64::from(count),
         lanes: 1,
         wait: BTreeMap::from([(kind, s(wait))]),
