@@ -4,7 +4,7 @@
 
 mod collect;
 
-pub use collect::collect;
+pub use collect::{NO_ITEMS, collect};
 
 use std::collections::BTreeMap;
 

@@ -38,7 +38,7 @@ struct Inputs {
 impl Inputs {
     fn read(case: &ModelCase) -> Result<Self, String> {
         let mut work = Work { items: 1, ..Work::default() };
-        let mut host = Host { cores: 1.0, gil: false };
+        let mut host = Host { cores: 1.0, gil: false, loops: 1.0 };
         let mut recorded = Vec::new();
         let mut strategy = None;
         let mut workers = None;

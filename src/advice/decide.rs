@@ -170,6 +170,8 @@ pub(super) fn not_decided(case: &Case<'_>) -> Vec<NotDecided> {
                 .iter()
                 .filter_map(|name| facts::spec(name))
                 .filter(|spec| spec.needs_more_than_a_profile() && !spec.name.starts_with("pred."))
+                // What a program has not got cannot be learned about it.
+                .filter(|spec| case.facts.reason(spec.name) != Some(facts::NO_ITEMS))
                 .collect();
             let how_to_learn = specs.first()?.how_to_learn.to_owned();
             let missing = specs.iter().map(|spec| spec.name.to_owned()).collect();

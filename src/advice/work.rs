@@ -42,11 +42,12 @@ impl Subject {
     pub(super) fn of(facts: &Facts, profile: &Profile, costs: &Costs) -> Option<Self> {
         let number = |name: &str| facts.get_number(name);
         let gil = facts.get("runtime.gil").is_some_and(|fact| fact.value == Value::Bool(true));
-        let host = Host { cores: number("host.p_eff").filter(|cores| *cores > 0.0).unwrap_or(1.0), gil };
+        let cores = number("host.p_eff").filter(|cores| *cores > 0.0).unwrap_or(1.0);
+        let host = Host { cores, gil, loops: loops(facts, cores) };
         let wall = number("run.wall").filter(|wall| *wall > 0.0)?;
         let (work, items) = seen(facts, gil, wall)
             .map(|work| (work, ItemSource::Seen))
-            .or_else(|| children(facts, gil, wall).map(|work| (work, ItemSource::Children)))
+            .or_else(|| children(facts, wall).map(|work| (work, ItemSource::Children)))
             .or_else(|| divisible(facts, gil, wall, costs).map(|work| (work, ItemSource::Divisible)))?;
         let now = match facts.get("now.strategy").map(|fact| &fact.value) {
             Some(Value::Text(word)) => Strategy::from_name(word).unwrap_or(Strategy::Sequential),
@@ -76,6 +77,14 @@ impl Subject {
             now_items: (wall - work.serial).max(0.0),
             items,
         })
+    }
+}
+
+/// Threads an event loop computes on: the runtimes that spread tasks over the cores, and all the others.
+fn loops(facts: &Facts, cores: f64) -> f64 {
+    match facts.get("runtime.lang").map(|fact| &fact.value) {
+        Some(Value::Text(lang)) if matches!(lang.as_str(), "rust" | "go" | "java") => cores.max(1.0),
+        _ => 1.0,
     }
 }
 
@@ -129,7 +138,7 @@ fn lock_section(facts: &Facts, items: f64) -> f64 {
 }
 
 /// A parent that ran its children one after another: each child is an item.
-fn children(facts: &Facts, gil: bool, wall: f64) -> Option<Work> {
+fn children(facts: &Facts, wall: f64) -> Option<Work> {
     let count = facts.get_number("now.children").filter(|n| *n >= 2.0)?;
     let together = facts.get_number("now.processes").unwrap_or(1.0);
     let cpu = facts.get_number("run.cpu")?;
@@ -138,15 +147,20 @@ fn children(facts: &Facts, gil: bool, wall: f64) -> Option<Work> {
         return None;
     }
     // Children bring their own interpreter lock, so that the parent's does not serialise them.
-    let _ = gil;
     let each = cpu / count;
     Some(Work {
         items: count as u64,
         cpu_native: each,
         longest: each,
-        serial: (wall - cpu).max(0.0),
+        serial: (wall * (1.0 - queued(facts)) - cpu).max(0.0),
         ..Work::default()
     })
+}
+
+/// Share of wall time in which the program was ready but not let run: it belongs to the computing it delayed, not
+/// to a rest that stays.
+fn queued(facts: &Facts) -> f64 {
+    ["wall.runnable", "wall.throttled"].iter().filter_map(|name| facts.get_number(name)).sum()
 }
 
 /// A computation in which no repeated work was seen: assumed to be divisible into even pieces.
@@ -160,7 +174,7 @@ fn divisible(facts: &Facts, gil: bool, wall: f64, costs: &Costs) -> Option<Work>
         cpu_gil,
         cpu_native,
         longest: cpu / pieces,
-        serial: wall * (1.0 - on_cpu).clamp(0.0, 1.0),
+        serial: wall * (1.0 - on_cpu - queued(facts)).clamp(0.0, 1.0),
         ..Work::default()
     })
 }

@@ -7,6 +7,9 @@ use crate::machine::Machine;
 use crate::profile::{Items, Language, ProcessGroup, Profile, Site};
 use crate::wait::{Account, WaitKind};
 
+/// Why facts about items are unknown where there are none.
+pub const NO_ITEMS: &str = "no repeated work was seen";
+
 /// Samples of running threads below which the split of CPU by the interpreter lock says nothing.
 const SPLIT_SAMPLES: u64 = 20;
 
@@ -41,7 +44,7 @@ fn absence(name: &str) -> &'static str {
     match name.split('.').next().unwrap_or_default() {
         "pred" => "not predicted yet",
         "limit" => "nobody stated it",
-        "region" | "wait" | "cpu" => "no repeated work was seen",
+        "region" | "wait" | "cpu" => NO_ITEMS,
         "site" => "no wait was seen",
         "host" => "the system does not tell",
         _ => "not measured",
