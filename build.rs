@@ -14,10 +14,11 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut code = String::from("&[\n");
     for file in &files {
-        let relative = file.strip_prefix(&root).map_err(io::Error::other)?;
-        let name = relative.to_str().ok_or_else(|| io::Error::other(format!("{relative:?} is not UTF-8")))?;
-        writeln!(code, "    ({:?}, include_str!({:?})),", name.replace('\\', "/"), file)
-            .map_err(io::Error::other)?;
+        let not_text = || io::Error::other(format!("{} is not UTF-8", file.display()));
+        let path = file.to_str().ok_or_else(not_text)?;
+        let relative = file.strip_prefix(&root).map_err(io::Error::other)?.to_str().ok_or_else(not_text)?;
+        let name = relative.replace('\\', "/");
+        writeln!(code, "    ({name:?}, include_str!({path:?})),").map_err(io::Error::other)?;
     }
     code.push_str("]\n");
     fs::write(out.join("rules.rs"), code)?;

@@ -1,1 +1,3 @@
 //! One file per subcommand: the only place that joins stages.
+
+pub mod rules;

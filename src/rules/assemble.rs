@@ -3,14 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_yaml::Spanned;
-
 use super::RuleSet;
 use super::constants::Constants;
 use super::error::RuleError;
 use super::load::Source;
 use super::rule::{Rule, RuleKind};
-use super::schema::{CasesFile, ConstantFile, ConstantsFile, OverlayFile, RealiseFile, RuleFile};
+use super::schema::{CasesFile, ConstantFile, ConstantsFile, Entries, OverlayFile, RealiseFile, RuleFile};
 use super::suggest::nearest;
 use super::validate::Validation;
 
@@ -44,16 +42,16 @@ fn content(source: &Source) -> Content {
     }
 }
 
-pub(super) fn assemble(sources: Vec<Source>, errors: Vec<RuleError>) -> Result<RuleSet, Vec<RuleError>> {
+pub(super) fn assemble(sources: &[Source], errors: Vec<RuleError>) -> Result<RuleSet, Vec<RuleError>> {
     let mut assembly = Assembly { set: RuleSet::default(), errors, disabled: Vec::new() };
-    for source in &sources {
+    for source in sources {
         assembly.numbers(source);
     }
-    for source in &sources {
+    for source in sources {
         assembly.rules(source);
     }
     assembly.disable();
-    assembly.precedences(&sources);
+    assembly.precedences(sources);
     let Assembly { mut set, mut errors, .. } = assembly;
     if errors.is_empty() {
         set.rules.sort_by(|a, b| {
@@ -121,13 +119,14 @@ impl Assembly {
         &mut self,
         source: &Source,
         into: &mut Constants,
-        file: &BTreeMap<String, Spanned<ConstantFile>>,
+        file: &Entries<ConstantFile>,
         names: Names,
     ) {
-        for (name, entry) in file {
+        for (key, entry) in &file.0 {
+            let name = key.value.as_str();
             let known = into.get(name).cloned();
             if known.is_none() && names == Names::MustExist {
-                let mut error = source.at(entry, format!("no constant `{name}` to override"));
+                let mut error = source.at(key, format!("no constant `{name}` to override"));
                 error.help = Some(match nearest(name, into.names()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "new constants belong in constants.yaml".to_owned(),
@@ -136,7 +135,7 @@ impl Assembly {
                 continue;
             }
             let validation = Validation::new(source, into);
-            let Some(constant) = self.keep(validation.constant(name, entry)) else { continue };
+            let Some(constant) = self.keep(validation.constant(key, entry)) else { continue };
             if let Some(known) = known
                 && known.dimension != constant.dimension
             {
@@ -226,4 +225,64 @@ impl Assembly {
 enum Names {
     MayBeNew,
     MustExist,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn set_of(relative: &str, text: String) -> Result<RuleSet, Vec<RuleError>> {
+        let source =
+            Source { file: relative.to_owned(), relative: relative.to_owned(), text, builtin: false };
+        assemble(&[source], Vec::new())
+    }
+
+    const RULE: &str = "schema: boundby/rules/1\nid: x\nkind: cap\ntitle: t\nprecedence: 1\nwhen:\n  all:\n  - \
+        \"run.wall > 5s\"\n  any:\n  - 'known(run.wall)'\n  - >-\n    runtime.lang in\n    \
+        [node, go]\nthen: {workers: \
+        \"min(region.n, 2 * host.cores)\", reason: \"ü {workers}\"}\nbecause: \"{run.wall | seconds}\"\ntests:\n- \
+        {name: a, given: {run.wall: 6s, region.n: 4}, expect: {workers: {between: [3, 5]}}}\n";
+    const OTHERS: [(&str, &str); 3] = [
+        ("overlay.yaml", "disable: [x]\nconstants: {a: 5ms}\nmodel: {b: {value: 3, why: x}}\n"),
+        (
+            "model_cases.yaml",
+            "cases:\n- {id: A, given: {n: [1, 2s], b: true}, expect: {t: {about: 5s, tol: 2%}}}\n",
+        ),
+        ("realise/any.yaml", "entries:\n- {strategy: threads, construct: 'x{workers}', notes: ['{y}']}\n"),
+    ];
+
+    #[test]
+    fn the_files_that_are_damaged_below_are_right_before() {
+        set_of("constants.yaml", "constants: {a: 5}".to_owned()).unwrap();
+        let set = set_of("decision/x.yaml", RULE.to_owned()).unwrap_or_else(|errors| panic!("{}", errors[0]));
+        assert_eq!(set.get("x").unwrap().when.lines.len(), 3);
+        set_of(OTHERS[1].0, OTHERS[1].1.to_owned()).unwrap();
+        set_of(OTHERS[2].0, OTHERS[2].1.to_owned()).unwrap();
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn no_damage_to_a_file_makes_the_loader_panic(
+            which in 0..5_usize, start in any::<prop::sample::Index>(), length in 0..12_usize, put in "\\PC{0,6}|[ \\n\\t{}'\":,-]{0,4}"
+        ) {
+            let (name, text) = match which {
+                0 | 1 => ("decision/x.yaml", RULE),
+                other => OTHERS[other - 2],
+            };
+            let letters: Vec<char> = text.chars().collect();
+            let start = start.index(letters.len());
+            let end = (start + length).min(letters.len());
+            let damaged: String = letters[..start].iter().copied().chain(put.chars()).chain(letters[end..].iter().copied()).collect();
+            if let Err(errors) = set_of(name, damaged) {
+                prop_assert!(!errors.is_empty());
+                for error in errors {
+                    prop_assert!(error.to_string().starts_with(name), "{}", error);
+                }
+            }
+        }
+    }
 }

@@ -43,24 +43,21 @@ impl RuleError {
 
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = harmless(&self.what);
         if self.line == 0 {
-            write!(f, "{}: {}", self.file, self.what)?;
+            write!(f, "{}: {what}", self.file)?;
         } else {
-            write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.what)?;
+            write!(f, "{}:{}:{}: {what}", self.file, self.line, self.column)?;
         }
+        let number = self.line.to_string();
+        let margin = " ".repeat(number.len());
         if let Some(source) = &self.source {
-            let number = self.line.to_string();
             let (shown, before) = window(source, self.column.saturating_sub(1));
-            let margin = " ".repeat(number.len());
-            write!(
-                f,
-                "\n {number} | {shown}\n {margin} | {}{}",
-                " ".repeat(before),
-                "^".repeat(self.width.clamp(1, 60))
-            )?;
+            let mark = "^".repeat(self.width.clamp(1, 60));
+            write!(f, "\n {number} | {shown}\n {margin} | {}{mark}", " ".repeat(before))?;
         }
         if let Some(help) = &self.help {
-            write!(f, "\n   = {help}")?;
+            write!(f, "\n {margin} = {}", harmless(help))?;
         }
         Ok(())
     }
@@ -68,15 +65,15 @@ impl fmt::Display for RuleError {
 
 impl std::error::Error for RuleError {}
 
-/// At most 100 characters of a line around a column, and where that column stands in them. Tabs and control
-/// characters become spaces, so that the mark stands below its place and no file writes to the terminal.
+/// At most 100 characters of a line around a column, and where that column stands in them.
 fn window(source: &str, column: usize) -> (String, usize) {
-    let start = column.saturating_sub(60);
-    let shown: String = source
-        .chars()
-        .skip(start)
-        .take(100)
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect();
-    (shown.trim_end().to_owned(), column - start)
+    let fits = source.chars().take(101).count() <= 100;
+    let start = if fits { 0 } else { column.saturating_sub(60) };
+    let shown: String = source.chars().skip(start).take(100).collect();
+    (harmless(&shown).trim_end().to_owned(), column - start)
+}
+
+/// Messages quote files, and no file may write escape sequences to the terminal.
+fn harmless(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() && letter != '\n' { ' ' } else { letter }).collect()
 }

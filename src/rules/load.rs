@@ -5,10 +5,10 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-use serde_yaml::Spanned;
 
 use super::error::RuleError;
 use super::language::Problem;
+use super::schema::Spanned;
 
 /// The files of boundby itself: path from the root of the crate, and text.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));

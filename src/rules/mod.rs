@@ -5,32 +5,32 @@
 
 mod assemble;
 mod check;
+mod condition;
 mod constants;
 mod error;
+mod expectation;
 pub mod language;
 mod load;
 mod rule;
 mod schema;
-mod suggest;
+pub mod suggest;
 mod template;
 mod validate;
 
 use std::path::Path;
 
 pub use check::{CheckFailure, CheckKind, check};
+pub use condition::{Comparison, Condition, Line, List, Outcome};
 pub use constants::{Constant, Constants};
 pub use error::RuleError;
+pub use expectation::{Datum, Expected, ModelCase, RuleExpectation, RuleTest};
 pub use language::Truth;
-pub use rule::{
-    Comparison, Condition, Datum, Expected, Expr, Line, List, ModelCase, Outcome, Realisation, Rule,
-    RuleExpectation, RuleKind, RuleTest, Severity, Then,
-};
-pub(crate) use suggest::nearest;
+pub use rule::{Expr, Realisation, Rule, RuleKind, Severity, Then};
 pub use template::{CodeTemplate, Template, VARIABLES};
 pub use validate::{ACTIONS, BOUND_BY, STRATEGIES};
 
 use crate::facts::Facts;
-use language::Env;
+use language::{Env, Minimum};
 
 /// All rules, constants, model coefficients, acceptance cases and realisations.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -50,7 +50,7 @@ impl RuleSet {
     /// # Errors
     /// Everything that is wrong in them; a test of boundby keeps this from happening in a release.
     pub fn builtin() -> Result<Self, Vec<RuleError>> {
-        assemble::assemble(load::builtin(), Vec::new())
+        assemble::assemble(&load::builtin(), Vec::new())
     }
 
     /// The rules of boundby with a user's directory (or single file of rules) on top: new ids are added, same ids
@@ -62,7 +62,7 @@ impl RuleSet {
         let mut errors = Vec::new();
         let mut sources = load::builtin();
         sources.extend(load::read(path, &mut errors));
-        assemble::assemble(sources, errors)
+        assemble::assemble(&sources, errors)
     }
 
     /// Every rule, by kind, then precedence (highest first), then id.
@@ -144,7 +144,7 @@ impl RuleSet {
     /// Every rule of a kind, in order, with its truth over the facts.
     #[must_use]
     pub fn evaluate<'a>(&'a self, kind: RuleKind, facts: &Facts) -> Vec<Outcome<'a>> {
-        let env = Env { constants: &self.constants, facts, min_skips_unknown: false };
+        let env = Env { constants: &self.constants, facts, minimum: Minimum::OverAll };
         let rules = self.rules.iter().filter(|rule| rule.kind == kind);
         rules
             .map(|rule| {

@@ -1,13 +1,18 @@
 //! The shape of the YAML files, nothing else: flat structs that refuse unknown fields. Their meaning is settled in
 //! `validate`. Only this file and `load` know the YAML crate.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_yaml::Spanned;
+pub(super) use serde_yaml::Spanned;
+
+/// A text standing where another value stands in the file.
+pub(super) fn at_place_of<T>(value: &Spanned<T>, text: &str) -> Spanned<String> {
+    Spanned { value: text.to_owned(), referenced: value.referenced, defined: value.defined }
+}
 
 pub(super) type Texts = Vec<Spanned<String>>;
 
@@ -56,7 +61,7 @@ pub(super) struct ThenFile {
     pub(super) reason: Option<Spanned<String>>,
     pub(super) weight: Option<Spanned<f64>>,
     pub(super) text: Option<Spanned<String>>,
-    pub(super) show: Option<BTreeMap<String, Spanned<String>>>,
+    pub(super) show: Option<Entries<String>>,
     pub(super) finding: Option<Spanned<String>>,
     pub(super) fix: Option<Spanned<String>>,
 }
@@ -66,7 +71,7 @@ pub(super) struct ThenFile {
 pub(super) struct TestFile {
     pub(super) name: String,
     #[serde(default)]
-    pub(super) given: BTreeMap<String, Spanned<String>>,
+    pub(super) given: Entries<String>,
     pub(super) expect: Spanned<ExpectFile>,
 }
 
@@ -74,7 +79,7 @@ pub(super) struct TestFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct ConstantsFile {
     #[serde(default)]
-    pub(super) constants: BTreeMap<String, Spanned<ConstantFile>>,
+    pub(super) constants: Entries<ConstantFile>,
 }
 
 #[derive(Deserialize)]
@@ -83,9 +88,9 @@ pub(super) struct OverlayFile {
     #[serde(default)]
     pub(super) disable: Texts,
     #[serde(default)]
-    pub(super) constants: BTreeMap<String, Spanned<ConstantFile>>,
+    pub(super) constants: Entries<ConstantFile>,
     #[serde(default)]
-    pub(super) model: BTreeMap<String, Spanned<ConstantFile>>,
+    pub(super) model: Entries<ConstantFile>,
 }
 
 #[derive(Deserialize)]
@@ -102,8 +107,8 @@ pub(super) struct CaseFile {
     pub(super) cite: Many,
     #[serde(default)]
     pub(super) note: String,
-    pub(super) given: BTreeMap<String, Spanned<DatumFile>>,
-    pub(super) expect: BTreeMap<String, Spanned<ValueFile>>,
+    pub(super) given: Entries<DatumFile>,
+    pub(super) expect: Entries<ValueFile>,
 }
 
 #[derive(Deserialize)]
@@ -144,13 +149,13 @@ pub(super) struct ConstantFields {
 /// A word, or values by name.
 pub(super) enum ExpectFile {
     Word(String),
-    Values(BTreeMap<String, Spanned<ValueFile>>),
+    Values(Entries<ValueFile>),
 }
 
 /// A literal, or a range.
 pub(super) enum ValueFile {
     Literal(String),
-    Range(RangeFile),
+    Range(Box<RangeFile>),
 }
 
 #[derive(Deserialize)]
@@ -167,6 +172,40 @@ pub(super) struct RangeFile {
 pub(super) enum DatumFile {
     One(String),
     List(Texts),
+}
+
+/// Values by name, in the order of the file, each name with its place. (A name that comes twice is refused by the
+/// parser.)
+pub(super) struct Entries<T>(pub(super) Vec<(Spanned<String>, Spanned<T>)>);
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor(PhantomData))
+    }
+}
+
+struct EntriesVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
+    type Value = Entries<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("values by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Entries(entries))
+    }
 }
 
 /// One text, or a list of them.
@@ -188,7 +227,7 @@ trait Form: Sized {
     }
 }
 
-struct FormVisitor<T>(std::marker::PhantomData<T>);
+struct FormVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Form> Visitor<'de> for FormVisitor<T> {
     type Value = T;
@@ -230,7 +269,7 @@ macro_rules! deserialize_forms {
     ($($name:ident),*) => {
         $(impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(FormVisitor(std::marker::PhantomData))
+                deserializer.deserialize_any(FormVisitor(PhantomData))
             }
         })*
     };
@@ -258,7 +297,7 @@ impl Form for ExpectFile {
     }
 
     fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-        BTreeMap::deserialize(MapAccessDeserializer::new(map)).map(Self::Values)
+        Entries::deserialize(MapAccessDeserializer::new(map)).map(Self::Values)
     }
 }
 
@@ -270,7 +309,7 @@ impl Form for ValueFile {
     }
 
     fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-        RangeFile::deserialize(MapAccessDeserializer::new(map)).map(Self::Range)
+        RangeFile::deserialize(MapAccessDeserializer::new(map)).map(Box::new).map(Self::Range)
     }
 }
 

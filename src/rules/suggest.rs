@@ -2,7 +2,8 @@
 
 /// The nearest of `known` within a third of the name's length in edits (a swap of two letters is one edit); the
 /// first of several equally near ones.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A hostile name must not cost more than it is worth.
     if name.len() > 100 {
         return None;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::RuleSet;
 use super::language::{
-    Dimension, Env, Flavour, Kind, Node, NodeKind, Problem, Scope, check_node, number, parse_expression,
+    Dimension, Env, Flavour, Kind, Minimum, Node, NodeKind, Problem, Scope, check_node, number,
+    parse_expression,
 };
 use crate::facts::{Facts, Value};
 use crate::units;
@@ -17,7 +18,7 @@ const NOT_MEASURED: &str = "(not measured)";
 pub struct Template {
     text: String,
     parts: Vec<Part>,
-    min_skips_unknown: bool,
+    minimum: Minimum,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +55,7 @@ impl Template {
     /// The sentence with its values; a value that is unknown reads "(not measured)".
     #[must_use]
     pub fn render(&self, rules: &RuleSet, facts: &Facts) -> String {
-        let env = Env { constants: rules.constants(), facts, min_skips_unknown: self.min_skips_unknown };
+        let env = Env { constants: rules.constants(), facts, minimum: self.minimum };
         let mut sentence = String::new();
         for part in &self.parts {
             match part {
@@ -75,7 +76,7 @@ impl Template {
         nodes.flat_map(Node::facts).collect()
     }
 
-    pub(super) fn parse(text: &str, scope: Scope<'_>, min_skips_unknown: bool) -> Result<Self, Problem> {
+    pub(super) fn parse(text: &str, scope: Scope<'_>, minimum: Minimum) -> Result<Self, Problem> {
         let mut parts = Vec::new();
         for piece in split(text)? {
             parts.push(match piece {
@@ -83,7 +84,7 @@ impl Template {
                 Piece::Hole { start, end } => hole(text, start, end, scope)?,
             });
         }
-        Ok(Self { text: text.to_owned(), parts, min_skips_unknown })
+        Ok(Self { text: text.to_owned(), parts, minimum })
     }
 }
 
@@ -96,7 +97,7 @@ fn hole(text: &str, start: usize, end: usize, scope: Scope<'_>) -> Result<Part, 
             let known = FORMATS.iter().find(|(text, _)| *text == name.trim());
             let Some((_, format)) = known else {
                 let names: Vec<_> = FORMATS.iter().map(|(text, _)| *text).collect();
-                let at = start + expression.len() + 1..end;
+                let at = end - name.trim_start().len()..end - (name.len() - name.trim_end().len());
                 return Err(Problem::new(at, format!("unknown format `{}`", name.trim()))
                     .help(format!("formats are {}", names.join(", "))));
             };

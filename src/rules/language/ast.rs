@@ -1,6 +1,5 @@
 //! Expressions as a tree, and the text they came from.
 
-use std::fmt;
 use std::ops::Range;
 
 use super::check::Dimension;
@@ -52,7 +51,11 @@ impl Literal {
     /// The value in the base unit of its suffix.
     #[must_use]
     pub fn value(self) -> f64 {
-        self.number * self.suffix.factor()
+        // Dividing by a whole number rounds once: 95 / 100 is what `0.95` is, 95 * 0.01 is not.
+        match self.suffix.scale() {
+            Scale::Times(factor) => self.number * factor,
+            Scale::Over(divisor) => self.number / divisor,
+        }
     }
 }
 
@@ -119,23 +122,28 @@ words! {
     }
 }
 
+enum Scale {
+    Times(f64),
+    Over(f64),
+}
+
 impl Suffix {
-    fn factor(self) -> f64 {
+    fn scale(self) -> Scale {
         match self {
-            Self::None | Self::Seconds | Self::Bytes => 1.0,
-            Self::Percent => 1e-2,
-            Self::Nanoseconds => 1e-9,
-            Self::Microseconds => 1e-6,
-            Self::Milliseconds => 1e-3,
-            Self::Minutes => 60.0,
-            Self::Hours => 3600.0,
-            Self::Kilobytes => 1e3,
-            Self::Megabytes => 1e6,
-            Self::Gigabytes => 1e9,
-            Self::Kibibytes => 1024.0,
-            Self::Mebibytes => 1024.0 * 1024.0,
-            Self::Gibibytes => 1024.0 * 1024.0 * 1024.0,
-            Self::Tebibytes => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+            Self::None | Self::Seconds | Self::Bytes => Scale::Times(1.0),
+            Self::Percent => Scale::Over(1e2),
+            Self::Nanoseconds => Scale::Over(1e9),
+            Self::Microseconds => Scale::Over(1e6),
+            Self::Milliseconds => Scale::Over(1e3),
+            Self::Minutes => Scale::Times(60.0),
+            Self::Hours => Scale::Times(3600.0),
+            Self::Kilobytes => Scale::Times(1e3),
+            Self::Megabytes => Scale::Times(1e6),
+            Self::Gigabytes => Scale::Times(1e9),
+            Self::Kibibytes => Scale::Times(1024.0),
+            Self::Mebibytes => Scale::Times(1024.0 * 1024.0),
+            Self::Gibibytes => Scale::Times(1024.0 * 1024.0 * 1024.0),
+            Self::Tebibytes => Scale::Times(1024.0 * 1024.0 * 1024.0 * 1024.0),
         }
     }
 
@@ -232,132 +240,4 @@ pub enum Test {
     Matches(Node, String),
     /// A truth on its own.
     Holds(Node),
-}
-
-impl fmt::Display for Literal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.number, self.suffix.text())
-    }
-}
-
-impl fmt::Display for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            NodeKind::Number(literal) => literal.fmt(f),
-            NodeKind::Text(text) => quoted(text, f),
-            NodeKind::Bool(value) => value.fmt(f),
-            NodeKind::Name(name) => f.write_str(name),
-            NodeKind::Negative(inner) => {
-                f.write_str("-")?;
-                grouped(inner, matches!(inner.kind, NodeKind::Binary(..)), f)
-            }
-            NodeKind::Binary(operator, left, right) => {
-                let ours = operator.precedence();
-                grouped(left, precedence(left).is_some_and(|theirs| theirs < ours), f)?;
-                write!(f, " {} ", operator.text())?;
-                grouped(right, precedence(right).is_some_and(|theirs| theirs <= ours), f)
-            }
-            NodeKind::Call(function, arguments) => {
-                write!(f, "{}(", function.text())?;
-                listed(arguments, f)?;
-                f.write_str(")")
-            }
-        }
-    }
-}
-
-impl fmt::Display for Test {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Compare(operator, left, right) => write!(f, "{left} {} {right}", operator.text()),
-            Self::In(left, list) => {
-                write!(f, "{left} in [")?;
-                listed(list, f)?;
-                f.write_str("]")
-            }
-            Self::Matches(left, pattern) => {
-                write!(f, "{left} matches ")?;
-                quoted(pattern, f)
-            }
-            Self::Holds(node) => node.fmt(f),
-        }
-    }
-}
-
-fn precedence(node: &Node) -> Option<u8> {
-    match node.kind {
-        NodeKind::Binary(operator, ..) => Some(operator.precedence()),
-        _ => None,
-    }
-}
-
-fn grouped(node: &Node, parentheses: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if parentheses { write!(f, "({node})") } else { write!(f, "{node}") }
-}
-
-fn listed(nodes: &[Node], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for (i, node) in nodes.iter().enumerate() {
-        if i > 0 {
-            f.write_str(", ")?;
-        }
-        write!(f, "{node}")?;
-    }
-    Ok(())
-}
-
-fn quoted(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let quote = if text.contains('\'') { '"' } else { '\'' };
-    write!(f, "{quote}{text}{quote}")
-}
-
-impl Node {
-    /// The facts named in it, in order, each once.
-    #[must_use]
-    pub fn facts(&self) -> Vec<&str> {
-        let mut names = Vec::new();
-        self.collect_facts(&mut names);
-        names
-    }
-
-    fn collect_facts<'a>(&'a self, names: &mut Vec<&'a str>) {
-        match &self.kind {
-            NodeKind::Name(name) => {
-                // Facts are dotted, constants are not.
-                if name.contains('.') && !names.contains(&name.as_str()) {
-                    names.push(name);
-                }
-            }
-            NodeKind::Negative(inner) => inner.collect_facts(names),
-            NodeKind::Binary(_, left, right) => {
-                left.collect_facts(names);
-                right.collect_facts(names);
-            }
-            NodeKind::Call(_, arguments) => {
-                for argument in arguments {
-                    argument.collect_facts(names);
-                }
-            }
-            NodeKind::Number(_) | NodeKind::Text(_) | NodeKind::Bool(_) => {}
-        }
-    }
-}
-
-impl Test {
-    /// The facts named in it, in order, each once.
-    #[must_use]
-    pub fn facts(&self) -> Vec<&str> {
-        let mut names = Vec::new();
-        for node in self.nodes() {
-            node.collect_facts(&mut names);
-        }
-        names
-    }
-
-    fn nodes(&self) -> Vec<&Node> {
-        match self {
-            Self::Compare(_, left, right) => vec![left, right],
-            Self::In(left, list) => std::iter::once(left).chain(list).collect(),
-            Self::Matches(node, _) | Self::Holds(node) => vec![node],
-        }
-    }
 }

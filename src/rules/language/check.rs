@@ -45,7 +45,9 @@ impl Dimension {
     /// Per second.
     pub const RATE: Self = Self { seconds: -1, ..Self::BARE };
 
-    fn is_plain(self) -> bool {
+    /// Whether it is a number without seconds and bytes.
+    #[must_use]
+    pub fn is_plain(self) -> bool {
         self.seconds == 0 && self.bytes == 0
     }
 

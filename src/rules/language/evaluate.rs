@@ -11,8 +11,17 @@ use crate::rules::constants::Constants;
 pub(crate) struct Env<'a> {
     pub(crate) constants: &'a Constants,
     pub(crate) facts: &'a Facts,
-    /// In caps, `min()` goes over the operands that are known: an unknown limit does not lift the known ones.
-    pub(crate) min_skips_unknown: bool,
+    pub(crate) minimum: Minimum,
+}
+
+/// What `min()` goes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Minimum {
+    /// Every operand; one that is unknown makes the result unknown.
+    #[default]
+    OverAll,
+    /// In caps, the operands that are known: an unknown limit does not lift the known ones.
+    OverKnown,
 }
 
 /// The number an expression stands for, in the base unit.
@@ -48,7 +57,7 @@ pub(crate) fn evaluate_test(test: &Test, env: Env<'_>) -> (Truth, Option<f64>, O
         }
         Test::Matches(left, pattern) => {
             let result = match value(left, env, &mut missing) {
-                Some(Value::Text(text)) => Some(matches(&text, pattern)),
+                Some(Value::Text(word)) => Some(matches(&word, pattern)),
                 _ => None,
             };
             (result, None, None)
@@ -139,7 +148,7 @@ fn number_of(node: &Node, env: Env<'_>, missing: &mut Missing) -> Option<f64> {
 }
 
 fn call(function: Function, arguments: &[Node], env: Env<'_>, missing: &mut Missing) -> Option<f64> {
-    if function == Function::Min && env.min_skips_unknown {
+    if function == Function::Min && env.minimum == Minimum::OverKnown {
         let mut skipped = Missing::default();
         let known = arguments.iter().filter_map(|argument| number_of(argument, env, &mut skipped));
         let smallest = known.reduce(f64::min);

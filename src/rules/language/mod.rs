@@ -9,15 +9,18 @@ mod check;
 mod evaluate;
 mod lex;
 mod parse;
+mod print;
 mod truth;
+mod walk;
 
 pub use ast::{Function, Literal, Node, NodeKind, Operator, Suffix, Test};
 pub use check::{Dimension, Flavour};
 pub(crate) use check::{Kind, Scope, check_node, check_test};
-pub(crate) use evaluate::{Env, evaluate_test, number};
+pub(crate) use evaluate::{Env, Minimum, evaluate_test, number};
 pub(crate) use parse::parse_literal;
 pub use parse::{parse_expression, parse_test};
 pub use truth::Truth;
+pub(crate) use walk::Shift;
 
 /// Something wrong in a text of the language, and where: byte offsets into that text.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,9 +28,9 @@ pub fn parse_expression(text: &str) -> Result<Node, Problem> {
 /// The first thing that is not of the language.
 pub fn parse_test(text: &str) -> Result<Test, Problem> {
     let mut parser = Parser::new(text)?;
-    let test = parser.test()?;
+    let line = parser.test()?;
     parser.end()?;
-    Ok(test)
+    Ok(line)
 }
 
 struct Parser {

@@ -1,0 +1,366 @@
+//! `boundby rules`: the rules, readable; and whether they, or your own, are right.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{anyhow, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::{ContentArrangement, Table, presets};
+
+use crate::exit;
+use crate::facts;
+use crate::rules::suggest::nearest;
+use crate::rules::{self, List, Rule, RuleError, RuleExpectation, RuleKind, RuleSet, Then};
+use crate::units;
+
+/// The arguments of `boundby rules`.
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// A directory of your own rules, laid over the built-in ones
+    #[arg(long, value_name = "DIR", global = true)]
+    pub rules: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: RulesCommand,
+}
+
+/// What to do with the rules.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// List every rule
+    List {
+        /// Only rules of this kind
+        #[arg(long, value_enum)]
+        kind: Option<KindArg>,
+    },
+    /// Show one rule: when it fires, what follows, why, and its tests
+    Explain {
+        /// The id of the rule, as listed
+        id: String,
+    },
+    /// Check rules: names, types, units, and the tests they carry
+    Check {
+        /// Your directory of rules, or one file; without it the built-in rules are checked
+        path: Option<PathBuf>,
+    },
+}
+
+/// A kind of rule, as typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum KindArg {
+    /// Says what binds
+    Verdict,
+    /// Rules strategies out
+    Gate,
+    /// Limits the number of workers
+    Cap,
+    /// Adds weight to a strategy
+    Prefer,
+    /// Adds a sentence to the report
+    Note,
+    /// Reports a mistake
+    Hazard,
+}
+
+impl From<KindArg> for RuleKind {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Verdict => Self::Verdict,
+            KindArg::Gate => Self::Gate,
+            KindArg::Cap => Self::Cap,
+            KindArg::Prefer => Self::Prefer,
+            KindArg::Note => Self::Note,
+            KindArg::Hazard => Self::Hazard,
+        }
+    }
+}
+
+/// Runs `boundby rules` and returns the exit code.
+///
+/// # Errors
+/// Rules that do not load (but for `check`, which prints what is wrong), an id nobody has, a path that is not
+/// there, output that cannot be written.
+pub fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let overlay = args.rules.as_deref();
+    match &args.command {
+        RulesCommand::List { kind } => {
+            let layout = if std::io::stdout().is_terminal() { Layout::Terminal } else { Layout::Plain };
+            list(&load(overlay)?, kind.map(RuleKind::from), layout, out)?;
+        }
+        RulesCommand::Explain { id } => {
+            let set = load(overlay)?;
+            let Some(rule) = set.get(id) else {
+                let ids = set.decision().iter().map(|rule| rule.id.as_str());
+                let help = nearest(id, ids).map_or_else(
+                    || "list them: boundby rules list".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                bail!("no rule `{id}`; {help}");
+            };
+            explain(&set, rule, out)?;
+        }
+        RulesCommand::Check { path } => return check(path.as_deref().or(overlay), out),
+    }
+    Ok(exit::SUCCESS)
+}
+
+/// The built-in rules, with a user's directory over them.
+///
+/// # Errors
+/// Everything that is wrong in the rules, in one error.
+pub fn load(overlay: Option<&Path>) -> anyhow::Result<RuleSet> {
+    read(overlay)?.map_err(|errors| anyhow!("the rules cannot be used\n\n{}", shown(&errors)))
+}
+
+/// The outer error is a path that is not there, the inner one is what is wrong in the files.
+fn read(overlay: Option<&Path>) -> anyhow::Result<Result<RuleSet, Vec<RuleError>>> {
+    match overlay {
+        None => Ok(RuleSet::builtin()),
+        Some(path) if !path.exists() => {
+            bail!("{}: no such file or directory; name a directory of rules", path.display())
+        }
+        Some(path) => Ok(RuleSet::with_overlay(path)),
+    }
+}
+
+fn shown(errors: &[RuleError]) -> String {
+    let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    texts.join("\n\n")
+}
+
+#[derive(Clone, Copy)]
+enum Layout {
+    Terminal,
+    Plain,
+}
+
+fn list(set: &RuleSet, kind: Option<RuleKind>, layout: Layout, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut table = Table::new();
+    match layout {
+        Layout::Terminal => table
+            .load_style(presets::UTF8_HORIZONTAL_ONLY)
+            .set_content_arrangement(ContentArrangement::Dynamic),
+        Layout::Plain => table.load_style(presets::NOTHING),
+    };
+    table.set_header(["kind", "precedence", "rule", "title"]);
+    for rule in set.decision().iter().filter(|rule| kind.is_none_or(|kind| rule.kind == kind)) {
+        let origin = if rule.builtin { String::new() } else { format!(" ({})", rule.origin) };
+        let title = format!("{}{origin}", rule.title);
+        table.add_row([rule.kind.name(), &rule.precedence.to_string(), &rule.id, &title]);
+    }
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn explain(set: &RuleSet, rule: &Rule, out: &mut dyn Write) -> std::io::Result<()> {
+    writeln!(out, "{} — {}\n", rule.id, rule.title)?;
+    let since = rule.since.as_ref().map(|since| format!(", since {since}")).unwrap_or_default();
+    let severity = rule.severity.map(|severity| format!(", {}", severity.name())).unwrap_or_default();
+    writeln!(out, "kind     {}{severity}, precedence {}{since}", rule.kind.name(), rule.precedence)?;
+    writeln!(out, "from     {}{}", rule.origin, if rule.builtin { " (built in)" } else { "" })?;
+    let mut heading = "when";
+    for list in [List::All, List::Any, List::None] {
+        let lines: Vec<_> = rule.when.lines.iter().filter(|line| line.list == list).collect();
+        if lines.is_empty() {
+            continue;
+        }
+        writeln!(out, "\n{heading} {} of", list.name())?;
+        heading = "and";
+        for line in lines {
+            writeln!(out, "  {}", line.text)?;
+        }
+    }
+    if rule.when.lines.is_empty() {
+        writeln!(out, "\nalways")?;
+    }
+    writeln!(out, "\nthen")?;
+    for line in consequences(&rule.then) {
+        writeln!(out, "  {line}")?;
+    }
+    writeln!(out, "\nbecause\n  {}", rule.because.text())?;
+    names(set, rule, out)?;
+    if !rule.cite.is_empty() {
+        writeln!(out, "\nafter\n  {}", rule.cite.join(", "))?;
+    }
+    writeln!(out, "\n{}", units::count(rule.tests.len() as u64, "test"))?;
+    for test in &rule.tests {
+        let expectation = match &test.expect {
+            RuleExpectation::Fired => "fires".to_owned(),
+            RuleExpectation::NotFired => "does not fire".to_owned(),
+            RuleExpectation::Unknown => "cannot be told".to_owned(),
+            RuleExpectation::Values(values) => {
+                let values: Vec<_> =
+                    values.iter().map(|(name, value)| format!("{name} is {value}")).collect();
+                format!("fires: {}", values.join(", "))
+            }
+        };
+        writeln!(out, "  {}: {expectation}", test.name)?;
+    }
+    Ok(())
+}
+
+/// The facts and thresholds of the condition, with what they mean and stand for.
+fn names(set: &RuleSet, rule: &Rule, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let mut seen = Vec::new();
+    for name in rule.when.lines.iter().flat_map(rules::Line::facts) {
+        if let Some(spec) = facts::spec(name)
+            && !seen.contains(&name)
+        {
+            seen.push(name);
+            table.add_row([format!(" {name}"), spec.meaning.to_owned()]);
+        }
+    }
+    for name in rule.when.lines.iter().flat_map(rules::Line::constants) {
+        if let Some(constant) = set.constants().get(name)
+            && !seen.contains(&name)
+        {
+            seen.push(name);
+            table.add_row([format!(" {name}"), format!("{}: {}", constant.text, constant.why)]);
+        }
+    }
+    if seen.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nwhere")?;
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn consequences(then: &Then) -> Vec<String> {
+    match then {
+        Then::Verdict { bound_by, share } => {
+            vec![format!("bound by {bound_by}: {} of the wall time", share.text())]
+        }
+        Then::Gate { only, veto, action, strategy, headline } => {
+            let mut lines = Vec::new();
+            if !only.is_empty() {
+                lines.push(format!("only {} remains", only.join(", ")));
+            }
+            if !veto.is_empty() {
+                lines.push(format!("not {}", veto.join(", ")));
+            }
+            lines.extend(action.as_ref().map(|action| format!("action {action}")));
+            lines.extend(strategy.as_ref().map(|strategy| format!("strategy {strategy}")));
+            lines.extend(headline.as_ref().map(|headline| format!("say: {}", headline.text())));
+            lines
+        }
+        Then::Cap { workers, strategies, reason } => vec![
+            format!("at most {} workers for {}", workers.text(), strategies.join(", ")),
+            format!("reason: {}", reason.text()),
+        ],
+        Then::Prefer { strategy, weight } => vec![format!("prefer {strategy}, weight {weight}")],
+        Then::Note { text, show } => {
+            let mut lines = vec![format!("say: {}", text.text())];
+            lines.extend(show.iter().map(|(name, value)| format!("{name} = {}", value.text())));
+            lines
+        }
+        Then::Hazard { finding, fix } => {
+            vec![format!("finding: {}", finding.text()), format!("fix: {}", fix.text())]
+        }
+    }
+}
+
+fn check(path: Option<&Path>, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let set = match read(path)? {
+        Ok(set) => set,
+        Err(errors) => {
+            writeln!(out, "{}\n\n{}", shown(&errors), units::count(errors.len() as u64, "error"))?;
+            return Ok(exit::FINDINGS);
+        }
+    };
+    let failures = rules::check(&set);
+    for failure in &failures {
+        let level = if failure.kind.is_error() { "error" } else { "warning" };
+        writeln!(out, "{level}: {}: {}: {}", failure.origin, failure.rule, failure.what)?;
+    }
+    let errors = failures.iter().filter(|failure| failure.kind.is_error()).count() as u64;
+    let warnings = failures.len() as u64 - errors;
+    let own = set.decision().iter().filter(|rule| !rule.builtin).count() as u64;
+    let tests = set.decision().iter().map(|rule| rule.tests.len() as u64).sum();
+    let of_yours = if path.is_some() { format!(" ({own} of yours)") } else { String::new() };
+    writeln!(
+        out,
+        "{}{of_yours}, {}: {}, {}",
+        units::count(set.decision().len() as u64, "rule"),
+        units::count(tests, "test"),
+        units::count(errors, "error"),
+        units::count(warnings, "warning"),
+    )?;
+    Ok(if errors > 0 { exit::FINDINGS } else { exit::SUCCESS })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(command: RulesCommand) -> (u8, String) {
+        let mut out = Vec::new();
+        let code = run(&RulesArgs { rules: None, command }, &mut out).unwrap();
+        (code, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn the_list_names_every_rule_in_aligned_columns() {
+        let set = RuleSet::builtin().unwrap();
+        let mut out = Vec::new();
+        list(&set, None, Layout::Plain, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), set.decision().len() + 1);
+        let column = lines[0].find("rule").unwrap();
+        for (line, rule) in lines[1..].iter().zip(set.decision()) {
+            assert!(line[column..].starts_with(&rule.id), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_rule_can_be_explained() {
+        let set = RuleSet::builtin().unwrap();
+        for rule in set.decision() {
+            let (code, text) = typed(RulesCommand::Explain { id: rule.id.clone() });
+            assert_eq!(code, exit::SUCCESS);
+            for line in &rule.when.lines {
+                assert!(text.contains(&line.text), "{text}");
+            }
+            assert!(text.contains(rule.because.text()), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_nobody_has_is_refused_with_the_nearest() {
+        let id = RuleSet::builtin().unwrap().decision()[0].id.clone();
+        let command = RulesCommand::Explain { id: format!("{id}s") };
+        let error = run(&RulesArgs { rules: None, command }, &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains(&format!("did you mean `{id}`?")), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_file_is_shown_at_its_place_and_fails_the_check() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("slow-disk.yaml");
+        std::fs::write(
+            &file,
+            "schema: boundby/rules/1\nid: slow-disk\nkind: note\ntitle: t\nprecedence: 1\nwhen:\n  \
+             all: [\"wait.dsk > 5ms\"]\nthen: {text: a}\nbecause: b\n",
+        )
+        .unwrap();
+        let (code, text) = typed(RulesCommand::Check { path: Some(directory.path().to_owned()) });
+        assert_eq!(code, exit::FINDINGS);
+        assert!(text.contains("slow-disk.yaml:7:10: unknown fact `wait.dsk`"), "{text}");
+        assert!(text.contains("did you mean `wait.disk`?"), "{text}");
+        assert!(text.contains("         ^^^^^^^^"), "{text}");
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_is_a_usage_error() {
+        let command = RulesCommand::Check { path: Some(PathBuf::from("/nowhere/at/all")) };
+        let error = run(&RulesArgs { rules: None, command }, &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("no such file or directory"), "{error}");
+    }
+}
