@@ -149,6 +149,13 @@ mod tests {
     }
 
     #[test]
+    fn every_shipped_rule_passes_its_own_tests() {
+        let failures = crate::rules::check(&RuleSet::builtin().unwrap());
+        let text: Vec<_> = failures.iter().map(|f| format!("{:?} {}: {}", f.kind, f.rule, f.what)).collect();
+        assert!(text.is_empty(), "{}", text.join("\n"));
+    }
+
+    #[test]
     fn the_rules_have_every_coefficient() {
         let rules = RuleSet::builtin().unwrap();
         assert_eq!(rules.missing_coefficients(Costs::NAMES), Vec::new());
