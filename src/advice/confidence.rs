@@ -38,7 +38,7 @@ pub(super) fn plan(case: &Case<'_>, plan: &Plan) -> f64 {
     verdict(&case.facts)
         * (1.0 - costs.confidence_items / items.sqrt())
         * width.powf(costs.confidence_band_exponent)
-        * costs.confidence_unknown.powi(assumptions(case, plan) as i32)
+        * costs.confidence_unknown.powf(assumptions(case, plan) as f64)
         * probe
 }
 

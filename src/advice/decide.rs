@@ -111,7 +111,7 @@ fn leaning(truth: &Truth, case: &Case<'_>) -> f64 {
     match truth {
         Truth::True => 1.0,
         Truth::False => 0.0,
-        Truth::Unknown(missing) => case.costs.confidence_unknown.powi(missing.len() as i32),
+        Truth::Unknown(missing) => case.costs.confidence_unknown.powf(missing.len() as f64),
     }
 }
 

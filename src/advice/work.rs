@@ -50,7 +50,7 @@ impl Subject {
             .or_else(|| children(facts, wall).map(|work| (work, ItemSource::Children)))
             .or_else(|| divisible(facts, gil, wall, costs).map(|work| (work, ItemSource::Divisible)))?;
         let now = match facts.get("now.strategy").map(|fact| &fact.value) {
-            Some(Value::Text(word)) => Strategy::from_name(word).unwrap_or(Strategy::Sequential),
+            Some(Value::Text(name)) => Strategy::from_name(name).unwrap_or(Strategy::Sequential),
             _ => Strategy::Sequential,
         };
         let recorded = match (&profile.items, items) {

@@ -212,13 +212,12 @@ fn cpu_per_item(facts: &mut Facts, profile: &Profile, items: &Items) {
 /// Why CPU cannot be told apart by the interpreter lock; `None` where it can.
 fn split_unknown(profile: &Profile) -> Option<String> {
     match (profile.runtime.gil, profile.cpu_split.gil) {
-        (Some(false), _) => None,
         (None, _) => Some("the runtime could not be told".to_owned()),
         (Some(true), None) => Some("the owner of the interpreter lock could not be read".to_owned()),
         (Some(true), Some(_)) if profile.cpu_split.samples < SPLIT_SAMPLES => {
             Some(format!("only {} samples of running threads", profile.cpu_split.samples))
         }
-        (Some(true), Some(_)) => None,
+        (Some(_), _) => None,
     }
 }
 

@@ -112,7 +112,7 @@ impl Replay {
     pub fn time(&self, workers: usize) -> f64 {
         let workers = workers.clamp(1, self.items.len());
         let mut run = Run::new(&self.items, self.cores, self.quantum, self.slice);
-        let end = run.to_end(workers);
+        let end = run.finish(workers);
         let missing = self.total.saturating_sub(self.items.len() as u64) as f64;
         if missing == 0.0 {
             return end;
@@ -244,7 +244,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn to_end(&mut self, workers: usize) -> f64 {
+    fn finish(&mut self, workers: usize) -> f64 {
         for worker in 0..workers {
             self.at.push((0, Phase::Dispatch));
             self.left.push(0.0);
