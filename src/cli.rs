@@ -1,1 +1,195 @@
-//! What can be typed. Only clap types.
+//! What can be typed. Only clap types and the parsers of their values.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::report::Format;
+
+/// What is your program bound by, which concurrency model makes it faster, with how many workers, and by how much?
+#[derive(Debug, Parser)]
+#[command(name = "boundby", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Start with:  boundby profile -- python3 your_script.py")]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure a command or a running process, then advise
+    Profile(ProfileArgs),
+    /// Show a saved profile again, with the advice of the present rules
+    Report(ReportArgs),
+    /// The rules behind the advice: list, explain, check your own
+    Rules(RulesArgs),
+    /// Which measuring sources work here, what each missing one costs, and what to type to enable it
+    Doctor(DoctorArgs),
+    /// Print completions for a shell, to be sourced or installed
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (show it with: boundby man | man -l -)
+    Man,
+}
+
+/// Measure a command or a running process, then advise.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boundby profile -- python3 etl.py              run it; the report follows on standard error
+  boundby profile -o etl.json -- python3 etl.py  keep the profile as JSON too
+  boundby profile --pid 4242 --duration 30s      look at a running service, its children included
+
+The command's own output, input, exit status and signals pass through untouched.
+Exit status: the command's own (128+n if a signal ended it); 125 boundby failed, 126 not executable, 127 not found.")]
+pub struct ProfileArgs {
+    /// Follow this running process and its children instead of starting a command
+    #[arg(long, value_name = "PID", conflicts_with = "command")]
+    pub pid: Option<i32>,
+    /// With --pid: stop after this time (10s, 500ms, 2m); without it, until the process ends or Ctrl-C
+    #[arg(long, value_name = "TIME", requires = "pid", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+    /// Save the profile here, as JSON (`-`: standard output); the report is still shown
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Format of the report that is shown
+    #[arg(long, default_value = Format::default().name(), value_parser = format_parser())]
+    pub format: Format,
+    /// Directory of your own rules, laid over the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+    /// Do not measure how many cores are really to be had (a spin of 80 ms after the program has ended)
+    #[arg(long)]
+    pub no_probe: bool,
+    /// Show everything: code, comparisons, every open question
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// The command and its arguments
+    #[arg(last = true, value_name = "CMD", required_unless_present = "pid")]
+    pub command: Vec<String>,
+}
+
+/// Show a saved profile again, with the advice of the present rules
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Saved profile (JSON); `-` reads standard input. Several are shown one after another
+    #[arg(long = "profile", value_name = "FILE", required = true, num_args = 1..)]
+    pub profiles: Vec<PathBuf>,
+    /// Format of the report
+    #[arg(long, default_value = Format::default().name(), value_parser = format_parser())]
+    pub format: Format,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Directory of your own rules, laid over the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+    /// Show everything: code, comparisons, every open question
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// The arguments of `boundby rules`.
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// A directory of your own rules, laid over the built-in ones
+    #[arg(long, value_name = "DIR", global = true)]
+    pub rules: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: RulesCommand,
+}
+
+/// What to do with the rules.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// List every rule
+    List {
+        /// Only rules of this kind
+        #[arg(long, value_enum)]
+        kind: Option<KindArg>,
+    },
+    /// Show one rule: when it fires, what follows, why, and its tests
+    Explain {
+        /// The id of the rule, as listed
+        id: String,
+    },
+    /// Check rules: names, types, units, and the tests they carry
+    Check {
+        /// Your directory of rules, or one file; without it the built-in rules are checked
+        path: Option<PathBuf>,
+    },
+}
+
+/// A kind of rule, as typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum KindArg {
+    /// Says what binds
+    Verdict,
+    /// Rules strategies out
+    Gate,
+    /// Limits the number of workers
+    Cap,
+    /// Adds weight to a strategy
+    Prefer,
+    /// Adds a sentence to the report
+    Note,
+    /// Reports a mistake
+    Hazard,
+}
+
+/// Which measuring sources work here, what each missing one costs, and what to type to enable it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DoctorArgs {
+    /// Also tell whether this running process could be profiled with `profile --pid`
+    #[arg(long, value_name = "PID")]
+    pub pid: Option<i32>,
+}
+
+/// Accepts the names of the report formats.
+pub fn format_parser() -> impl TypedValueParser<Value = Format> {
+    let names: Vec<&'static str> = Format::all().map(Format::name).collect();
+    PossibleValuesParser::new(names)
+        .try_map(|name| Format::from_name(&name).ok_or_else(|| format!("no format is called {name}")))
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, f64); 4] = [("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let (number, scale) = UNITS
+        .iter()
+        .find_map(|(unit, scale)| text.strip_suffix(unit).map(|number| (number, *scale)))
+        .unwrap_or((text, 1.0));
+    let seconds = number.trim().parse::<f64>().ok().map(|number| number * scale);
+    seconds
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "write a time such as 10s, 500ms, 2m or 1h".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_written_as_people_write_them() {
+        assert_eq!(parse_duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(parse_duration("1.5"), Ok(Duration::from_millis(1500)));
+        for wrong in ["", "s", "-1s", "0", "nan", "inf", "1e400s", "ten"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

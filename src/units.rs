@@ -1,57 +1,93 @@
 //! Formatting and parsing of durations, sizes, shares and counts: in one place, so that every report says
 //! `1.2 s` the same way. Knows nothing of ours.
 
+/// What stands for a number that is not one; nothing may print `NaN`.
+const NO_NUMBER: &str = "?";
+
+const TIMES: [(f64, &str); 6] =
+    [(1e-9, "ns"), (1e-6, "us"), (1e-3, "ms"), (1.0, "s"), (60.0, "min"), (3600.0, "h")];
+const SIZES: [(f64, &str); 5] = [
+    (1.0, "B"),
+    (1024.0, "KiB"),
+    (1_048_576.0, "MiB"),
+    (1_073_741_824.0, "GiB"),
+    (1_099_511_627_776.0, "TiB"),
+];
+
 /// A duration in seconds with three significant digits: `12.4 s`, `56.1 ms`, `820 us`.
 #[must_use]
 pub fn seconds(value: f64) -> String {
-    let magnitude = value.abs();
-    let (scaled, unit) = if magnitude >= 3600.0 {
-        (value / 3600.0, "h")
-    } else if magnitude >= 180.0 {
-        (value / 60.0, "min")
-    } else if magnitude >= 1.0 || magnitude == 0.0 {
-        (value, "s")
-    } else if magnitude >= 1e-3 {
-        (value * 1e3, "ms")
-    } else if magnitude >= 1e-6 {
-        (value * 1e6, "us")
-    } else {
-        (value * 1e9, "ns")
+    // Up to three minutes people count in seconds.
+    let in_unit =
+        |scale: f64| if scale > 1.0 { value.abs() >= 3.0 * 60.0 && value.abs() >= scale } else { true };
+    if value == 0.0 { "0 s".to_owned() } else { scaled(value, &TIMES, in_unit) }
+}
+
+/// A predicted duration, with the two digits a prediction is worth: `1.1 s`, `150 ms`.
+#[must_use]
+pub fn rough_seconds(value: f64) -> String {
+    if !value.is_finite() || value <= 0.0 {
+        return seconds(value);
+    }
+    let digits = 10_f64.powf(1.0 - value.log10().floor());
+    let text = seconds((value * digits).round() / digits);
+    let (number, unit) = text.split_once(' ').unwrap_or((&text, "s"));
+    let number = match number.split_once('.') {
+        Some((whole, fraction)) if whole.len() == 1 => format!("{whole}.{}", &fraction[..1]),
+        Some((whole, _)) => whole.to_owned(),
+        None => number.to_owned(),
     };
-    format!("{} {unit}", significant(scaled))
+    format!("{number} {unit}")
 }
 
 /// A size in bytes: `310 MiB`.
 #[must_use]
 pub fn bytes(value: f64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut scaled = value;
-    let mut unit = 0;
-    while scaled.abs() >= 1024.0 && unit + 1 < UNITS.len() {
-        scaled /= 1024.0;
-        unit += 1;
+    scaled(value, &SIZES, |_| true)
+}
+
+/// The largest allowed unit in which the printed number is at least 1: 999.9 ms prints as `1.00 s`.
+fn scaled(value: f64, units: &[(f64, &str)], allowed: impl Fn(f64) -> bool) -> String {
+    if !value.is_finite() {
+        return NO_NUMBER.to_owned();
     }
-    format!("{} {}", significant(scaled), UNITS[unit])
+    let fits = |(scale, _): &&(f64, &str)| allowed(*scale) && value.abs() / scale >= 0.9995;
+    let (scale, unit) = units.iter().rev().find(fits).unwrap_or(&units[0]);
+    format!("{} {unit}", significant(value / scale))
 }
 
 /// A share as a percentage: `90.4 %`, `7.3 %`, `0.05 %`.
 #[must_use]
 pub fn percent(share: f64) -> String {
     let value = share * 100.0;
-    if value != 0.0 && value.abs() < 0.095 { format!("{value:.2} %") } else { format!("{value:.1} %") }
+    if !value.is_finite() {
+        NO_NUMBER.to_owned()
+    } else if value != 0.0 && value.abs() < 0.095 {
+        format!("{value:.2} %")
+    } else {
+        format!("{value:.1} %")
+    }
 }
 
 /// A factor: `11×`, `1.9×`.
 #[must_use]
 pub fn factor(value: f64) -> String {
-    if value >= 9.95 { format!("{value:.0}×") } else { format!("{value:.1}×") }
+    if !value.is_finite() {
+        NO_NUMBER.to_owned()
+    } else if value >= 9.95 {
+        format!("{value:.0}×")
+    } else {
+        format!("{value:.1}×")
+    }
 }
 
 /// Three significant digits, no exponent, no trailing fraction beyond two places.
 #[must_use]
 pub fn significant(value: f64) -> String {
     let magnitude = value.abs();
-    if magnitude >= 99.95 || magnitude == 0.0 {
+    if !value.is_finite() {
+        NO_NUMBER.to_owned()
+    } else if magnitude >= 99.95 || magnitude == 0.0 {
         format!("{value:.0}")
     } else if magnitude >= 9.995 {
         format!("{value:.1}")
@@ -60,10 +96,75 @@ pub fn significant(value: f64) -> String {
     }
 }
 
+/// A count or factor as people write it: whole numbers whole, others with at most three digits.
+#[must_use]
+pub fn plain(value: f64) -> String {
+    if value.is_finite() && value.fract() == 0.0 && (0.0..1e15).contains(&value) {
+        return grouped(value as u64);
+    }
+    let text = significant(value);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// A whole number with its digits in groups of three from five digits on: `1240`, `410,000`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    if digits.len() < 5 {
+        return digits;
+    }
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A duration as it is typed: `100ms`, `1.5 s`, `2min`, `1h`; a bare number is seconds.
+///
+/// # Errors
+///
+/// What is wrong with the text, and what would be right.
+pub fn parse_seconds(text: &str) -> Result<f64, String> {
+    parse(text, &TIMES, 1.0).ok_or_else(|| {
+        format!("`{text}` is no duration: type a number and ns, us, ms, s, min or h, for example 100ms")
+    })
+}
+
+/// A size as it is typed: `512MiB`, `8 GiB`, also `KB`, `MB`, `GB`, `TB` in powers of ten; a bare number is bytes.
+///
+/// # Errors
+///
+/// What is wrong with the text, and what would be right.
+pub fn parse_bytes(text: &str) -> Result<f64, String> {
+    const DECIMAL: [(f64, &str); 4] = [(1e3, "KB"), (1e6, "MB"), (1e9, "GB"), (1e12, "TB")];
+    parse(text, &SIZES, 1.0).or_else(|| parse(text, &DECIMAL, f64::NAN)).ok_or_else(|| {
+        format!("`{text}` is no size: type a number and B, KiB, MiB, GiB or TiB, for example 8GiB")
+    })
+}
+
+/// A number that is finite and not negative, times the scale of its unit.
+fn parse(text: &str, units: &[(f64, &str)], bare: f64) -> Option<f64> {
+    let text = text.trim();
+    let split = text.find(|char: char| char.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: f64 = number.trim().parse().ok()?;
+    let scale = match unit {
+        "" => bare,
+        unit => units.iter().find(|(_, name)| name.eq_ignore_ascii_case(unit))?.0,
+    };
+    let value = number * scale;
+    (value.is_finite() && value >= 0.0).then_some(value)
+}
+
 /// `1 item`, `2 items`.
 #[must_use]
 pub fn count(number: u64, singular: &str) -> String {
-    if number == 1 { format!("1 {singular}") } else { format!("{number} {singular}s") }
+    let number_text = grouped(number);
+    if number == 1 { format!("{number_text} {singular}") } else { format!("{number_text} {singular}s") }
 }
 
 #[cfg(test)]
@@ -82,5 +183,45 @@ mod tests {
         assert_eq!(factor(11.04), "11×");
         assert_eq!(factor(1.86), "1.9×");
         assert_eq!(count(1, "item"), "1 item");
+        assert_eq!(count(410_000, "wait"), "410,000 waits");
+        assert_eq!(
+            [200.0, 2.346, 0.5, 12_345.0, 1240.0].map(plain),
+            ["200", "2.35", "0.5", "12,345", "1240"]
+        );
+        assert_eq!(
+            [1.13, 15.6, 0.149, 0.0092, 210.0, 0.0].map(rough_seconds),
+            ["1.1 s", "16 s", "150 ms", "9.2 ms", "3.5 min", "0 s"]
+        );
+    }
+
+    #[test]
+    fn rounding_never_prints_a_thousand_of_the_smaller_unit() {
+        assert_eq!(seconds(0.999_9), "1.00 s");
+        assert_eq!(seconds(0.000_999_99), "1.00 ms");
+        assert_eq!(seconds(0.0), "0 s");
+        assert_eq!(seconds(150.0), "150 s");
+        assert_eq!(seconds(240.0), "4.00 min");
+        assert_eq!(bytes(1023.9 * 1024.0), "1.00 MiB");
+    }
+
+    #[test]
+    fn what_is_no_number_is_never_printed_as_one() {
+        for text in [seconds(f64::NAN), bytes(f64::INFINITY), percent(f64::NAN), factor(f64::NAN)] {
+            assert_eq!(text, "?");
+        }
+    }
+
+    #[test]
+    fn durations_and_sizes_are_read_as_they_are_typed() {
+        assert_eq!(parse_seconds("100ms"), Ok(0.1));
+        assert_eq!(parse_seconds(" 1.5 s "), Ok(1.5));
+        assert_eq!(parse_seconds("2min"), Ok(120.0));
+        assert_eq!(parse_seconds("3"), Ok(3.0));
+        assert_eq!(parse_bytes("8GiB"), Ok(8.0 * 1024.0 * 1024.0 * 1024.0));
+        assert_eq!(parse_bytes("5 MB"), Ok(5e6));
+        for wrong in ["", "s", "-1s", "1 parsec", "nan", "inf s", "1e999s", "1 2s"] {
+            assert!(parse_seconds(wrong).unwrap_err().contains("for example 100ms"), "{wrong}");
+        }
+        assert!(parse_bytes("8 gigs").unwrap_err().contains("for example 8GiB"));
     }
 }

@@ -45,9 +45,10 @@ impl Subject {
         let cores = number("host.p_eff").filter(|cores| *cores > 0.0).unwrap_or(1.0);
         let host = Host { cores, gil, loops: loops(facts, cores) };
         let wall = number("run.wall").filter(|wall| *wall > 0.0)?;
-        let (work, items) = seen(facts, gil, wall)
-            .map(|work| (work, ItemSource::Seen))
-            .or_else(|| children(facts, wall).map(|work| (work, ItemSource::Children)))
+        let children = profile.items.as_ref().is_some_and(|items| items.are_processes);
+        // Children bring their own interpreter lock: the parent's does not serialise them.
+        let (work, items) = seen(facts, gil && !children, wall)
+            .map(|work| (work, if children { ItemSource::Children } else { ItemSource::Seen }))
             .or_else(|| divisible(facts, gil, wall, costs).map(|work| (work, ItemSource::Divisible)))?;
         let now = match facts.get("now.strategy").map(|fact| &fact.value) {
             Some(Value::Text(name)) => Strategy::from_name(name).unwrap_or(Strategy::Sequential),
@@ -135,26 +136,6 @@ fn lock_section(facts: &Facts, items: f64) -> f64 {
     let lanes = facts.get_number("region.lanes").unwrap_or(1.0);
     let queued = facts.get_number("wait.lock").unwrap_or(0.0);
     if lanes < 2.0 || queued <= 0.0 || items < 2.0 { 0.0 } else { queued / (lanes - 1.0) }
-}
-
-/// A parent that ran its children one after another: each child is an item.
-fn children(facts: &Facts, wall: f64) -> Option<Work> {
-    let count = facts.get_number("now.children").filter(|n| *n >= 2.0)?;
-    let together = facts.get_number("now.processes").unwrap_or(1.0);
-    let cpu = facts.get_number("run.cpu")?;
-    let busy = facts.get_number("wall.cpu")? * wall;
-    if together >= 2.0 || busy < 0.5 * wall {
-        return None;
-    }
-    // Children bring their own interpreter lock, so that the parent's does not serialise them.
-    let each = cpu / count;
-    Some(Work {
-        items: count as u64,
-        cpu_native: each,
-        longest: each,
-        serial: (wall * (1.0 - queued(facts)) - cpu).max(0.0),
-        ..Work::default()
-    })
 }
 
 /// Share of wall time in which the program was ready but not let run: it belongs to the computing it delayed, not

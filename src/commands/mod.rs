@@ -1,3 +1,52 @@
 //! One file per subcommand: the only place that joins stages.
 
+pub mod doctor;
+pub mod profile;
+pub mod report;
 pub mod rules;
+pub mod terminal;
+
+use std::io::{self, Write};
+
+use clap::CommandFactory as _;
+
+use crate::advice::advise;
+use crate::cli::{Cli, Command};
+use crate::exit;
+
+/// Runs a subcommand and returns the exit code.
+///
+/// # Errors
+/// What went wrong, with the exit code that goes with it.
+pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
+    let usage = |error: anyhow::Error| (exit::USAGE, error);
+    match cli.command {
+        Command::Profile(args) => profile::run(&args),
+        Command::Report(args) => {
+            let rules = rules::load(args.rules.as_deref()).map_err(usage)?;
+            let shown = report::run(&args, |profile, machine| Ok(advise(profile, machine, &rules)));
+            shown.map(|()| exit::SUCCESS).map_err(usage)
+        }
+        Command::Rules(args) => to_stdout(|out| rules::run(&args, out)),
+        Command::Doctor(args) => to_stdout(|out| doctor::run(&args, out)),
+        Command::Completions { shell } => to_stdout(|out| {
+            clap_complete::generate(shell, &mut Cli::command(), "boundby", out);
+            Ok(exit::SUCCESS)
+        }),
+        Command::Man => to_stdout(|out| {
+            clap_mangen::Man::new(Cli::command()).render(out)?;
+            Ok(exit::SUCCESS)
+        }),
+    }
+}
+
+/// Collects what a command prints and writes it at once. A reader that went away is no error.
+fn to_stdout(command: impl FnOnce(&mut dyn Write) -> anyhow::Result<u8>) -> Result<u8, (u8, anyhow::Error)> {
+    let mut bytes = Vec::new();
+    let code = command(&mut bytes).map_err(|error| (exit::USAGE, error))?;
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(&bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err((exit::USAGE, error.into())),
+        _ => Ok(code),
+    }
+}

@@ -1,66 +1,18 @@
 //! `boundby rules`: the rules, readable; and whether they, or your own, are right.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{anyhow, bail};
-use clap::{Args, Subcommand, ValueEnum};
+
 use comfy_table::{ContentArrangement, Table, presets};
 
+use crate::cli::{KindArg, RulesArgs, RulesCommand};
 use crate::exit;
 use crate::facts;
 use crate::rules::suggest::nearest;
 use crate::rules::{self, List, Rule, RuleError, RuleExpectation, RuleKind, RuleSet, Then};
 use crate::units;
-
-/// The arguments of `boundby rules`.
-#[derive(Debug, Args)]
-pub struct RulesArgs {
-    /// A directory of your own rules, laid over the built-in ones
-    #[arg(long, value_name = "DIR", global = true)]
-    pub rules: Option<PathBuf>,
-    /// What to do
-    #[command(subcommand)]
-    pub command: RulesCommand,
-}
-
-/// What to do with the rules.
-#[derive(Debug, Subcommand)]
-pub enum RulesCommand {
-    /// List every rule
-    List {
-        /// Only rules of this kind
-        #[arg(long, value_enum)]
-        kind: Option<KindArg>,
-    },
-    /// Show one rule: when it fires, what follows, why, and its tests
-    Explain {
-        /// The id of the rule, as listed
-        id: String,
-    },
-    /// Check rules: names, types, units, and the tests they carry
-    Check {
-        /// Your directory of rules, or one file; without it the built-in rules are checked
-        path: Option<PathBuf>,
-    },
-}
-
-/// A kind of rule, as typed.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum KindArg {
-    /// Says what binds
-    Verdict,
-    /// Rules strategies out
-    Gate,
-    /// Limits the number of workers
-    Cap,
-    /// Adds weight to a strategy
-    Prefer,
-    /// Adds a sentence to the report
-    Note,
-    /// Reports a mistake
-    Hazard,
-}
 
 impl From<KindArg> for RuleKind {
     fn from(kind: KindArg) -> Self {

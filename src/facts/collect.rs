@@ -114,8 +114,7 @@ fn runtime(facts: &mut Facts, profile: &Profile) {
         Some(gil) => facts.set("runtime.gil", Value::Bool(gil), Origin::Measured),
         None => facts.unknown("runtime.gil", "the runtime could not be told"),
     }
-    let event_loop =
-        profile.runtime.language == Language::Node || profile.sites.iter().any(|site| site.in_event_loop);
+    let event_loop = profile.runtime.language == Language::Node || profile.event_loop.is_some();
     facts.set("runtime.async", Value::Bool(event_loop), Origin::Measured);
 }
 
@@ -286,13 +285,9 @@ fn contended(profile: &Profile) -> Option<&Site> {
     locks.max_by_key(|site| site.wait)
 }
 
-/// Seconds the threads that run an event loop were blocked in something else, on the critical path.
+/// Seconds the threads that run an event loop were blocked in something else than the loop's own wait.
 fn loop_blocked(profile: &Profile) -> f64 {
-    let blocked = profile.sites.iter().filter(|site| {
-        let outside = !site.in_event_loop && site.kind.is_external() && site.kind != WaitKind::Idle;
-        outside && profile.sites.iter().any(|other| other.in_event_loop && other.thread == site.thread)
-    });
-    blocked.map(|site| site.critical.as_secs_f64()).sum()
+    profile.event_loop.map_or(0.0, |event_loop| event_loop.blocked.as_secs_f64())
 }
 
 fn workers(facts: &mut Facts, profile: &Profile) {

@@ -41,6 +41,8 @@ pub struct Profile {
     pub sites: Vec<Site>,
     /// The dominating repeated work, where one was found.
     pub items: Option<Items>,
+    /// The program's event loop, where it has one.
+    pub event_loop: Option<EventLoop>,
     /// Processes by role, for "processes already used" and memory per worker; largest CPU first.
     pub process_groups: Vec<ProcessGroup>,
     /// CPU quota: throttling seen in the target's cgroups during the run.
@@ -181,6 +183,8 @@ pub struct Site {
 pub struct Items {
     /// Number of items seen (visits of the anchor site).
     pub count: u64,
+    /// Whether each item is a child process with an address space (and an interpreter lock) of its own.
+    pub are_processes: bool,
     /// Threads or processes that already work on them side by side.
     pub lanes: u64,
     /// Wait per item by kind; lock and GIL waits are not delay and are kept apart by their kind.
@@ -210,6 +214,19 @@ pub struct Segment {
     pub cpu_gil: Duration,
     /// CPU of each outside it.
     pub cpu_native: Duration,
+}
+
+/// The threads that run an event loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventLoop {
+    /// Time they waited for events: the loop's own idling.
+    pub waiting: Duration,
+    /// Time they were blocked outside the loop's wait, so that no other task could go on.
+    pub blocked: Duration,
+    /// CPU time they used.
+    pub cpu: Duration,
+    /// Most descriptors that were watched at once; `None`: the loop was never seen waiting.
+    pub connections: Option<u64>,
 }
 
 /// Processes of one role: same executable, started by the same parent.

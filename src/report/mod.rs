@@ -1,1 +1,89 @@
-//! Placeholder.
+//! Turns one measured and advised program into bytes: one renderer per format, behind one table.
+//!
+//! Pure: knows the data of the profile, the machine and the advice, and how to show them. Must not measure,
+//! decide or predict anything, and reads no clock, file, terminal or environment; the caller says in [`Style`]
+//! what the reader's terminal can show. [`json`] defines the public format, which is separate from all other
+//! types.
+
+pub mod json;
+mod style;
+mod text;
+
+pub use style::{Style, Terminal};
+
+use crate::advice::Advice;
+use crate::machine::Machine;
+use crate::profile::Profile;
+
+/// What a report shows: one program on one machine, and what to do about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    /// What was measured.
+    pub profile: &'a Profile,
+    /// Where.
+    pub machine: &'a Machine,
+    /// What follows from it.
+    pub advice: &'a Advice,
+}
+
+/// The formats a report can be written in. A new one is one file, one variant and one row of `RENDERERS`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Format {
+    /// For people, on a terminal or in a log.
+    #[default]
+    Text,
+    /// For programs: the stable contract, readable again by [`json::from_json`].
+    Json,
+}
+
+type Render = fn(&Report<'_>, &Style) -> Vec<u8>;
+
+const RENDERERS: [(Format, &str, Render); 2] = [
+    (Format::Text, "text", |report, style| text::to_text(report, style).into_bytes()),
+    (Format::Json, "json", |report, _| json::to_json(report)),
+];
+
+impl Format {
+    /// Every format, in the order of the help text.
+    pub fn all() -> impl Iterator<Item = Self> {
+        RENDERERS.into_iter().map(|(format, ..)| format)
+    }
+
+    /// The name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    /// The format with this [`name`](Self::name).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::all().find(|format| format.name() == name)
+    }
+
+    fn row(self) -> (Self, &'static str, Render) {
+        let found = RENDERERS.into_iter().find(|(format, ..)| *format == self);
+        found.expect("every format has a row, a test holds it to that")
+    }
+}
+
+/// The report as bytes, ending in a newline. Same report and style in, same bytes out.
+#[must_use]
+pub fn render(report: &Report<'_>, format: Format, style: &Style) -> Vec<u8> {
+    (format.row().2)(report, style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_has_one_row_and_is_found_by_its_name() {
+        for format in [Format::Text, Format::Json] {
+            assert_eq!(Format::all().filter(|other| *other == format).count(), 1);
+            assert_eq!(Format::from_name(format.name()), Some(format));
+        }
+        assert_eq!(Format::from_name("pdf"), None);
+    }
+}

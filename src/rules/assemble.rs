@@ -1,5 +1,5 @@
-//! Many files into one set: constants first, since the rules' types rest on them; then rules, later files over
-//! earlier ones; last what can only be seen across files.
+//! Many files into one set: constants first, since the rules' types rest on them; then rules, later files
+//! over earlier ones; last what can only be seen across files.
 
 use std::collections::BTreeMap;
 
@@ -267,7 +267,10 @@ mod tests {
 
         #[test]
         fn no_damage_to_a_file_makes_the_loader_panic(
-            which in 0..5_usize, start in any::<prop::sample::Index>(), length in 0..12_usize, put in "\\PC{0,6}|[ \\n\\t{}'\":,-]{0,4}"
+            which in 0..5_usize,
+            start in any::<prop::sample::Index>(),
+            length in 0..12_usize,
+            put in "\\PC{0,6}|[ \\n\\t{}'\":,-]{0,4}",
         ) {
             let (name, text) = match which {
                 0 | 1 => ("decision/x.yaml", RULE),
@@ -276,7 +279,8 @@ mod tests {
             let letters: Vec<char> = text.chars().collect();
             let start = start.index(letters.len());
             let end = (start + length).min(letters.len());
-            let damaged: String = letters[..start].iter().copied().chain(put.chars()).chain(letters[end..].iter().copied()).collect();
+            let (before, after) = (letters[..start].iter().copied(), letters[end..].iter().copied());
+            let damaged: String = before.chain(put.chars()).chain(after).collect();
             if let Err(errors) = set_of(name, damaged) {
                 prop_assert!(!errors.is_empty());
                 for error in errors {

@@ -42,10 +42,11 @@ impl CheckKind {
     }
 }
 
-/// Runs the embedded tests of every rule, and looks for rules without a firing and a non-firing test, without a
-/// citation, and with thresholds that can be moved by 20 % without any test noticing.
+/// Runs the embedded tests of every rule, and looks for rules without a firing and a non-firing test, without
+/// a citation, and with thresholds that can be moved by 20 % without any test noticing.
 ///
-/// Rules that were shipped are tested with the shipped thresholds: a user who overrides one has not broken them.
+/// Rules that were shipped are tested with the shipped thresholds: a user who overrides one has not broken
+/// them.
 #[must_use]
 pub fn check(rules: &RuleSet) -> Vec<CheckFailure> {
     let mut failures = Vec::new();

@@ -74,6 +74,6 @@ fn window(source: &str, column: usize) -> (String, usize) {
 }
 
 /// Messages quote files, and no file may write escape sequences to the terminal.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() && letter != '\n' { ' ' } else { letter }).collect()
 }

@@ -1,4 +1,5 @@
-//! Files into checked rules. Every error of every file is collected; a file that does not parse costs only itself.
+//! Files into checked rules. Every error of every file is collected; a file that does not parse costs only
+//! itself.
 
 use std::fs;
 use std::io::Read;
@@ -151,8 +152,8 @@ impl Source {
         self.error((at.line() as usize, at.column() as usize), width.min(rest), what.into())
     }
 
-    /// An error inside a text that is an expression or a template: at the very token, where the file holds the text
-    /// as it is; at the value, where quoting or folding changed it.
+    /// An error inside a text that is an expression or a template: at the very token, where the file holds
+    /// the text as it is; at the value, where quoting or folding changed it.
     pub(super) fn within(&self, text: &Spanned<String>, problem: Problem) -> RuleError {
         let mut error = match self.token(text, &problem) {
             Some(error) => error,

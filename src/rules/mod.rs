@@ -53,8 +53,8 @@ impl RuleSet {
         assemble::assemble(&load::builtin(), Vec::new())
     }
 
-    /// The rules of boundby with a user's directory (or single file of rules) on top: new ids are added, same ids
-    /// replace, `overlay.yaml` disables rules and overrides constants.
+    /// The rules of boundby with a user's directory (or single file of rules) on top: new ids are added, same
+    /// ids replace, `overlay.yaml` disables rules and overrides constants.
     ///
     /// # Errors
     /// Everything that is wrong in the directory, or why it cannot be read.
@@ -119,8 +119,8 @@ impl RuleSet {
         &self.cases
     }
 
-    /// How a strategy is written in a language: for exactly this action, else for every action; in this language,
-    /// else in `any`. Later files win over earlier ones.
+    /// How a strategy is written in a language: for exactly this action, else for every action; in this
+    /// language, else in `any`. Later files win over earlier ones.
     #[must_use]
     pub fn realisation(&self, lang: &str, strategy: &str, action: &str) -> Option<&Realisation> {
         let find = |lang: &str, action: Option<&str>| {

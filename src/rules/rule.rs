@@ -187,7 +187,8 @@ impl Expr {
 
     /// Its value, in the base unit.
     ///
-    /// In a cap, `min()` goes over the operands that are known; [`unknown`](Self::unknown) names what it skipped.
+    /// In a cap, `min()` goes over the operands that are known; [`unknown`](Self::unknown) names what it
+    /// skipped.
     ///
     /// # Errors
     /// The names of the facts that are missing; a division by zero is named as such.

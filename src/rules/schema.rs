@@ -1,5 +1,5 @@
-//! The shape of the YAML files, nothing else: flat structs that refuse unknown fields. Their meaning is settled in
-//! `validate`. Only this file and `load` know the YAML crate.
+//! The shape of the YAML files, nothing else: flat structs that refuse unknown fields. Their meaning is
+//! settled in `validate`. Only this file and `load` know the YAML crate.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -174,8 +174,8 @@ pub(super) enum DatumFile {
     List(Texts),
 }
 
-/// Values by name, in the order of the file, each name with its place. (A name that comes twice is refused by the
-/// parser.)
+/// Values by name, in the order of the file, each name with its place. (A name that comes twice is refused by
+/// the parser.)
 pub(super) struct Entries<T>(pub(super) Vec<(Spanned<String>, Spanned<T>)>);
 
 impl<T> Default for Entries<T> {

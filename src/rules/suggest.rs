@@ -1,7 +1,7 @@
 //! "Did you mean": the name nearest to a misspelt one.
 
-/// The nearest of `known` within a third of the name's length in edits (a swap of two letters is one edit); the
-/// first of several equally near ones.
+/// The nearest of `known` within a third of the name's length in edits (a swap of two letters is one edit);
+/// the first of several equally near ones.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A hostile name must not cost more than it is worth.

@@ -77,6 +77,9 @@ impl Template {
     }
 
     pub(super) fn parse(text: &str, scope: Scope<'_>, minimum: Minimum) -> Result<Self, Problem> {
+        printable(text)?;
+        // A text in several lines ends with a line break, a sentence does not.
+        let text = text.trim_end();
         let mut parts = Vec::new();
         for piece in split(text)? {
             parts.push(match piece {
@@ -111,6 +114,17 @@ fn hole(text: &str, start: usize, end: usize, scope: Scope<'_>) -> Result<Part, 
         return Err(Problem::new(start..end, format!("a format needs a number, this is {kind}")));
     }
     Ok(Part::Value { node, kind, format })
+}
+
+/// Texts of rules are written to terminals, and no file may send escape sequences there.
+pub(super) fn printable(text: &str) -> Result<(), Problem> {
+    match text.char_indices().find(|(_, letter)| letter.is_control() && !matches!(letter, '\n' | '\t')) {
+        Some((at, letter)) => {
+            let what = format!("control character U+{:04X}", u32::from(letter));
+            Err(Problem::new(at..at + letter.len_utf8(), what))
+        }
+        None => Ok(()),
+    }
 }
 
 enum Piece {
@@ -188,8 +202,8 @@ fn written(number: f64, dimension: Dimension, format: Option<Format>) -> String 
 pub const VARIABLES: [&str; 9] =
     ["workers", "queue", "batch", "io_workers", "cpu_workers", "processes", "threads", "nodes", "engine"];
 
-/// Lines of code with places for numbers. Only `{name}` with a name of [`VARIABLES`] is a place: code is full of
-/// braces.
+/// Lines of code with places for numbers. Only `{name}` with a name of [`VARIABLES`] is a place: code is full
+/// of braces.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CodeTemplate {
     text: String,
@@ -226,6 +240,7 @@ impl CodeTemplate {
                     .help(format!("did you mean `{{{meant}}}`?")));
             }
         }
-        Ok(Self { text: text.to_owned() })
+        printable(text)?;
+        Ok(Self { text: text.trim_end().to_owned() })
     }
 }

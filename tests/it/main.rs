@@ -1,9 +1,15 @@
-//! One binary for all integration tests: it links once.
+//! Tests of the crate as a whole, in one binary: it links once, which matters on small machines.
 #![allow(
     clippy::unwrap_used,
     reason = "a test that cannot set up its files has nothing better to do than panic"
 )]
 
+mod architecture;
+mod report_cases;
+mod report_command;
+mod report_golden;
+mod report_json;
+mod report_schema;
 mod rules_builtin;
 mod rules_load;
 mod rules_readme;

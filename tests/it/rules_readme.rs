@@ -1,4 +1,5 @@
-//! `rules/README.md` says what is true: its table of facts is the vocabulary, its example loads and is well tested.
+//! `rules/README.md` says what is true: its table of facts is the vocabulary, its example loads and is well
+//! tested.
 
 use std::fmt::Write;
 use std::fs;

@@ -235,8 +235,8 @@ pub enum Test {
     Compare(Operator, Node, Node),
     /// `text in [a, b]`.
     In(Node, Vec<Node>),
-    /// `text matches 'pattern'`: `*` stands for any letters, `?` for one; without either, the pattern may stand
-    /// anywhere in the text.
+    /// `text matches 'pattern'`: `*` stands for any letters, `?` for one; without either, the pattern may
+    /// stand anywhere in the text.
     Matches(Node, String),
     /// A truth on its own.
     Holds(Node),

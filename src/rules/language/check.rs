@@ -1,4 +1,5 @@
-//! Names, types and units, checked when a rule is loaded: a rule that loads cannot fail for these reasons later.
+//! Names, types and units, checked when a rule is loaded: a rule that loads cannot fail for these reasons
+//! later.
 
 use std::collections::BTreeMap;
 use std::fmt;

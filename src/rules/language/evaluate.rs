@@ -1,5 +1,5 @@
-//! The value of an expression over facts. What is missing makes the result unknown and is named; nothing panics,
-//! and no result is infinite.
+//! The value of an expression over facts. What is missing makes the result unknown and is named; nothing
+//! panics, and no result is infinite.
 
 use super::ast::{Function, Node, NodeKind, Operator, Test};
 use super::truth::Truth;

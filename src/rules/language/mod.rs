@@ -1,8 +1,9 @@
 //! The expression language of the rules: one comparison per line over facts, constants and units.
 //!
-//! A comparison is `expr op expr` with `op` one of `< <= > >= == !=`, `text in [a, b]`, `text matches 'glob*'`,
-//! or a truth on its own (`known(fact)`, a fact of type bool). There are no loops, no user functions and no
-//! recursion without limit: every expression ends. Knows the vocabulary of facts; must not know a rule file.
+//! A comparison is `expr op expr` with `op` one of `< <= > >= == !=`, `text in [a, b]`, `text matches
+//! 'glob*'`, or a truth on its own (`known(fact)`, a fact of type bool). There are no loops, no user
+//! functions and no recursion without limit: every expression ends. Knows the vocabulary of facts; must not
+//! know a rule file.
 
 mod ast;
 mod check;

@@ -86,8 +86,8 @@ const DISTANCE: f64 = 0.2;
 const SMALL_COUNT: f64 = 5.0;
 
 impl Test {
-    /// Moves the `index`-th number that is not zero, written or named by a constant, and returns it as written;
-    /// `None` when there are not so many.
+    /// Moves the `index`-th number that is not zero, written or named by a constant, and returns it as
+    /// written; `None` when there are not so many.
     pub(crate) fn move_number(
         &mut self,
         mut index: usize,

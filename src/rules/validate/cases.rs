@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{ACTIONS, STRATEGIES, Validation};
 use crate::facts::{self, Facts, Origin, Type, VOCABULARY, Value};
-use crate::rules::error::RuleError;
+use crate::rules::error::{RuleError, harmless};
 use crate::rules::expectation::{Datum, Expected, ModelCase, RuleExpectation, RuleTest};
 use crate::rules::language::{Dimension, Problem, parse_literal};
 use crate::rules::rule::Realisation;
@@ -40,7 +40,7 @@ impl Validation<'_> {
                 RuleExpectation::Values(expected)
             }
         };
-        Some(RuleTest { name: test.name.clone(), given, expect })
+        Some(RuleTest { name: harmless(&test.name), given, expect })
     }
 
     fn fact(&mut self, name: &Spanned<String>, text: &Spanned<String>) -> Option<Value> {

@@ -1,5 +1,5 @@
-//! From the shape of a file to a meaning: names, kinds, units, exactly the fields that belong. Every error of a file
-//! is collected on the way.
+//! From the shape of a file to a meaning: names, kinds, units, exactly the fields that belong. Every error of
+//! a file is collected on the way.
 
 mod cases;
 mod rule;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{ACTIONS, BOUND_BY, STRATEGIES, Validation};
 use crate::rules::condition::{Condition, Line, List};
-use crate::rules::error::RuleError;
+use crate::rules::error::{RuleError, harmless};
 use crate::rules::language::{Minimum, Node, Problem, Scope, Test, check_test, parse_test};
 use crate::rules::rule::{Rule, RuleKind, Severity, Then};
 use crate::rules::schema::{RuleFile, Spanned, ThenFile, WhenFile};
+use crate::rules::template::printable;
 
 /// The version of the format this program reads.
 const SCHEMA: &str = "boundby/rules/1";
@@ -22,8 +23,10 @@ impl Validation<'_> {
             );
         }
         self.id(&file.id);
-        self.not_empty(&file.title, "title");
-        self.not_empty(&file.because, "because");
+        self.title(&file.title);
+        if file.because.value.trim().is_empty() {
+            self.report(&file.because, "`because` is empty", None);
+        }
         let when = self.condition(&file.when);
         let kind = self.one_of(&file.kind, "kind", &RuleKind::ALL.map(RuleKind::name));
         let kind = kind.and_then(|name| RuleKind::from_name(&name));
@@ -43,8 +46,8 @@ impl Validation<'_> {
                 when,
                 then,
                 because,
-                cite: file.cite.0,
-                since: file.since,
+                cite: file.cite.0.iter().map(|cite| harmless(cite)).collect(),
+                since: file.since.as_deref().map(harmless),
                 origin: self.source.file.clone(),
                 builtin: self.source.builtin,
                 tests,
@@ -76,9 +79,12 @@ impl Validation<'_> {
         }
     }
 
-    fn not_empty(&mut self, text: &Spanned<String>, field: &str) {
+    fn title(&mut self, text: &Spanned<String>) {
         if text.value.trim().is_empty() {
-            self.report(text, format!("`{field}` is empty"), None);
+            self.report(text, "`title` is empty", None);
+        }
+        if let Err(problem) = printable(&text.value) {
+            self.problem(text, problem);
         }
     }
 

@@ -1,7 +1,9 @@
 //! What a thread can be doing with its time: the kinds of waiting, the accounts of a book, and the books.
 //!
-//! Knows the names and their order, nothing of how they are measured ([`classify`] is the one table from a
-//! kernel reading to a kind). Must not know rules, strategies or output formats.
+//! Knows the names and their order; [`classify`] is the one table from a kernel reading to a kind. Pure. Must not
+//! know rules, strategies or output formats.
+
+pub mod classify;
 
 use std::ops::{AddAssign, Index, IndexMut};
 use std::time::Duration;
@@ -68,16 +70,6 @@ impl WaitKind {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    /// Whether something outside the process tree ends this wait. The others are ended by a thread of the tree,
-    /// so a quiet period is never charged to them while an external wait explains it.
-    #[must_use]
-    pub fn is_external(self) -> bool {
-        match self {
-            Self::Network | Self::Disk | Self::Sleep | Self::Paging | Self::Tty | Self::Idle => true,
-            Self::Gil | Self::Pipe | Self::Lock | Self::Child => false,
-        }
     }
 }
 

@@ -1,0 +1,93 @@
+//! `boundby report`: shows saved reports again, advised upon by the rules of now.
+//!
+//! Reads and checks the files; what to advise is the caller's, so that this can be tested without rules.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::terminal::{Sink, style_for};
+use crate::advice::Advice;
+use crate::cli::ReportArgs;
+use crate::machine::Machine;
+use crate::profile::Profile;
+use crate::report::json::{Saved, from_json};
+use crate::report::{Format, Report, Style, render};
+
+/// More than any run writes; what is larger is not a report, and must not fill the memory.
+const SIZE_MAX: u64 = 256 << 20;
+
+/// Reads, advises, writes.
+///
+/// # Errors
+///
+/// A file that cannot be read or is not a report, rules that fail, an output that cannot be written; a usage error
+/// in the sense of [`crate::exit`]. A reader that goes away is none.
+pub fn run(args: &ReportArgs, advise: impl Fn(&Profile, &Machine) -> Result<Advice>) -> Result<()> {
+    if args.format != Format::Text && args.profiles.len() > 1 {
+        bail!(
+            "{} profiles do not fit into one {} report: give one --profile, or --format text",
+            args.profiles.len(),
+            args.format.name()
+        );
+    }
+    let sink = if args.output.is_some() { Sink::File } else { Sink::Stdout };
+    let style = Style { verbose: args.verbose, ..style_for(sink) };
+    let mut bytes = Vec::new();
+    for path in &args.profiles {
+        let Saved { profile, machine, .. } = load(path)?;
+        let conclusion = advise(&profile, &machine)?;
+        if !bytes.is_empty() {
+            bytes.push(b'\n');
+        }
+        let report = Report { profile: &profile, machine: &machine, advice: &conclusion };
+        bytes.extend(render(&report, args.format, &style));
+    }
+    deliver(&bytes, args.output.as_deref())
+}
+
+/// Reads a saved report; `-` is standard input.
+///
+/// # Errors
+///
+/// Names the file and what is wrong with it.
+pub fn load(path: &Path) -> Result<Saved> {
+    let bytes = if path == Path::new("-") {
+        read(io::stdin().lock()).context("cannot read standard input")?
+    } else {
+        let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        read(file).with_context(|| format!("cannot read {}", path.display()))?
+    };
+    from_json(&bytes).with_context(|| format!("cannot use {}", path.display()))
+}
+
+fn read(source: impl Read) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source.take(SIZE_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > SIZE_MAX {
+        bail!(
+            "it is larger than {} MiB and cannot be a report: give a file written by boundby",
+            SIZE_MAX >> 20
+        );
+    }
+    Ok(bytes)
+}
+
+/// Writes a finished report to a file, or to standard output.
+///
+/// # Errors
+///
+/// Names the file and what is wrong with it. A reader of standard output that went away is no error.
+pub fn deliver(bytes: &[u8], output: Option<&Path>) -> Result<()> {
+    if let Some(path) = output {
+        return std::fs::write(path, bytes)
+            .with_context(|| format!("cannot write {}: choose another file with -o", path.display()));
+    }
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
+    }
+}

@@ -1,0 +1,272 @@
+//! The dominating repeated work of a recording: how many items, how each waits and computes, how many are worked on
+//! side by side. Pure.
+//!
+//! Without source lines an item is one visit of the most waited-for kind of blocking point by the threads that visit it;
+//! where child processes do the work one after another, a child is an item.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::ledger::{Closed, ThreadRecord};
+use super::model::{Items, Segment};
+use super::segments::RawSegment;
+use super::sites::Durations;
+use super::thread_clock::SiteId;
+use crate::wait::WaitKind;
+
+/// Segments handed on.
+const SEGMENTS_KEPT: usize = 4096;
+/// A thread is a lane of the region if it is at least this active, compared with the most active one.
+const LANE_SHARE: f64 = 0.25;
+
+/// A kind of wait marks items only if it explains this share of the wall time: a few page faults at start-up do not
+/// cut a computation into pieces.
+const ANCHOR_SHARE: f64 = 0.05;
+
+/// Waiting that other items could overlap.
+fn overlaps(kind: WaitKind) -> bool {
+    !matches!(kind, WaitKind::Gil | WaitKind::Lock | WaitKind::Idle | WaitKind::Tty)
+}
+
+/// Finds the items of a recording of `wall` nanoseconds.
+#[must_use]
+pub(super) fn find(books: &Closed, wall: u64) -> Option<Items> {
+    let waited = anchor(books, wall).and_then(|anchor| by_waits(books, anchor, wall));
+    let children = by_children(books, wall);
+    match (waited, children) {
+        (Some(waited), Some(children)) if children.share > waited.share => Some(children),
+        (waited, children) => waited.or(children),
+    }
+}
+
+/// The group of threads and the kind of wait that explain most quiet time.
+fn anchor(books: &Closed, wall: u64) -> Option<(String, WaitKind)> {
+    let mut quiet: BTreeMap<(String, WaitKind), u64> = BTreeMap::new();
+    for (id, time) in &books.wall.waits {
+        let site = books.sites.get(*id);
+        let kind = site.kind();
+        if *id != SiteId::UNKNOWN && site.external && overlaps(kind) {
+            *quiet.entry((process_name(books, site.key.pid), kind)).or_default() += time;
+        }
+    }
+    quiet
+        .into_iter()
+        .max_by_key(|(_, time)| *time)
+        .filter(|(_, time)| *time as f64 >= ANCHOR_SHARE * wall as f64)
+        .map(|(anchor, _)| anchor)
+}
+
+fn process_name(books: &Closed, pid: i32) -> String {
+    books.processes.get(&pid).map(|process| process.name.clone()).unwrap_or_default()
+}
+
+fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Option<Items> {
+    let is_anchor = |id: SiteId| {
+        let site = books.sites.get(id);
+        site.external && site.kind() == kind && process_name(books, site.key.pid) == name
+    };
+    let members: Vec<&ThreadRecord> =
+        books.threads.iter().filter(|thread| thread.sites.keys().any(|id| is_anchor(*id))).collect();
+
+    // One item may wait in several calls (connect, send, receive): the busiest call counts the items.
+    let mut by_operation: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut durations = Durations::default();
+    let mut outstanding = 0;
+    for (_, site) in books.sites.iter().filter(|(id, _)| is_anchor(*id)) {
+        *by_operation.entry(site.key.operation).or_default() += site.ended;
+        durations.merge(&site.durations);
+        if site.event_loop {
+            outstanding = outstanding.max(u64::from(site.fan).saturating_sub(1));
+        }
+    }
+    let count = by_operation.into_values().max().filter(|count| *count > 0)?;
+    let activity: Vec<u64> = members
+        .iter()
+        .map(|thread| waits(books, thread).values().sum::<u64>() + thread.clock.cpu())
+        .collect();
+    let most = activity.iter().copied().max()?;
+    let busy = activity.iter().filter(|own| **own as f64 >= LANE_SHARE * most as f64).count() as u64;
+    let lanes = busy.max(1);
+    let covered = activity.iter().sum::<u64>() as f64 / lanes as f64 / wall.max(1) as f64;
+    let mut items = sum_up(books, &members, count, lanes.max(outstanding), covered.min(1.0));
+    if durations.count() * 2 >= count && durations.count() >= 2 {
+        items.cv = durations.cv();
+        items.longest = durations.longest().map(Duration::from_nanos);
+    }
+    items.segments = segments(&members, count);
+    Some(items)
+}
+
+/// Children of one role that did most of the work, more of them than ever ran at once.
+fn by_children(books: &Closed, wall: u64) -> Option<Items> {
+    let mut roles: BTreeMap<(i32, &str), Vec<i32>> = BTreeMap::new();
+    for (pid, process) in
+        books.processes.iter().filter(|(_, process)| books.processes.contains_key(&process.parent))
+    {
+        roles.entry((process.parent, &process.name)).or_default().push(*pid);
+    }
+    let all: u64 = books.processes.values().map(|process| process.cpu).sum();
+    let (_, pids) = roles
+        .into_iter()
+        .max_by_key(|(_, pids)| pids.iter().map(|pid| books.processes[pid].cpu).sum::<u64>())?;
+    let lives: Vec<(u64, u64)> = pids.iter().map(|pid| books.processes[pid].seen).collect();
+    let cpu: u64 = pids.iter().map(|pid| books.processes[pid].cpu).sum();
+    let lanes = most_at_once(&lives).max(1);
+    if cpu * 2 < all || pids.len() as u64 <= lanes || pids.len() < 2 {
+        return None;
+    }
+    let members: Vec<&ThreadRecord> =
+        books.threads.iter().filter(|thread| pids.contains(&thread.pid)).collect();
+    let covered = union(&lives) as f64 / wall.max(1) as f64;
+    let mut items = sum_up(books, &members, pids.len() as u64, lanes, covered.min(1.0));
+    items.are_processes = true;
+    // Each child has an interpreter of its own: nothing is shared between them.
+    items.cpu_native += std::mem::take(&mut items.cpu_gil);
+    let mut durations = Durations::default();
+    for (start, end) in &lives {
+        durations.add(end.saturating_sub(*start));
+    }
+    items.cv = durations.cv();
+    items.longest = durations.longest().map(Duration::from_nanos);
+    items.segments = pids
+        .iter()
+        .take(SEGMENTS_KEPT)
+        .map(|pid| {
+            let own = members.iter().filter(|thread| thread.pid == *pid);
+            let wait: u64 = own.flat_map(|thread| waits(books, thread).into_values()).sum();
+            let cpu_native = Duration::from_nanos(books.processes[pid].cpu);
+            Segment { count: 1, wait: Duration::from_nanos(wait), cpu_gil: Duration::ZERO, cpu_native }
+        })
+        .collect();
+    Some(items)
+}
+
+/// Blocked time of a thread by kind, as far as other items could overlap it; and lock waits, which they could not.
+fn waits(books: &Closed, thread: &ThreadRecord) -> BTreeMap<WaitKind, u64> {
+    let mut waits = BTreeMap::new();
+    for (id, (blocked, _)) in &thread.sites {
+        let site = books.sites.get(*id);
+        let kind = site.kind();
+        if *id != SiteId::UNKNOWN && overlaps(kind) && (site.external || kind == WaitKind::Child) {
+            *waits.entry(kind).or_default() += blocked;
+        }
+    }
+    waits
+}
+
+fn sum_up(books: &Closed, members: &[&ThreadRecord], count: u64, lanes: u64, share: f64) -> Items {
+    let mut wait: BTreeMap<WaitKind, u64> = BTreeMap::new();
+    let (mut under, mut outside) = (0.0, 0.0);
+    for thread in members {
+        for (kind, blocked) in waits(books, thread) {
+            *wait.entry(kind).or_default() += blocked;
+        }
+        for (id, (blocked, _)) in &thread.sites {
+            let kind = books.sites.get(*id).kind();
+            if matches!(kind, WaitKind::Gil | WaitKind::Lock) {
+                *wait.entry(kind).or_default() += blocked;
+            }
+        }
+        let (thread_under, thread_outside) = split(books, thread);
+        under += thread_under;
+        outside += thread_outside;
+    }
+    let each = |nanos: f64| Duration::from_nanos((nanos / count as f64) as u64);
+    Items {
+        count,
+        are_processes: false,
+        lanes,
+        wait: wait.into_iter().map(|(kind, time)| (kind, each(time as f64))).collect(),
+        cpu_gil: each(under),
+        cpu_native: each(outside),
+        cv: None,
+        longest: None,
+        share,
+        segments: Vec::new(),
+    }
+}
+
+/// A thread's CPU under the interpreter lock and outside it. What no sample classed goes the way of the rest of the
+/// process; without any sample, code under a lock is taken to hold it.
+fn split(books: &Closed, thread: &ThreadRecord) -> (f64, f64) {
+    let cpu = thread.clock.cpu() as f64;
+    let Some(process) = books.processes.get(&thread.pid).filter(|process| process.runtime.gil == Some(true))
+    else {
+        return (0.0, cpu);
+    };
+    let classed = (thread.cpu_under + thread.cpu_outside) as f64;
+    let (held, free) = process.lock_samples;
+    let share = if classed > 0.5 * cpu {
+        thread.cpu_under as f64 / classed
+    } else {
+        (held + 1) as f64 / (held + free + 1) as f64
+    };
+    (cpu * share, cpu * (1.0 - share))
+}
+
+/// The members' rhythms, one after another, scaled so that they hold as many items as were counted.
+fn segments(members: &[&ThreadRecord], count: u64) -> Vec<Segment> {
+    let raw: u64 =
+        members.iter().flat_map(|thread| thread.segments.list()).map(|segment| segment.count).sum();
+    if raw == 0 {
+        return Vec::new();
+    }
+    let per_item = raw as f64 / count as f64;
+    let mut segments = Vec::new();
+    for thread in members {
+        let classed = thread.cpu_under + thread.cpu_outside;
+        let under = if classed == 0 { 1.0 } else { thread.cpu_under as f64 / classed as f64 };
+        segments.extend(thread.segments.list().iter().map(|raw| scale(raw, per_item, under)));
+    }
+    segments.truncate(SEGMENTS_KEPT);
+    segments
+}
+
+fn scale(raw: &RawSegment, per_item: f64, under: f64) -> Segment {
+    let time = |nanos: u64, share: f64| Duration::from_nanos((nanos as f64 * per_item * share) as u64);
+    Segment {
+        count: ((raw.count as f64 / per_item).round() as u32).max(1),
+        wait: time(raw.wait, 1.0),
+        cpu_gil: time(raw.cpu, under),
+        cpu_native: time(raw.cpu, 1.0 - under),
+    }
+}
+
+/// Most intervals that overlap at any moment.
+#[must_use]
+pub(super) fn most_at_once(lives: &[(u64, u64)]) -> u64 {
+    let mut events: Vec<(u64, i64)> =
+        lives.iter().flat_map(|(start, end)| [(*start, 1), (*end, -1)]).collect();
+    // Ends come before starts: a child that follows another does not overlap it.
+    events.sort_unstable();
+    let (mut now, mut most) = (0i64, 0i64);
+    for (_, change) in events {
+        now += change;
+        most = most.max(now);
+    }
+    most.unsigned_abs()
+}
+
+fn union(lives: &[(u64, u64)]) -> u64 {
+    let mut sorted = lives.to_vec();
+    sorted.sort_unstable();
+    let (mut covered, mut reached) = (0, 0);
+    for (start, end) in sorted {
+        let start = start.max(reached);
+        covered += end.saturating_sub(start);
+        reached = reached.max(end);
+    }
+    covered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_that_touch_do_not_overlap() {
+        assert_eq!(most_at_once(&[(0, 10), (10, 20), (5, 12)]), 2);
+        assert_eq!(most_at_once(&[]), 0);
+        assert_eq!(union(&[(0, 10), (5, 12), (20, 30)]), 22);
+    }
+}

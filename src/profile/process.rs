@@ -1,0 +1,454 @@
+//! One process of the measured tree, as seen through `/proc`: its threads, its memory, its runtime. The edge: reads
+//! the kernel and turns readings into plain values; decides nothing.
+
+use std::fs::File;
+use std::os::linux::fs::MetadataExt;
+use std::path::PathBuf;
+
+use super::ledger::{Ledger, Reading, Under};
+use super::runtime::detect;
+use super::source::descriptors::Descriptors;
+use super::source::elf::ElfFiles;
+use super::source::interpreter::{Interpreter, LockState, Owner};
+use super::source::procfs::{
+    KeptFile, Stat, numbered, parse_children, parse_io, parse_schedstat, parse_stat, parse_syscall,
+    read_small,
+};
+use super::thread_clock::{Counters, Seen, SiteId};
+use crate::wait::WaitKind;
+use crate::wait::classify::{Call, Evidence, Means, Reason, call, classify};
+
+/// A classified wait is believed for this long when the same call repeats at the same place: descriptors are reused.
+const BELIEVED_NS: u64 = 100_000_000;
+/// Ages of a process at which its runtime is looked for (again): at first, once its libraries are mapped, and
+/// later for interpreters that a program loads at run time.
+const LOOKS_NS: [u64; 4] = [4_000_000, 30_000_000, 250_000_000, 2_000_000_000];
+/// Descriptors of a process that are searched for an event loop.
+const DESCRIPTORS_SEARCHED: usize = 256;
+/// How often name, memory and byte counters are read.
+const CENSUS_NS: u64 = 100_000_000;
+
+/// Shared look-ups of one tree.
+#[derive(Debug)]
+pub(super) struct Lookups {
+    /// Executables read so far.
+    pub(super) files: ElfFiles,
+    /// Descriptors and sockets.
+    pub(super) descriptors: Descriptors,
+    /// Processes of the tree.
+    pub(super) pids: Vec<i32>,
+    /// Descriptors boundby may still keep open.
+    pub(super) descriptors_left: usize,
+    /// Threads whose system call could not be read.
+    pub(super) hidden: u64,
+}
+
+/// One thread's sources.
+#[derive(Debug)]
+struct ThreadSource {
+    tid: i32,
+    schedstat: KeptFile,
+    syscall: KeptFile,
+    counters: Counters,
+    blocked: bool,
+    /// The last wait that was classified, with its place and age.
+    last: Option<(Call, SiteId, u64)>,
+}
+
+/// One process.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// Its id.
+    pub(super) pid: i32,
+    threads: Vec<ThreadSource>,
+    links: u64,
+    memory: Option<File>,
+    interpreter: Option<Interpreter>,
+    runtime_looks: usize,
+    /// Birth or last exec.
+    image_since: u64,
+    stack: u64,
+    next_census: u64,
+    next_children: u64,
+    moved: bool,
+    /// Threads that ended but are still listed: zombies whose parent has not asked for them yet.
+    ended: Vec<i32>,
+}
+
+impl ThreadSource {
+    fn queues(&self, interpreter: &Interpreter) -> bool {
+        matches!(self.last, Some((Call::Inside { args, .. }, _, _)) if interpreter.queues_at(args[0]))
+    }
+}
+
+/// What became of a process in a round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It lives; these are children not known before.
+    Alive(Vec<i32>),
+    /// It is gone.
+    Gone,
+}
+
+impl Process {
+    /// A process found at `now`.
+    #[must_use]
+    pub(super) fn new(pid: i32, now: u64) -> Self {
+        Self {
+            pid,
+            threads: Vec::new(),
+            links: 0,
+            memory: None,
+            interpreter: None,
+            runtime_looks: 0,
+            image_since: now,
+            stack: 0,
+            next_census: now,
+            next_children: now,
+            moved: true,
+            ended: Vec::new(),
+        }
+    }
+
+    /// Takes one round of readings. `attached`: threads found now were there before the recording began.
+    pub(super) fn round(
+        &mut self,
+        now: u64,
+        attached: bool,
+        lookups: &mut Lookups,
+        ledger: &mut Ledger,
+        readings: &mut Vec<Reading>,
+    ) -> Outcome {
+        if (self.moved || self.threads.is_empty()) && !self.list_threads(now, attached, lookups, ledger) {
+            return Outcome::Gone;
+        }
+        if now >= self.next_census && self.moved {
+            self.census(now, lookups, ledger);
+        }
+        let (mut lock, mut moved_threads) = (None, Vec::new());
+        let first = readings.len();
+        let mut gone = Vec::new();
+        for i in 0..self.threads.len() {
+            match self.read_thread(i, now, &mut lock, lookups, ledger) {
+                Ok(Some(reading)) => {
+                    moved_threads.push(reading.tid);
+                    readings.push(reading);
+                }
+                Ok(None) => {}
+                Err(tid) => gone.push(tid),
+            }
+        }
+        if let Some(lock) = lock {
+            self.excuse_queued(lock, &mut readings[first..]);
+        }
+        if !gone.is_empty() {
+            self.links = 0;
+            self.ended.retain(|tid| !gone.contains(tid));
+            self.ended.extend(&gone);
+            self.threads.retain(|thread| {
+                let is_gone = gone.contains(&thread.tid);
+                if is_gone {
+                    ledger.thread_gone(thread.tid);
+                    lookups.descriptors_left += 2;
+                }
+                !is_gone
+            });
+        }
+        self.moved = !moved_threads.is_empty() || !gone.is_empty();
+        if self.threads.is_empty() && !self.list_threads(now, attached, lookups, ledger) {
+            return Outcome::Gone;
+        }
+        Outcome::Alive(self.new_children(now, &moved_threads, lookups))
+    }
+
+    /// Brings the list of threads up to date; `false`: the process is gone.
+    fn list_threads(&mut self, now: u64, attached: bool, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
+        let directory = PathBuf::from(format!("/proc/{}/task", self.pid));
+        let Ok(data) = std::fs::metadata(&directory) else { return self.forget(lookups, ledger) };
+        if data.st_nlink() == self.links && !self.threads.is_empty() {
+            return true;
+        }
+        self.links = data.st_nlink();
+        let listed = numbered(&directory);
+        if listed.is_empty() {
+            return self.forget(lookups, ledger);
+        }
+        for tid in listed {
+            if self.threads.iter().any(|thread| thread.tid == tid) || self.is_zombie(tid) {
+                continue;
+            }
+            let keep = lookups.descriptors_left > 64;
+            let at = |name: &str| directory.join(tid.to_string()).join(name);
+            let Ok(schedstat) = KeptFile::open(at("schedstat"), keep) else { continue };
+            let Ok(syscall) = KeptFile::open(at("syscall"), keep) else { continue };
+            let mut buffer = [0u8; 96];
+            let Some(counters) = schedstat.read(&mut buffer).ok().and_then(parse_schedstat) else { continue };
+            lookups.descriptors_left = lookups.descriptors_left.saturating_sub(2);
+            ledger.thread(self.pid, tid, now, counters, !attached);
+            self.threads.push(ThreadSource { tid, schedstat, syscall, counters, blocked: false, last: None });
+        }
+        // A zombie still has its directory, but nothing of it can be read any more.
+        !self.threads.is_empty() || self.forget(lookups, ledger)
+    }
+
+    /// Ends its threads in the books; always `false`.
+    pub(super) fn forget(&mut self, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
+        for thread in self.threads.drain(..) {
+            ledger.thread_gone(thread.tid);
+            lookups.descriptors_left += 2;
+        }
+        false
+    }
+
+    fn is_zombie(&self, tid: i32) -> bool {
+        self.ended.contains(&tid) && self.thread_stat(tid).is_none_or(|stat| ended(stat.state))
+    }
+
+    /// One thread's reading; `Ok(None)`: it did not move. `Err`: it is gone.
+    fn read_thread(
+        &mut self,
+        index: usize,
+        now: u64,
+        lock: &mut Option<LockState>,
+        lookups: &mut Lookups,
+        ledger: &mut Ledger,
+    ) -> Result<Option<Reading>, i32> {
+        let thread = &self.threads[index];
+        let tid = thread.tid;
+        let mut buffer = [0u8; 256];
+        let counters = thread.schedstat.read(&mut buffer).ok().and_then(parse_schedstat).ok_or(tid)?;
+        if counters == thread.counters && thread.blocked {
+            return Ok(None);
+        }
+        let at = match thread.syscall.read(&mut buffer) {
+            Ok(text) => parse_syscall(text),
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Err(tid),
+            Err(_) => Call::Hidden,
+        };
+        // A zombie can still be read; it only looks like a thread outside any call.
+        if matches!(at, Call::Outside { sp: 0, .. })
+            && self.thread_stat(tid).is_none_or(|stat| ended(stat.state))
+        {
+            return Err(tid);
+        }
+        let seen = self.sight(index, &at, now, lookups, ledger);
+        let under = match seen {
+            Seen::Active => self.under(tid, lock),
+            Seen::Blocked(_) => Under::Unknown,
+        };
+        let thread = &mut self.threads[index];
+        thread.counters = counters;
+        thread.blocked = matches!(seen, Seen::Blocked(_));
+        Ok(Some(Reading { tid, counters, seen, under }))
+    }
+
+    /// Where a thread stands to the interpreter lock, which is read once per round, beside the first active thread.
+    fn under(&mut self, tid: i32, lock: &mut Option<LockState>) -> Under {
+        let (Some(interpreter), Some(memory)) = (&mut self.interpreter, &self.memory) else {
+            return Under::Unknown;
+        };
+        if !interpreter.has_lock() {
+            return Under::Unknown;
+        }
+        if lock.is_none() {
+            let threads = &self.threads;
+            let is_thread = |tid: i32| threads.iter().any(|thread| thread.tid == tid);
+            *lock = interpreter.state(memory, is_thread);
+        }
+        match lock.map(|lock| lock.owner) {
+            Some(Owner::Thread(holder)) if holder == tid => Under::Lock,
+            Some(Owner::Thread(_) | Owner::Nobody) => Under::Outside,
+            _ => Under::Unknown,
+        }
+    }
+
+    /// A thread that was woken to take the lock but has not got a CPU yet looks like one that computes outside it. As
+    /// many as the lock counts in its queue beyond those seen blocked there are no witnesses.
+    fn excuse_queued(&self, lock: LockState, readings: &mut [Reading]) {
+        let Some(interpreter) = &self.interpreter else { return };
+        let blocked =
+            self.threads.iter().filter(|thread| thread.blocked && thread.queues(interpreter)).count();
+        let mut woken = (lock.queued as usize).saturating_sub(blocked);
+        for reading in readings.iter_mut().filter(|reading| reading.under == Under::Outside) {
+            if woken == 0 {
+                return;
+            }
+            woken -= 1;
+            reading.under = Under::Unknown;
+        }
+    }
+
+    fn sight(
+        &mut self,
+        index: usize,
+        at: &Call,
+        now: u64,
+        lookups: &mut Lookups,
+        ledger: &mut Ledger,
+    ) -> Seen {
+        let tid = self.threads[index].tid;
+        if *at == Call::Running {
+            return Seen::Active;
+        }
+        if let Some((before, site, since)) = &self.threads[index].last {
+            if same_place(before, at) && now < since + BELIEVED_NS {
+                return Seen::Blocked(*site);
+            }
+        }
+        let Some((reason, fan)) = self.reason(tid, at, now, lookups) else {
+            // Neither running nor waiting for anything known. A hidden call is told from the state alone.
+            let state = self.thread_stat(tid).map(|stat| stat.state);
+            if *at == Call::Hidden {
+                lookups.hidden += 1;
+            }
+            return if state == Some('R') { Seen::Active } else { Seen::Blocked(SiteId::UNKNOWN) };
+        };
+        let pc = match at {
+            Call::Inside { pc, .. } | Call::Outside { pc, .. } => *pc,
+            Call::Running | Call::Hidden => 0,
+        };
+        let pc = if reason.kind == WaitKind::Gil { 0 } else { pc };
+        let site = ledger.sites.find(self.pid, pc, &reason);
+        if fan > 0 {
+            ledger.sites.watches(site, fan);
+        }
+        if reason.event_loop {
+            if let Some(process) = ledger.processes.get_mut(&self.pid) {
+                process.event_loop = true;
+            }
+        }
+        self.threads[index].last = Some((*at, site, now));
+        Seen::Blocked(site)
+    }
+
+    /// Gathers the evidence the table asks for, and no more.
+    fn reason(&mut self, tid: i32, at: &Call, now: u64, lookups: &mut Lookups) -> Option<(Reason, u32)> {
+        let mut evidence = Evidence::default();
+        let mut fan = 0;
+        let means = match at {
+            Call::Inside { number, .. } => call(*number).map(|(_, means)| means),
+            _ => None,
+        };
+        match (means, at) {
+            (Some(Means::Descriptor | Means::Accept), Call::Inside { args, .. }) => {
+                evidence.target = lookups.descriptors.target(self.pid, args[0] as i32, &lookups.pids, now);
+            }
+            (Some(Means::Futex), Call::Inside { args, .. }) => {
+                if let Some(interpreter) = self.interpreter.as_mut().filter(|known| known.contains(args[0])) {
+                    interpreter.waiter_at(args[0]);
+                    evidence.interpreter_lock = true;
+                }
+            }
+            (Some(Means::Poll | Means::Select | Means::Epoll), _) => {
+                let watched =
+                    lookups.descriptors.watched(self.pid, at, self.memory.as_ref(), &lookups.pids, now);
+                fan = watched.as_ref().map_or(0, |watched| watched.registered);
+                evidence.watched = watched;
+            }
+            (Some(Means::Sleep | Means::Child | Means::Batch | Means::Signal | Means::FileSystem), _) => {}
+            _ => {
+                evidence.state = self.thread_stat(tid).map(|stat| stat.state);
+                evidence.wchan =
+                    self.thread_file(tid, "wchan").map(|text| String::from_utf8_lossy(&text).into_owned());
+            }
+        }
+        if evidence.target.is_none() && matches!(means, Some(Means::Descriptor | Means::Accept)) {
+            evidence.wchan =
+                self.thread_file(tid, "wchan").map(|text| String::from_utf8_lossy(&text).into_owned());
+        }
+        classify(at, &evidence).map(|reason| (reason, fan))
+    }
+
+    fn thread_file(&self, tid: i32, name: &str) -> Option<Vec<u8>> {
+        read_small(&PathBuf::from(format!("/proc/{}/task/{tid}/{name}", self.pid))).ok()
+    }
+
+    fn thread_stat(&self, tid: i32) -> Option<Stat> {
+        parse_stat(&self.thread_file(tid, "stat")?)
+    }
+
+    /// Slow facts: name, memory, bytes; and the runtime, after birth and after every exec.
+    fn census(&mut self, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
+        let path = |name: &str| PathBuf::from(format!("/proc/{}/{name}", self.pid));
+        let Some(stat) = read_small(&path("stat")).ok().and_then(|text| parse_stat(&text)) else { return };
+        if stat.stack != self.stack {
+            self.stack = stat.stack;
+            self.image_since = now;
+            self.runtime_looks = 0;
+            self.interpreter = None;
+            self.memory = File::open(path("mem")).ok();
+            for thread in &mut self.threads {
+                thread.last = None;
+            }
+        }
+        let due = LOOKS_NS.get(self.runtime_looks).is_some_and(|age| now >= self.image_since + age);
+        if due {
+            let found = self
+                .interpreter
+                .is_none()
+                .then(|| detect(self.pid, &mut lookups.files, self.memory.as_ref()));
+            let has_event_loop = self.runtime_looks > 0 && self.has_event_loop();
+            if let Some(process) = ledger.processes.get_mut(&self.pid) {
+                process.event_loop |= has_event_loop;
+                if let Some(found) = found {
+                    process.runtime = found.runtime;
+                    self.interpreter = found.interpreter;
+                }
+            }
+        }
+        while LOOKS_NS.get(self.runtime_looks).is_some_and(|age| now >= self.image_since + age) {
+            self.runtime_looks += 1;
+        }
+        let next_look = LOOKS_NS.get(self.runtime_looks).map_or(u64::MAX, |age| self.image_since + age);
+        self.next_census = (now + CENSUS_NS).min(next_look);
+        let Some(process) = ledger.processes.get_mut(&self.pid) else { return };
+        process.name = stat.name;
+        process.threads = process.threads.max(stat.threads);
+        process.rss = process.rss.max(Some(stat.resident * page_size()));
+        process.io = read_small(&path("io")).ok().and_then(|text| parse_io(&text)).or(process.io);
+        process.seen.1 = now;
+    }
+
+    /// Whether it holds an epoll instance: an event loop that is always busy is never seen waiting in one.
+    fn has_event_loop(&self) -> bool {
+        let descriptors = numbered(&PathBuf::from(format!("/proc/{}/fd", self.pid)));
+        descriptors.into_iter().take(DESCRIPTORS_SEARCHED).any(|fd| {
+            std::fs::read_link(format!("/proc/{}/fd/{fd}", self.pid))
+                .is_ok_and(|link| link.as_os_str() == "anon_inode:[eventpoll]")
+        })
+    }
+
+    /// Children that are not known yet. Only a thread that ran can have started one.
+    fn new_children(&mut self, now: u64, moved: &[i32], lookups: &Lookups) -> Vec<i32> {
+        if moved.is_empty() || now < self.next_children {
+            return Vec::new();
+        }
+        // Wide processes are asked less often: the cost is one file per thread that ran.
+        self.next_children = now + 2_000_000 * moved.len() as u64;
+        moved
+            .iter()
+            .filter_map(|tid| self.thread_file(*tid, "children"))
+            .flat_map(|text| parse_children(&text))
+            .filter(|pid| lookups.pids.binary_search(pid).is_err())
+            .collect()
+    }
+}
+
+/// The same call at the same place: what it waits for need not be looked up again.
+fn same_place(before: &Call, at: &Call) -> bool {
+    match (before, at) {
+        (
+            Call::Inside { number: a, args: x, sp: p, pc: q },
+            Call::Inside { number: b, args: y, sp: r, pc: s },
+        ) => a == b && x[0] == y[0] && p == r && q == s,
+        _ => false,
+    }
+}
+
+fn ended(state: char) -> bool {
+    matches!(state, 'Z' | 'X' | 'x')
+}
+
+fn page_size() -> u64 {
+    rustix::param::page_size() as u64
+}

@@ -1,0 +1,308 @@
+//! One recording from start to end: launch or attach, take rounds, pass signals on, reap, and close the books.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::time::{ClockId, clock_gettime};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::SignalsInfo;
+use signal_hook::iterator::exfiltrator::origin::WithOrigin;
+use signal_hook::low_level::siginfo::Cause;
+
+use super::launch::{self, LaunchError, Reaped};
+use super::ledger::Closed;
+use super::model::{Exit, Throttling};
+use super::sampler::Schedule;
+use super::source::procfs::{command_line, parse_stat, read_small};
+use super::tree::Tree;
+use crate::machine::{QuotaReader, QuotaReading};
+
+/// What to measure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Start this command and follow it to its end.
+    Command(Vec<String>),
+    /// Follow a running process and its tree.
+    Pid {
+        /// Which.
+        pid: i32,
+        /// For how long; `None`: until it ends or boundby is interrupted.
+        duration: Option<Duration>,
+    },
+}
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// The command did not start.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// No such process.
+    #[error("no process has the pid {0}; list them with: ps -e")]
+    NoProcess(i32),
+    /// A process of another user, or one that may not be looked at.
+    #[error(
+        "process {0} may not be measured: it belongs to another user or is protected; run boundby as that user or as \
+         root{1}"
+    )]
+    NotOurs(i32, String),
+    /// Signals could not be listened to.
+    #[error("cannot listen to signals: {0}")]
+    Signals(io::Error),
+}
+
+/// A finished recording, before it is summed up.
+#[derive(Debug)]
+pub struct Recording {
+    /// Command line.
+    pub command: Vec<String>,
+    /// First process.
+    pub root: i32,
+    /// Whether boundby started it.
+    pub launched: bool,
+    /// How it ended.
+    pub exit: Option<Exit>,
+    /// Wall time observed.
+    pub wall: Duration,
+    /// User and system CPU of the tree; exact if launched, to a clock tick otherwise.
+    pub cpu: (Duration, Duration),
+    /// Largest resident set of a reaped process, bytes.
+    pub max_rss: Option<u64>,
+    /// The books.
+    pub books: Closed,
+    /// Quota as felt.
+    pub throttling: Throttling,
+    /// Rounds taken and late.
+    pub schedule: Schedule,
+    /// CPU boundby used.
+    pub own_cpu: Duration,
+    /// Readings in which the system call was hidden.
+    pub hidden: u64,
+    /// Processes of the tree that outlive the command.
+    pub left_running: usize,
+    /// Whether boundby was interrupted before the program ended (attached only).
+    pub interrupted: bool,
+}
+
+/// Measures a target that may use `cpus` CPUs.
+///
+/// # Errors
+/// If the command does not start, or the process is gone or not ours.
+pub fn record(target: &Target, cpus: f64) -> Result<Recording, ProfileError> {
+    let mut inbox = Inbox::open(matches!(target, Target::Command(_))).map_err(ProfileError::Signals)?;
+    let own_before = own_cpu();
+    let started = Instant::now();
+    let (root, launched, limit) = match target {
+        Target::Command(command) => (launch::start(command)?, true, None),
+        Target::Pid { pid, duration } => {
+            may_be_measured(*pid)?;
+            (*pid, false, *duration)
+        }
+    };
+    let quota = QuotaReader::open(root);
+    let quota_before = quota.as_ref().and_then(QuotaReader::read);
+    let command = match target {
+        Target::Command(command) => command.clone(),
+        Target::Pid { .. } => command_line(root),
+    };
+    let descriptors = launch::raise_open_files();
+    let mut tree = Tree::new(root, cpus, launched, descriptors);
+    let mut schedule = Schedule::new(seed());
+    let mut ticks_before = Vec::new();
+    let mut children: Vec<Reaped> = Vec::new();
+    let mut interrupted = false;
+    let mut planned = Duration::ZERO;
+    loop {
+        let age = started.elapsed();
+        let cost_before = own_cpu();
+        tree.round(nanos(age), !launched && schedule.rounds == 0);
+        if !launched && schedule.rounds == 0 {
+            ticks_before = tree.pids().iter().filter_map(|pid| Some((*pid, ticks(*pid)?))).collect();
+        }
+        schedule.took(own_cpu() - cost_before, age.saturating_sub(planned), age);
+        let is_over = limit.is_some_and(|limit| age >= limit) || (!launched && tree.is_empty());
+        if is_over {
+            break;
+        }
+        planned = age + schedule.next(age);
+        if let Some(limit) = limit {
+            planned = planned.min(limit);
+        }
+        let news = inbox.wait(planned.saturating_sub(started.elapsed()));
+        if launched {
+            for signal in news.to_pass_on {
+                launch::pass_on(root, signal);
+            }
+            if news.child_ended {
+                reap_all(&mut tree, nanos(started.elapsed()), &mut children);
+            }
+            if children.iter().any(|child| child.pid == root) {
+                break;
+            }
+        } else if news.interrupted {
+            interrupted = true;
+            break;
+        }
+    }
+    let wall = started.elapsed();
+    let left_running = tree.pids().len();
+    if left_running > 0 {
+        tree.round(nanos(wall), false);
+    }
+    let root_end = children.iter().find(|child| child.pid == root);
+    let cpu = if launched {
+        children.iter().fold((Duration::ZERO, Duration::ZERO), |(user, system), child| {
+            (user + child.user, system + child.system)
+        })
+    } else {
+        ticks_since(&ticks_before, tree.pids())
+    };
+    let quota_after = quota.as_ref().and_then(QuotaReader::read);
+    let hidden = tree.lookups.hidden;
+    let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
+    Ok(Recording {
+        command,
+        root,
+        launched,
+        exit: root_end.map(|child| child.exit),
+        wall,
+        cpu,
+        max_rss: children.iter().map(|child| child.max_rss).max(),
+        books: tree.ledger.close(root, tail),
+        throttling: throttling(quota_before, quota_after),
+        schedule,
+        own_cpu: own_cpu() - own_before,
+        hidden,
+        left_running: if launched { left_running } else { 0 },
+        interrupted,
+    })
+}
+
+fn reap_all(tree: &mut Tree, now: u64, children: &mut Vec<Reaped>) {
+    while let Some(pid) = launch::ended_child() {
+        tree.last_words(pid, now);
+        let Some(child) = launch::reap(pid) else { break };
+        children.push(child);
+    }
+}
+
+fn throttling(before: Option<QuotaReading>, after: Option<QuotaReading>) -> Throttling {
+    let Some((before, after)) = before.zip(after) else { return Throttling::default() };
+    Throttling {
+        periods: Some(after.periods.saturating_sub(before.periods)),
+        throttled_periods: Some(after.throttled_periods.saturating_sub(before.throttled_periods)),
+        throttled: Some(after.throttled.saturating_sub(before.throttled)),
+    }
+}
+
+fn may_be_measured(pid: i32) -> Result<(), ProfileError> {
+    let path = |name: &str| format!("/proc/{pid}/{name}");
+    if pid <= 0 || std::fs::symlink_metadata(path("")).is_err() {
+        return Err(ProfileError::NoProcess(pid));
+    }
+    match std::fs::read(path("syscall")) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let yama = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+            let hint = match yama.trim() {
+                "" | "0" => String::new(),
+                scope => format!(
+                    " (kernel.yama.ptrace_scope is {scope}, which lets a user look only at processes started by the \
+                     looker: start it with boundby profile -- CMD)"
+                ),
+            };
+            Err(ProfileError::NotOurs(pid, hint))
+        }
+        // Gone in the meantime, or a kernel without this file: the recording will say what it missed.
+        Err(_) if std::fs::symlink_metadata(path("")).is_err() => Err(ProfileError::NoProcess(pid)),
+        Err(_) => Ok(()),
+    }
+}
+
+/// What arrived while waiting.
+#[derive(Debug, Default)]
+struct News {
+    to_pass_on: Vec<i32>,
+    child_ended: bool,
+    interrupted: bool,
+}
+
+/// Signals to boundby, and a way to sleep that they interrupt.
+struct Inbox {
+    signals: SignalsInfo<WithOrigin>,
+    wake: UnixStream,
+}
+
+impl Inbox {
+    fn open(launching: bool) -> io::Result<Self> {
+        let watched = if launching { launch::signals_to_watch() } else { vec![SIGINT, SIGTERM, SIGHUP] };
+        let signals = SignalsInfo::<WithOrigin>::new(&watched)?;
+        let (wake, sender) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        for signal in watched {
+            signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
+        }
+        Ok(Self { signals, wake })
+    }
+
+    fn wait(&mut self, longest: Duration) -> News {
+        let timeout = Timespec {
+            tv_sec: i64::try_from(longest.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(longest.subsec_nanos()),
+        };
+        // An interrupted poll is as good as one that woke up: the signals are looked at either way.
+        let _ = poll(&mut [PollFd::new(&self.wake.as_fd(), PollFlags::IN)], Some(&timeout));
+        let mut drained = [0u8; 64];
+        while io::Read::read(&mut self.wake, &mut drained).is_ok_and(|count| count > 0) {}
+        let mut news = News::default();
+        for origin in self.signals.pending() {
+            match origin.signal {
+                SIGCHLD => news.child_ended = true,
+                signal => {
+                    news.interrupted = true;
+                    // What the terminal sends reaches the command by itself: it is in the same process group.
+                    if origin.cause != Cause::Kernel {
+                        news.to_pass_on.push(signal);
+                    }
+                }
+            }
+        }
+        news
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn own_cpu() -> Duration {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+fn seed() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    (now.tv_nsec as u64) << 20 ^ u64::from(std::process::id())
+}
+
+/// User and system ticks of a process and the children it has waited for.
+fn ticks(pid: i32) -> Option<[u64; 4]> {
+    Some(parse_stat(&read_small(format!("/proc/{pid}/stat").as_ref()).ok()?)?.ticks)
+}
+
+fn ticks_since(before: &[(i32, [u64; 4])], pids: &[i32]) -> (Duration, Duration) {
+    let mut sum = [0u64; 2];
+    for pid in pids {
+        let Some(now) = ticks(*pid) else { continue };
+        let then = before.iter().find(|(known, _)| known == pid).map_or([0; 4], |(_, ticks)| *ticks);
+        for (i, (now, then)) in now.into_iter().zip(then).enumerate() {
+            sum[i % 2] += now.saturating_sub(then);
+        }
+    }
+    let per_second = rustix::param::clock_ticks_per_second().max(1) as f64;
+    let time = |ticks: u64| Duration::from_secs_f64(ticks as f64 / per_second);
+    (time(sum[0]), time(sum[1]))
+}

@@ -1,0 +1,91 @@
+//! The recorded rhythm of one thread: how long it waited and how much it computed, item by item. Pure and bounded.
+
+/// Segments kept per thread; when full, neighbours are merged.
+const KEPT: usize = 512;
+
+/// Consecutive items of one thread that look alike. Nanoseconds per item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RawSegment {
+    /// Items.
+    pub count: u64,
+    /// Wait of each.
+    pub wait: u64,
+    /// CPU of each.
+    pub cpu: u64,
+}
+
+/// Collects a thread's segments.
+#[derive(Debug, Clone, Default)]
+pub struct Segments {
+    list: Vec<RawSegment>,
+    wait: u64,
+    cpu: u64,
+}
+
+impl Segments {
+    /// Adds what one interval of the thread showed: CPU, waiting that could overlap with that of other items, and how
+    /// many waits ended.
+    pub fn add(&mut self, cpu: u64, wait: u64, ended: u64) {
+        self.cpu += cpu;
+        self.wait += wait;
+        if ended == 0 || self.wait == 0 {
+            return;
+        }
+        let segment = RawSegment { count: ended, wait: self.wait / ended, cpu: self.cpu / ended };
+        self.wait = 0;
+        self.cpu = 0;
+        self.list.push(segment);
+        if self.list.len() >= KEPT {
+            self.halve();
+        }
+    }
+
+    fn halve(&mut self) {
+        self.list = self
+            .list
+            .chunks(2)
+            .map(|pair| {
+                let count: u64 = pair.iter().map(|segment| segment.count).sum();
+                let mean = |of: fn(&RawSegment) -> u64| {
+                    pair.iter().map(|segment| of(segment) * segment.count).sum::<u64>() / count.max(1)
+                };
+                RawSegment { count, wait: mean(|segment| segment.wait), cpu: mean(|segment| segment.cpu) }
+            })
+            .collect();
+    }
+
+    /// What was recorded, in order.
+    #[must_use]
+    pub fn list(&self) -> &[RawSegment] {
+        &self.list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_ends_with_its_wait_and_brings_the_cpu_before_it() {
+        let mut segments = Segments::default();
+        segments.add(3, 0, 0);
+        segments.add(2, 40, 1);
+        segments.add(6, 60, 3);
+        assert_eq!(
+            segments.list(),
+            [RawSegment { count: 1, wait: 40, cpu: 5 }, RawSegment { count: 3, wait: 20, cpu: 2 }]
+        );
+    }
+
+    #[test]
+    fn a_long_recording_is_thinned_without_losing_items_or_time() {
+        let mut segments = Segments::default();
+        for _ in 0..10_000 {
+            segments.add(10, 100, 1);
+        }
+        assert!(segments.list().len() <= KEPT);
+        let (items, wait) =
+            segments.list().iter().fold((0, 0), |(n, w), s| (n + s.count, w + s.count * s.wait));
+        assert_eq!((items, wait), (10_000, 1_000_000));
+    }
+}

@@ -1,0 +1,322 @@
+//! Blocking points: which there are, and what was learnt of each. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::thread_clock::{Payment, SiteId};
+use crate::wait::WaitKind;
+use crate::wait::classify::Reason;
+
+/// Distinct blocking points kept apart; later ones are merged by process and kind, so memory stays bounded.
+const KEPT_APART: usize = 8192;
+/// Threads remembered per site.
+const THREADS_KEPT: usize = 4096;
+
+/// What makes two waits the same blocking point.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SiteKey {
+    /// Process.
+    pub pid: i32,
+    /// Program counter; zero where the resource alone identifies the point (a lock's address).
+    pub pc: u64,
+    /// Kind, operation, resource.
+    pub kind: WaitKind,
+    /// See `kind`.
+    pub operation: &'static str,
+    /// See `kind`.
+    pub resource: Option<String>,
+}
+
+/// What was learnt of one blocking point.
+#[derive(Debug, Clone)]
+pub struct SiteRecord {
+    /// Its identity.
+    pub key: SiteKey,
+    /// Whether something outside the tree ends its waits.
+    pub external: bool,
+    /// Whether it is an event loop's wait for events.
+    pub event_loop: bool,
+    /// Blocked time, nanoseconds.
+    pub blocked: u64,
+    /// Waits that ended.
+    pub ended: u64,
+    /// Of them, those that were seen one by one.
+    pub counted: u64,
+    /// CPU used after its waits, nanoseconds.
+    pub progress: u64,
+    /// Durations of waits that were seen one by one.
+    pub durations: Durations,
+    /// Threads that ever waited here.
+    pub threads: BTreeSet<i32>,
+    /// Threads waiting right now.
+    pub waiting: u32,
+    /// Most threads that waited at once.
+    pub most_waiting: u32,
+    /// Most descriptors watched at once (polling calls).
+    pub fan: u32,
+}
+
+impl SiteRecord {
+    /// What its waits turned out to be. A mutex always has a holder among its users, so it never has all of them
+    /// waiting; a futex on which all its users wait at once, or only one thread ever waits, is a place to
+    /// park: a join, an empty queue, an idle pool.
+    #[must_use]
+    pub fn kind(&self) -> WaitKind {
+        let is_futex = self.key.operation == "futex";
+        if self.key.kind == WaitKind::Lock && is_futex && self.most_waiting as usize >= self.threads.len() {
+            WaitKind::Idle
+        } else {
+            self.key.kind
+        }
+    }
+
+    /// The operation's name; a parking spot says so.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        match (self.kind(), self.key.operation) {
+            (WaitKind::Idle, "futex") => "park",
+            (WaitKind::Lock, "futex") => "lock",
+            (_, operation) => operation,
+        }
+    }
+}
+
+/// All blocking points of one recording. Number 0 is "nothing tells where".
+#[derive(Debug)]
+pub struct Sites {
+    records: Vec<SiteRecord>,
+    by_key: HashMap<SiteKey, SiteId>,
+    waiting: BTreeMap<WaitKind, u32>,
+}
+
+impl Default for Sites {
+    fn default() -> Self {
+        let key = SiteKey { pid: 0, pc: 0, kind: WaitKind::Idle, operation: "unknown", resource: None };
+        Self { records: vec![record(key, false, false)], by_key: HashMap::new(), waiting: BTreeMap::new() }
+    }
+}
+
+fn record(key: SiteKey, external: bool, event_loop: bool) -> SiteRecord {
+    SiteRecord {
+        key,
+        external,
+        event_loop,
+        blocked: 0,
+        ended: 0,
+        counted: 0,
+        progress: 0,
+        durations: Durations::default(),
+        threads: BTreeSet::new(),
+        waiting: 0,
+        most_waiting: 0,
+        fan: 0,
+    }
+}
+
+impl Sites {
+    /// The site of a wait of process `pid` at program counter `pc`.
+    pub fn find(&mut self, pid: i32, pc: u64, reason: &Reason) -> SiteId {
+        let by_address = reason.kind == WaitKind::Lock && reason.operation == "futex";
+        let mut key = SiteKey {
+            pid,
+            pc: if by_address { 0 } else { pc },
+            kind: reason.kind,
+            operation: reason.operation,
+            resource: reason.resource.clone(),
+        };
+        if self.records.len() >= KEPT_APART && !self.by_key.contains_key(&key) {
+            key.resource = None;
+            key.pc = 0;
+        }
+        if let Some(id) = self.by_key.get(&key) {
+            return *id;
+        }
+        let Ok(number) = u32::try_from(self.records.len()) else { return SiteId::UNKNOWN };
+        let id = SiteId(number);
+        self.records.push(record(key.clone(), reason.external, reason.event_loop));
+        self.by_key.insert(key, id);
+        id
+    }
+
+    /// A thread began (`true`) or ended waiting here.
+    pub fn waits(&mut self, id: SiteId, tid: i32, begins: bool) {
+        let site = &mut self.records[id.0 as usize];
+        if begins {
+            if site.threads.len() < THREADS_KEPT {
+                site.threads.insert(tid);
+            }
+            site.waiting += 1;
+            site.most_waiting = site.most_waiting.max(site.waiting);
+            *self.waiting.entry(site.key.kind).or_default() += 1;
+        } else {
+            site.waiting = site.waiting.saturating_sub(1);
+            let all = self.waiting.entry(site.key.kind).or_default();
+            *all = all.saturating_sub(1);
+        }
+    }
+
+    /// A polling call here watches this many descriptors.
+    pub fn watches(&mut self, id: SiteId, fan: u32) {
+        let site = &mut self.records[id.0 as usize];
+        site.fan = site.fan.max(fan);
+    }
+
+    /// Books blocked time. `began` is the age of the wait where one whole wait was seen.
+    pub fn pay(&mut self, payment: &Payment, whole: Option<u64>) {
+        let site = &mut self.records[payment.site.0 as usize];
+        site.blocked += payment.blocked;
+        site.ended += payment.ended;
+        site.progress += payment.progress;
+        if let Some(duration) = whole {
+            site.counted += 1;
+            site.durations.add(duration);
+        }
+    }
+
+    /// Threads that wait for this kind of thing right now.
+    #[must_use]
+    pub fn waiting(&self, kind: WaitKind) -> u32 {
+        self.waiting.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// One site's record.
+    #[must_use]
+    pub fn get(&self, id: SiteId) -> &SiteRecord {
+        &self.records[id.0 as usize]
+    }
+
+    /// All sites with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (SiteId, &SiteRecord)> {
+        (0u32..).map(SiteId).zip(&self.records)
+    }
+}
+
+/// Counts of durations by size, within 12 % (six buckets per doubling), from 1 us to more than an hour.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Durations {
+    counts: Vec<u32>,
+    longest: u64,
+}
+
+const PER_DOUBLING: f64 = 6.0;
+
+impl Durations {
+    /// Counts one duration, nanoseconds.
+    pub fn add(&mut self, nanos: u64) {
+        let bucket = ((nanos.max(1000) as f64 / 1000.0).log2() * PER_DOUBLING) as usize;
+        let bucket = bucket.min(255);
+        if self.counts.len() <= bucket {
+            self.counts.resize(bucket + 1, 0);
+        }
+        self.counts[bucket] = self.counts[bucket].saturating_add(1);
+        self.longest = self.longest.max(nanos);
+    }
+
+    /// Adds another's counts.
+    pub fn merge(&mut self, other: &Self) {
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine = mine.saturating_add(*theirs);
+        }
+        self.longest = self.longest.max(other.longest);
+    }
+
+    /// How many were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().map(|count| u64::from(*count)).sum()
+    }
+
+    /// The longest, nanoseconds.
+    #[must_use]
+    pub fn longest(&self) -> Option<u64> {
+        (self.longest > 0).then_some(self.longest)
+    }
+
+    /// Coefficient of variation.
+    #[must_use]
+    pub fn cv(&self) -> Option<f64> {
+        let count = self.count() as f64;
+        let middles = || (0..self.counts.len()).map(|bucket| middle(bucket)).zip(&self.counts);
+        let mean = middles().map(|(at, count)| at * f64::from(*count)).sum::<f64>() / count;
+        let variance =
+            middles().map(|(at, count)| (at - mean).powi(2) * f64::from(*count)).sum::<f64>() / count;
+        (count >= 2.0).then(|| variance.sqrt() / mean)
+    }
+
+    /// The duration that a share `q` of all does not exceed, nanoseconds.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<u64> {
+        let rank = (q * self.count() as f64).ceil() as u64;
+        let mut seen = 0;
+        let bucket = self.counts.iter().position(|count| {
+            seen += u64::from(*count);
+            seen >= rank.max(1)
+        })?;
+        Some((middle(bucket) as u64).min(self.longest))
+    }
+}
+
+/// Middle of a bucket, nanoseconds.
+fn middle(bucket: usize) -> f64 {
+    1000.0 * 2f64.powf((bucket as f64 + 0.5) / PER_DOUBLING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lock(address: &str) -> Reason {
+        Reason {
+            kind: WaitKind::Lock,
+            operation: "futex",
+            resource: Some(address.to_owned()),
+            external: false,
+            event_loop: false,
+        }
+    }
+
+    #[test]
+    fn a_mutex_always_has_a_holder_a_parking_spot_has_not() {
+        let mut sites = Sites::default();
+        let (mutex, park, join) = (
+            sites.find(1, 9, &lock("0x10")),
+            sites.find(1, 9, &lock("0x20")),
+            sites.find(1, 9, &lock("0x30")),
+        );
+        for (waiter, holder) in [(1, 2), (2, 1)] {
+            sites.waits(mutex, waiter, true);
+            sites.waits(mutex, waiter, false);
+            sites.waits(park, waiter, true);
+            sites.waits(park, holder, true);
+            sites.waits(park, waiter, false);
+            sites.waits(park, holder, false);
+        }
+        sites.waits(join, 1, true);
+        assert_eq!(sites.get(mutex).kind(), WaitKind::Lock);
+        assert_eq!(sites.get(park).kind(), WaitKind::Idle);
+        assert_eq!((sites.get(join).kind(), sites.get(join).operation()), (WaitKind::Idle, "park"));
+    }
+
+    #[test]
+    fn the_number_of_sites_is_bounded() {
+        let mut sites = Sites::default();
+        for address in 0..3 * KEPT_APART {
+            sites.find(1, 9, &lock(&format!("{address:#x}")));
+        }
+        assert!(sites.iter().count() <= KEPT_APART + 2);
+    }
+
+    #[test]
+    fn quantiles_are_within_their_bucket() {
+        let mut durations = Durations::default();
+        for ms in 1..=100u64 {
+            durations.add(ms * 1_000_000);
+        }
+        let p95 = durations.quantile(0.95).unwrap() as f64;
+        assert!((p95 / 95e6 - 1.0).abs() < 0.13, "{p95}");
+        assert_eq!(durations.longest(), Some(100_000_000));
+        assert_eq!(Durations::default().quantile(0.5), None);
+    }
+}

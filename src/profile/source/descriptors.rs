@@ -1,0 +1,202 @@
+//! What the descriptors of a process refer to: links under `/proc/PID/fd`, epoll registrations under `fdinfo`, and
+//! the arrays that polling calls point to.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::network::Sockets;
+use crate::wait::classify::{Call, Means, Target, Watched, call};
+
+/// Descriptors of one polling call that are looked at; a server may have thousands, which all look alike.
+const WATCHED_AT_MOST: usize = 64;
+
+/// What a link under `/proc/PID/fd` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// `socket:[inode]`.
+    Socket(u64),
+    /// Anything that needs no further look-up.
+    Direct(Target),
+}
+
+/// Reads a link's text. `own` holds the link texts of boundby's own standard streams: a pipe among them leads
+/// out of the measured tree.
+#[must_use]
+pub fn parse_link(text: &str, own: &[String]) -> Link {
+    if let Some(inode) = text.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']')) {
+        return inode.parse().map_or(Link::Direct(Target::Other), Link::Socket);
+    }
+    let target = match text {
+        _ if text.starts_with("pipe:[") => Target::Pipe { outside: own.iter().any(|stream| stream == text) },
+        "anon_inode:[eventfd]" => Target::Wakeup,
+        "anon_inode:[timerfd]" => Target::Timer,
+        "anon_inode:[eventpoll]" => Target::Epoll,
+        "anon_inode:[pidfd]" => Target::Process,
+        _ if text.starts_with("anon_inode:") => Target::Other,
+        _ if text.starts_with("/dev/pts/") || text.starts_with("/dev/tty") || text == "/dev/console" => {
+            Target::Tty
+        }
+        _ if text.starts_with("/dev/null") || text.starts_with("/dev/zero") => Target::Other,
+        _ if text.starts_with('/') => Target::File(text.to_owned()),
+        _ => Target::Other,
+    };
+    Link::Direct(target)
+}
+
+/// The look-ups of one process tree.
+#[derive(Debug, Default)]
+pub struct Descriptors {
+    own: Vec<String>,
+    sockets: Sockets,
+    /// Unix sockets whose other end is outside the tree, by inode.
+    unix: BTreeMap<u64, bool>,
+}
+
+impl Descriptors {
+    /// Look-ups that know boundby's own standard streams.
+    #[must_use]
+    pub fn new() -> Self {
+        let own = (0..3)
+            .filter_map(|fd| std::fs::read_link(format!("/proc/self/fd/{fd}")).ok())
+            .map(|link| link.to_string_lossy().into_owned())
+            .collect();
+        Self { own, ..Self::default() }
+    }
+
+    /// What a descriptor refers to; `pids` are the processes of the tree. `None`: closed or not readable.
+    pub fn target(&mut self, pid: i32, fd: i32, pids: &[i32], now: u64) -> Option<Target> {
+        let link = std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok()?;
+        match parse_link(&link.to_string_lossy(), &self.own) {
+            Link::Direct(target) => Some(target),
+            Link::Socket(inode) => Some(
+                self.sockets.resolve(pid, inode, now).unwrap_or_else(|| self.unix_socket(pid, inode, pids)),
+            ),
+        }
+    }
+
+    /// A socket that is in no internet table. The two ends of a socket pair have neighbouring inodes; if a
+    /// process of the tree holds a neighbour, the pair stays inside (and inside one process it is a wake-up).
+    fn unix_socket(&mut self, pid: i32, inode: u64, pids: &[i32]) -> Target {
+        let neighbours = [format!("socket:[{}]", inode + 1), format!("socket:[{}]", inode.wrapping_sub(1))];
+        let holds = |pid: i32| {
+            let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+            entries
+                .flatten()
+                .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+                .any(|link| neighbours.iter().any(|neighbour| link == Path::new(neighbour)))
+        };
+        if let Some(outside) = self.unix.get(&inode) {
+            return Target::Unix { outside: *outside };
+        }
+        if holds(pid) {
+            return Target::Wakeup;
+        }
+        let outside = !pids.iter().take(64).any(|other| *other != pid && holds(*other));
+        if self.unix.len() < 4096 {
+            self.unix.insert(inode, outside);
+        }
+        Target::Unix { outside }
+    }
+
+    /// What a polling call waits for; `memory` is `/proc/PID/mem`. `None`: the call does not poll.
+    pub fn watched(
+        &mut self,
+        pid: i32,
+        at: &Call,
+        memory: Option<&File>,
+        pids: &[i32],
+        now: u64,
+    ) -> Option<Watched> {
+        let Call::Inside { number, args, .. } = at else { return None };
+        let means = call(*number)?.1;
+        let (fds, timed, event_loop) = match means {
+            Means::Epoll => {
+                let timeout = args[3] as i32;
+                // epoll_pwait2 takes a pointer instead; null never returns by itself.
+                let timed = if *number == 441 { args[3] != 0 } else { timeout >= 0 };
+                (registered(pid, args[0] as i32), timed, true)
+            }
+            Means::Poll => {
+                let by_pointer = *number == libc::SYS_ppoll;
+                let timed = if by_pointer { args[2] != 0 } else { args[2] as i32 >= 0 };
+                (polled(memory, args[0], args[1]), timed, false)
+            }
+            Means::Select => (selected(memory, &args[..4]), args[4] != 0, false),
+            _ => return None,
+        };
+        let Some(fds) = fds else {
+            return Some(Watched { complete: false, timed, event_loop, ..Watched::default() });
+        };
+        let complete = fds.len() <= WATCHED_AT_MOST;
+        let registered = u32::try_from(fds.len()).unwrap_or(u32::MAX);
+        let targets =
+            fds.iter().take(WATCHED_AT_MOST).filter_map(|fd| self.target(pid, *fd, pids, now)).collect();
+        Some(Watched { targets, complete, timed, event_loop, registered })
+    }
+}
+
+/// Descriptors registered in an epoll instance: the `tfd:` lines of its `fdinfo`.
+fn registered(pid: i32, epoll: i32) -> Option<Vec<i32>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{epoll}")).ok()?;
+    Some(parse_registered(&text))
+}
+
+fn parse_registered(text: &str) -> Vec<i32> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("tfd:")?.split_ascii_whitespace().next()?.parse().ok())
+        .collect()
+}
+
+/// `struct pollfd { int fd; short events; short revents; }`.
+fn polled(memory: Option<&File>, address: u64, count: u64) -> Option<Vec<i32>> {
+    let count = usize::try_from(count).ok()?.min(WATCHED_AT_MOST + 1);
+    let mut bytes = vec![0u8; count * 8];
+    memory?.read_exact_at(&mut bytes, address).ok()?;
+    let fds =
+        bytes.chunks_exact(8).filter_map(|entry| Some(i32::from_ne_bytes(entry.get(..4)?.try_into().ok()?)));
+    Some(fds.filter(|fd| *fd >= 0).collect())
+}
+
+/// The three bit sets of `select`; `args` are the highest descriptor plus one and the sets' addresses.
+fn selected(memory: Option<&File>, args: &[u64]) -> Option<Vec<i32>> {
+    let count = usize::try_from(args[0]).ok()?.min(1024);
+    let mut fds = Vec::new();
+    for address in args[1..].iter().filter(|address| **address != 0) {
+        let mut bits = vec![0u8; count.div_ceil(8)];
+        memory?.read_exact_at(&mut bits, *address).ok()?;
+        fds.extend(
+            (0..count)
+                .filter(|fd| bits[fd / 8] & (1 << (fd % 8)) != 0)
+                .filter_map(|fd| i32::try_from(fd).ok()),
+        );
+    }
+    fds.sort_unstable();
+    fds.dedup();
+    Some(fds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_say_what_a_descriptor_is() {
+        let own = ["pipe:[7]".to_owned()];
+        let read = |text: &str| parse_link(text, &own);
+        assert_eq!(read("socket:[42]"), Link::Socket(42));
+        assert_eq!(read("pipe:[7]"), Link::Direct(Target::Pipe { outside: true }));
+        assert_eq!(read("pipe:[8]"), Link::Direct(Target::Pipe { outside: false }));
+        assert_eq!(read("anon_inode:[eventfd]"), Link::Direct(Target::Wakeup));
+        assert_eq!(read("/dev/pts/0"), Link::Direct(Target::Tty));
+        assert_eq!(read("/data/x (deleted)"), Link::Direct(Target::File("/data/x (deleted)".to_owned())));
+        assert_eq!(read("/dev/null"), Link::Direct(Target::Other));
+    }
+
+    #[test]
+    fn epoll_registrations_are_listed() {
+        let text = "pos:\t0\nflags:\t02\ntfd:        5 events:       19 data: 5\ntfd:  7 events: 1 data: 7\n";
+        assert_eq!(parse_registered(text), [5, 7]);
+    }
+}

@@ -1,0 +1,7 @@
+//! Where readings come from: thin edges to the kernel. Parsing is pure and tested from recorded text.
+
+pub mod descriptors;
+pub mod elf;
+pub mod interpreter;
+pub mod network;
+pub mod procfs;

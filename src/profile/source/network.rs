@@ -1,0 +1,145 @@
+//! Sockets by inode, from `/proc/PID/net/{tcp,tcp6,udp,udp6,unix}`: who is at the other end.
+//!
+//! The tables are read once per batch of unknown sockets, never per sample, and at most every
+//! [`REREAD_AFTER_NS`]: on a machine with many connections one read costs milliseconds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+use crate::wait::classify::Target;
+
+/// How long a table is trusted before it is read again for a socket it does not hold.
+pub const REREAD_AFTER_NS: u64 = 50_000_000;
+/// Sockets remembered per network namespace; more are looked up anew.
+const REMEMBERED: usize = 16_384;
+const LISTEN: u8 = 0x0A;
+
+/// One row of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Inode, the identity of a socket.
+    pub inode: u64,
+    /// This side.
+    pub local: SocketAddr,
+    /// The other side; unspecified for a listening or unconnected socket.
+    pub remote: SocketAddr,
+    /// Kernel state; `0x0A` listens.
+    pub state: u8,
+}
+
+/// The sockets of one network namespace.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    known: BTreeMap<u64, Target>,
+    listening: BTreeSet<u16>,
+    read_at: Option<u64>,
+}
+
+impl Sockets {
+    /// What a socket is connected to. Unknown inodes make the tables of `pid` be read, if that is due at `now`
+    /// (nanoseconds). `None`: not an internet socket as far as known.
+    pub fn resolve(&mut self, pid: i32, inode: u64, now: u64) -> Option<Target> {
+        if !self.known.contains_key(&inode) && self.read_at.is_none_or(|at| now >= at + REREAD_AFTER_NS) {
+            self.read_at = Some(now);
+            self.read(pid);
+        }
+        self.known.get(&inode).cloned()
+    }
+
+    fn read(&mut self, pid: i32) {
+        if self.known.len() > REMEMBERED {
+            self.known.clear();
+        }
+        let mut rows = Vec::new();
+        for table in ["tcp", "tcp6", "udp", "udp6"] {
+            let path = format!("/proc/{pid}/net/{table}");
+            if let Ok(text) = std::fs::read_to_string(Path::new(&path)) {
+                rows.extend(
+                    text.lines().skip(1).filter_map(parse_row).map(|row| (row, table.starts_with("udp"))),
+                );
+            }
+        }
+        self.take(&rows);
+    }
+
+    fn take(&mut self, rows: &[(Row, bool)]) {
+        let listens = |row: &Row, udp: bool| if udp { row.remote.port() == 0 } else { row.state == LISTEN };
+        self.listening.extend(
+            rows.iter().filter(|(row, udp)| !udp && listens(row, false)).map(|(row, _)| row.local.port()),
+        );
+        for (row, udp) in rows {
+            let target = if listens(row, *udp) {
+                Target::Listening(row.local.to_string())
+            } else {
+                let inbound = !udp && self.listening.contains(&row.local.port());
+                Target::Inet { peer: Some(row.remote.to_string()), inbound }
+            };
+            self.known.insert(row.inode, target);
+        }
+    }
+}
+
+/// One line of `/proc/net/tcp` and its kin.
+#[must_use]
+pub fn parse_row(line: &str) -> Option<Row> {
+    let mut words = line.split_ascii_whitespace();
+    let local = parse_address(words.nth(1)?)?;
+    let remote = parse_address(words.next()?)?;
+    let state = u8::from_str_radix(words.next()?, 16).ok()?;
+    let inode = words.nth(5)?.parse().ok()?;
+    Some(Row { inode, local, remote, state })
+}
+
+/// `0100007F:1F90`: the address in 32-bit words of host byte order, the port in network order.
+fn parse_address(word: &str) -> Option<SocketAddr> {
+    let (address, port) = word.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word =
+        |at: usize| u32::from_str_radix(address.get(at * 8..at * 8 + 8)?, 16).ok().map(u32::to_ne_bytes);
+    let address = match address.len() {
+        8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
+        32 => {
+            let mut octets = [0u8; 16];
+            for (i, chunk) in octets.chunks_exact_mut(4).enumerate() {
+                chunk.copy_from_slice(&word(i)?);
+            }
+            let six = Ipv6Addr::from(octets);
+            six.to_ipv4_mapped().map_or(IpAddr::V6(six), IpAddr::V4)
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(address, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTENER: &str = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 501 1 0 100 0";
+    const CLIENT: &str = "   1: 0100007F:C350 0100007F:1538 01 00000000:00000000 00:00000000 00000000     0        0 502 1 0 20 4";
+    const ACCEPTED: &str = "   2: 0100007F:1F90 0200007F:C351 01 00000000:00000000 00:00000000 00000000     0        0 503 1 0 20 4";
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_client_an_accepted_and_a_listening_socket_are_told_apart() {
+        let mut sockets = Sockets::default();
+        let rows: Vec<_> =
+            [CLIENT, ACCEPTED, LISTENER].iter().map(|line| (parse_row(line).unwrap(), false)).collect();
+        sockets.take(&rows);
+        sockets.read_at = Some(0);
+        let mut at = |inode| sockets.resolve(1, inode, 1);
+        let inet = |peer: &str, inbound| Some(Target::Inet { peer: Some(peer.to_owned()), inbound });
+        assert_eq!(at(502), inet("127.0.0.1:5432", false));
+        assert_eq!(at(503), inet("127.0.0.2:50001", true));
+        assert_eq!(at(501), Some(Target::Listening("127.0.0.1:8080".to_owned())));
+        assert_eq!(at(999), None);
+    }
+
+    #[test]
+    fn broken_lines_are_skipped() {
+        for line in ["", "sl local", "0: zz:1 00000000:0 01", "0: 0100007F 0100007F:1 01 a b c d e f"] {
+            assert_eq!(parse_row(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! `/proc/PID`: kept descriptors for what is read every round, plain reads for the rest, and pure parsers.
+//!
+//! Knows file formats (proc(5), kernel `Documentation/filesystems/proc.rst`); must not know what the values mean for
+//! a verdict. Every parser answers `None` to text it does not understand.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::profile::thread_clock::Counters;
+use crate::wait::classify::Call;
+
+/// A small file that is read over and over. Its descriptor is kept; where the limit on open files forbids that,
+/// it is opened anew each time.
+#[derive(Debug)]
+pub struct KeptFile {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl KeptFile {
+    /// Opens the file; `keep` says whether a descriptor may be spent on it.
+    ///
+    /// # Errors
+    /// Whatever opening fails with, except running out of descriptors.
+    pub fn open(path: PathBuf, keep: bool) -> io::Result<Self> {
+        if !keep {
+            return Ok(Self { path, file: None });
+        }
+        match File::open(&path) {
+            Ok(file) => Ok(Self { path, file: Some(file) }),
+            Err(error) if out_of_descriptors(&error) => Ok(Self { path, file: None }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads from the start into `buffer` and returns what was read.
+    ///
+    /// # Errors
+    /// Whatever reading fails with; a thread that is gone gives `ESRCH` or "not found".
+    pub fn read<'b>(&self, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+        let length = match &self.file {
+            Some(file) => file.read_at(buffer, 0)?,
+            None => File::open(&self.path)?.read_at(buffer, 0)?,
+        };
+        Ok(&buffer[..length])
+    }
+}
+
+fn out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// Reads a small file whole, at most 64 KiB.
+///
+/// # Errors
+/// Whatever reading fails with.
+pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut text = Vec::new();
+    File::open(path)?.take(64 * 1024).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// `/proc/TID/schedstat`: time on CPU, time in the run queue, number of slices.
+#[must_use]
+pub fn parse_schedstat(text: &[u8]) -> Option<Counters> {
+    let mut numbers =
+        text.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).map(decimal);
+    Some(Counters { run: numbers.next()??, delay: numbers.next()??, slices: numbers.next()?? })
+}
+
+fn decimal(word: &[u8]) -> Option<u64> {
+    if word.is_empty() || word.len() > 20 {
+        return None;
+    }
+    word.iter().try_fold(0u64, |value, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        value.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+/// `/proc/TID/syscall`: `running`, or `NR A0 … A5 SP PC`, or `-1 SP PC`.
+#[must_use]
+pub fn parse_syscall(text: &[u8]) -> Call {
+    let text = text.trim_ascii();
+    if text.starts_with(b"running") {
+        return Call::Running;
+    }
+    let mut words = text.split(|byte| *byte == b' ');
+    let Some(first) = words.next() else { return Call::Hidden };
+    let mut values = [0u64; 8];
+    let mut count = 0;
+    for word in words {
+        let Some(value) = hexadecimal(word) else { return Call::Hidden };
+        if count == values.len() {
+            return Call::Hidden;
+        }
+        values[count] = value;
+        count += 1;
+    }
+    match (first, count) {
+        (b"-1", 2) => Call::Outside { sp: values[0], pc: values[1] },
+        (number, 8) => match decimal(number).and_then(|number| i64::try_from(number).ok()) {
+            Some(number) => {
+                let [a, b, c, d, e, f, sp, pc] = values;
+                Call::Inside { number, args: [a, b, c, d, e, f], sp, pc }
+            }
+            None => Call::Hidden,
+        },
+        _ => Call::Hidden,
+    }
+}
+
+fn hexadecimal(word: &[u8]) -> Option<u64> {
+    let digits = word.strip_prefix(b"0x").unwrap_or(word);
+    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// What boundby uses of `/proc/PID/stat`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stat {
+    /// Command name, at most 15 bytes.
+    pub name: String,
+    /// State letter.
+    pub state: char,
+    /// Parent process.
+    pub parent: i32,
+    /// User, system, and waited-for children's user and system time, in clock ticks.
+    pub ticks: [u64; 4],
+    /// Threads.
+    pub threads: u64,
+    /// Start time since boot, clock ticks: with the pid, the identity of a process.
+    pub started: u64,
+    /// Resident set, pages.
+    pub resident: u64,
+    /// Bottom of the stack: changes with every exec. Zero where it is hidden.
+    pub stack: u64,
+}
+
+/// `/proc/PID/stat`. The name may hold spaces and brackets; it ends at the last closing one.
+#[must_use]
+pub fn parse_stat(text: &[u8]) -> Option<Stat> {
+    let open = text.iter().position(|byte| *byte == b'(')?;
+    let close = text.iter().rposition(|byte| *byte == b')')?;
+    let name = String::from_utf8_lossy(text.get(open + 1..close)?).into_owned();
+    let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // proc(5) counts from 1 with the pid; the state is field 3 and stands first here.
+    let field = |number: usize| fields.get(number - 3).copied();
+    let number = |at: usize| field(at)?.parse::<i128>().ok().map(|value| u64::try_from(value).unwrap_or(0));
+    Some(Stat {
+        name,
+        state: field(3)?.chars().next()?,
+        parent: field(4)?.parse().ok()?,
+        ticks: [number(14)?, number(15)?, number(16)?, number(17)?],
+        threads: number(20)?,
+        started: number(22)?,
+        resident: number(24)?,
+        stack: number(28).unwrap_or(0),
+    })
+}
+
+/// `rchar` and `wchar` of `/proc/PID/io`: bytes through read and write calls, pipes and page cache included.
+#[must_use]
+pub fn parse_io(text: &[u8]) -> Option<(u64, u64)> {
+    let text = std::str::from_utf8(text).ok()?;
+    let value = |key: &str| {
+        text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')?.trim().parse::<u64>().ok())
+    };
+    Some((value("rchar")?, value("wchar")?))
+}
+
+/// Process ids in `/proc/PID/task/TID/children`.
+#[must_use]
+pub fn parse_children(text: &[u8]) -> Vec<i32> {
+    let text = String::from_utf8_lossy(text);
+    text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+/// Names of a directory that are numbers: threads, processes, descriptors. Empty when it cannot be listed.
+#[must_use]
+pub fn numbered(directory: &Path) -> Vec<i32> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Command line of a process, its words separated; empty when it is hidden or a kernel thread.
+#[must_use]
+pub fn command_line(pid: i32) -> Vec<String> {
+    let Ok(text) = read_small(Path::new(&format!("/proc/{pid}/cmdline"))) else { return Vec::new() };
+    text.split(|byte| *byte == 0)
+        .filter(|word| !word.is_empty())
+        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn schedstat_is_three_numbers() {
+        let read = parse_schedstat(b"123456789 42 7\n");
+        assert_eq!(read, Some(Counters { run: 123_456_789, delay: 42, slices: 7 }));
+        assert_eq!(parse_schedstat(b"1 2\n"), None);
+        assert_eq!(parse_schedstat(b"1 x 3\n"), None);
+    }
+
+    #[test]
+    fn syscall_tells_running_inside_and_outside_apart() {
+        assert_eq!(parse_syscall(b"running\n"), Call::Running);
+        assert_eq!(parse_syscall(b"-1 0x7ffc 0x40\n"), Call::Outside { sp: 0x7ffc, pc: 0x40 });
+        let inside = parse_syscall(b"230 0x0 0x0 0x7ffd 0x0 0x1 0x2 0x7ffe 0x7f00\n");
+        assert_eq!(
+            inside,
+            Call::Inside { number: 230, args: [0, 0, 0x7ffd, 0, 1, 2], sp: 0x7ffe, pc: 0x7f00 }
+        );
+        assert_eq!(parse_syscall(b""), Call::Hidden);
+        assert_eq!(parse_syscall(b"230 0x0"), Call::Hidden);
+    }
+
+    #[test]
+    fn a_command_name_may_hold_brackets_and_spaces() {
+        let mut text = b"17 (a) b (c)) S 4 ".to_vec();
+        for field in 5..=52 {
+            text.extend(format!("{field} ").bytes());
+        }
+        let stat = parse_stat(&text).unwrap();
+        assert_eq!((stat.name.as_str(), stat.state, stat.parent), ("a) b (c)", 'S', 4));
+        assert_eq!(stat.ticks, [14, 15, 16, 17]);
+        assert_eq!((stat.threads, stat.started, stat.resident, stat.stack), (20, 22, 24, 28));
+    }
+
+    #[test]
+    fn io_counts_bytes_through_calls() {
+        assert_eq!(parse_io(b"rchar: 10\nwchar: 20\nsyscr: 3\n"), Some((10, 20)));
+        assert_eq!(parse_io(b"wchar: 20\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_parser_panic(text in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse_schedstat(&text);
+            let _ = parse_syscall(&text);
+            let _ = parse_stat(&text);
+            let _ = parse_io(&text);
+            let _ = parse_children(&text);
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! Sums a recording up into a [`Profile`]: both books, sites, groups, quality. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::items;
+use super::ledger::{Closed, ProcessRecord};
+use super::model::{
+    CpuSplit, EventLoop, Language, Parallelism, ProcessGroup, Profile, Quality, Refused, Runtime, Site,
+};
+use super::record::Recording;
+use super::sites::{Durations, SiteRecord};
+use super::thread_clock::SiteId;
+use crate::wait::{Account, Book, WaitKind};
+
+/// Sites reported; the rest has next to no weight.
+const SITES_REPORTED: usize = 100;
+/// A percentile is given from this many waits seen one by one.
+const COUNTED_ENOUGH: u64 = 10;
+
+/// The profile of a recording.
+#[must_use]
+pub(super) fn summarise(recording: Recording) -> Profile {
+    let books = &recording.books;
+    let seen: u64 = books.threads.iter().map(|thread| thread.clock.cpu()).sum::<u64>() + books.folded.cpu;
+    let exact = nanos(recording.cpu.0 + recording.cpu.1);
+    // Attached, the exact total is known to a clock tick per process only.
+    let unseen = exact.saturating_sub(seen);
+    let (cpu_user, cpu_system) = whole_cpu(recording.cpu, seen);
+
+    let mut thread_book = thread_book(books, unseen);
+    let mut wall_book = wall_book(books, unseen);
+    split_throttled(&mut thread_book, &mut wall_book, recording.throttling.throttled);
+
+    let runtime = deciding_runtime(books, &recording.books.wall.waits);
+    let total_cpu = nanos(cpu_user + cpu_system);
+    let sites = sites(books);
+    let items = items::find(books, nanos(recording.wall));
+    Profile {
+        launched: recording.launched,
+        exit: recording.exit,
+        wall: recording.wall,
+        cpu_user,
+        cpu_system,
+        max_rss: recording
+            .max_rss
+            .or_else(|| books.processes.values().filter_map(|process| process.rss).max()),
+        processes: books.processes.len() as u64 + books.processes_summed,
+        threads: books.threads_seen,
+        runtime,
+        wall_book,
+        thread_book,
+        parallelism: parallelism(books, total_cpu, nanos(recording.wall)),
+        cpu_split: cpu_split(books),
+        sites,
+        items,
+        event_loop: event_loop(books),
+        process_groups: groups(books),
+        throttling: recording.throttling,
+        quality: quality(&recording, seen, exact),
+        command: recording.command,
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// User and system time; where only ticks are known and the scheduler saw more, the scheduler is right.
+fn whole_cpu((user, system): (Duration, Duration), seen: u64) -> (Duration, Duration) {
+    let known = nanos(user + system);
+    if known >= seen {
+        return (user, system);
+    }
+    let share = if known == 0 { 1.0 } else { user.as_secs_f64() / (user + system).as_secs_f64() };
+    let whole = Duration::from_nanos(seen);
+    let user = whole.mul_f64(share.clamp(0.0, 1.0)).min(whole);
+    (user, whole - user)
+}
+
+fn account(site: &SiteRecord, id: SiteId) -> Account {
+    if id == SiteId::UNKNOWN { Account::Unattributed } else { Account::Wait(site.kind()) }
+}
+
+/// `unseen` CPU was used by threads and processes too short-lived to be sampled; it is their whole known life.
+fn thread_book(books: &Closed, unseen: u64) -> Book {
+    let mut book = Book::default();
+    for thread in &books.threads {
+        book[Account::Cpu] += thread.clock.cpu();
+        book[Account::Runnable] += thread.clock.delay();
+        book[Account::Unattributed] += thread.unexplained;
+        for (id, (blocked, _)) in &thread.sites {
+            book[account(books.sites.get(*id), *id)] += blocked;
+        }
+    }
+    book[Account::Cpu] += books.folded.cpu + unseen;
+    book[Account::Runnable] += books.folded.delay;
+    book[Account::Unattributed] += books.folded.unexplained;
+    book
+}
+
+/// Quiet time that was really the work of processes too short-lived to be seen is theirs: what waited for them waited
+/// for their CPU.
+fn wall_book(books: &Closed, unseen: u64) -> Book {
+    let mut book = Book::default();
+    book[Account::Cpu] += books.wall.cpu;
+    book[Account::Wait(WaitKind::Gil)] += books.wall.gil;
+    book[Account::Runnable] += books.wall.runnable;
+    for (id, quiet) in &books.wall.waits {
+        book[account(books.sites.get(*id), *id)] += quiet;
+    }
+    let mut left = unseen;
+    for from in [Account::Wait(WaitKind::Child), Account::Unattributed, Account::Wait(WaitKind::Pipe)] {
+        left -= book.transfer(from, Account::Cpu, left);
+    }
+    book
+}
+
+/// Throttling is part of the run-queue delay the scheduler counts (measured on 6.18): taken out, not added.
+fn split_throttled(threads: &mut Book, wall: &mut Book, throttled: Option<Duration>) {
+    let throttled = throttled.map_or(0, nanos);
+    threads.transfer(Account::Runnable, Account::Throttled, throttled);
+    wall.transfer(Account::Runnable, Account::Throttled, throttled);
+}
+
+fn parallelism(books: &Closed, cpu: u64, wall: u64) -> Parallelism {
+    let sum: u64 = books.wall.running.iter().sum();
+    let mut shares: Vec<f64> =
+        books.wall.running.iter().map(|time| *time as f64 / sum.max(1) as f64).collect();
+    while shares.last().is_some_and(|share| *share < 1e-4) {
+        shares.pop();
+    }
+    let rest = 1.0 - shares.iter().sum::<f64>();
+    if let Some(first) = shares.first_mut() {
+        *first += rest;
+    }
+    Parallelism { mean: cpu as f64 / wall.max(1) as f64, share_of_wall_by_running_threads: shares }
+}
+
+/// CPU under and outside the lock; what no sample classed is divided like the rest of its process.
+fn cpu_split(books: &Closed) -> CpuSplit {
+    let mut split = CpuSplit::default();
+    let (mut under, mut outside) = (0.0, 0.0);
+    for (pid, process) in books.processes.iter().filter(|(_, process)| process.runtime.gil == Some(true)) {
+        let (held, free) = process.lock_samples;
+        split.samples += held + free;
+        let (mut process_under, mut process_outside) = (0u64, 0u64);
+        for thread in books.threads.iter().filter(|thread| thread.pid == *pid) {
+            process_under += thread.cpu_under;
+            process_outside += thread.cpu_outside;
+        }
+        let classed = process_under + process_outside;
+        if classed > 0 {
+            let scale = process.cpu.max(classed) as f64 / classed as f64;
+            under += process_under as f64 * scale;
+            outside += process_outside as f64 * scale;
+        }
+    }
+    if split.samples > 0 {
+        split.gil = Some(Duration::from_nanos(under as u64));
+        split.native = Some(Duration::from_nanos(outside as u64));
+    }
+    split
+}
+
+/// The runtime of the process that did, and was waited for, the most. A shell that only starts others never decides.
+fn deciding_runtime(books: &Closed, waits: &BTreeMap<SiteId, u64>) -> Runtime {
+    let mut weight: BTreeMap<i32, u64> =
+        books.processes.iter().map(|(pid, process)| (*pid, process.cpu)).collect();
+    for (id, quiet) in waits {
+        *weight.entry(books.sites.get(*id).key.pid).or_default() += quiet;
+    }
+    let mut by_runtime: Vec<(&Runtime, u64)> = Vec::new();
+    for (pid, process) in &books.processes {
+        let own = weight.get(pid).copied().unwrap_or(0);
+        match by_runtime.iter_mut().find(|(runtime, _)| **runtime == process.runtime) {
+            Some((_, sum)) => *sum += own,
+            None => by_runtime.push((&process.runtime, own)),
+        }
+    }
+    let decides = |runtime: &Runtime| !matches!(runtime.language, Language::Shell | Language::Unknown);
+    by_runtime
+        .iter()
+        .max_by_key(|(runtime, weight)| (decides(runtime) && *weight > 0, *weight))
+        .map(|(runtime, _)| (*runtime).clone())
+        .unwrap_or_default()
+}
+
+fn sites(books: &Closed) -> Vec<Site> {
+    let mut merged: BTreeMap<(String, WaitKind, &str, Option<&str>), (Site, Durations, u64)> =
+        BTreeMap::new();
+    for (id, site) in books.sites.iter().filter(|(id, site)| *id != SiteId::UNKNOWN && site.blocked > 0) {
+        let name = books.processes.get(&site.key.pid).map(|process| process.name.clone()).unwrap_or_default();
+        let kind = site.kind();
+        // The address of a parking spot means nothing to a reader; that of a contended lock tells locks apart.
+        let resource = site.key.resource.as_deref().filter(|_| site.operation() != "park");
+        let entry = merged.entry((name.clone(), kind, site.operation(), resource)).or_insert_with(|| {
+            let empty = Site {
+                kind,
+                operation: site.operation().to_owned(),
+                resource: resource.map(str::to_owned),
+                thread: name,
+                episodes: 0,
+                counted: false,
+                wait: Duration::ZERO,
+                critical: Duration::ZERO,
+                p95: None,
+                cpu: Duration::ZERO,
+                threads: 0,
+                in_event_loop: site.event_loop,
+            };
+            (empty, Durations::default(), 0)
+        });
+        let critical = books.wall.waits.get(&id).copied().unwrap_or(0);
+        entry.0.episodes += site.ended;
+        entry.0.wait += Duration::from_nanos(site.blocked);
+        entry.0.critical += Duration::from_nanos(critical);
+        entry.0.cpu += Duration::from_nanos(site.progress);
+        entry.0.threads += site.threads.len() as u64;
+        entry.1.merge(&site.durations);
+        entry.2 += site.counted;
+    }
+    let mut sites: Vec<Site> = merged
+        .into_values()
+        .map(|(mut site, durations, counted)| {
+            site.counted = counted * 2 >= site.episodes && counted > 0;
+            if site.counted && counted >= COUNTED_ENOUGH {
+                site.p95 = durations.quantile(0.95).map(Duration::from_nanos);
+            }
+            site
+        })
+        .collect();
+    sites.sort_by(|a, b| (b.critical, b.wait).cmp(&(a.critical, a.wait)));
+    sites.truncate(SITES_REPORTED);
+    sites
+}
+
+fn event_loop(books: &Closed) -> Option<EventLoop> {
+    let with_loop: BTreeSet<i32> =
+        books.processes.iter().filter(|(_, process)| process.event_loop).map(|(pid, _)| *pid).collect();
+    if with_loop.is_empty() {
+        return None;
+    }
+    let mut found = EventLoop::default();
+    for pid in with_loop {
+        let waits_in_loop = |thread: &&super::ledger::ThreadRecord| {
+            thread.sites.keys().any(|id| books.sites.get(*id).event_loop)
+        };
+        let of_process = || books.threads.iter().filter(move |thread| thread.pid == pid);
+        let mut loops: Vec<_> = of_process().filter(waits_in_loop).collect();
+        if loops.is_empty() {
+            // Never seen waiting: the loop is always busy, and runs on the main thread unless told otherwise.
+            loops.extend(of_process().find(|thread| thread.tid == pid));
+        }
+        for thread in loops {
+            found.cpu += Duration::from_nanos(thread.clock.cpu());
+            for (id, (blocked, _)) in &thread.sites {
+                let site = books.sites.get(*id);
+                if site.event_loop {
+                    found.waiting += Duration::from_nanos(*blocked);
+                    found.connections = found.connections.max(Some(u64::from(site.fan)));
+                } else if site.external {
+                    found.blocked += Duration::from_nanos(*blocked);
+                }
+            }
+        }
+    }
+    Some(found)
+}
+
+fn groups(books: &Closed) -> Vec<ProcessGroup> {
+    let mut groups: BTreeMap<(String, String), (ProcessGroup, Vec<(u64, u64)>)> = BTreeMap::new();
+    for process in books.processes.values() {
+        let parent =
+            books.processes.get(&process.parent).map(|parent| parent.name.clone()).unwrap_or_default();
+        let entry = groups.entry((process.name.clone(), parent)).or_default();
+        add_to_group(&mut entry.0, process);
+        entry.1.push(process.seen);
+    }
+    let mut groups: Vec<ProcessGroup> = groups
+        .into_values()
+        .map(|(mut group, lives)| {
+            group.concurrent = items::most_at_once(&lives);
+            group
+        })
+        .collect();
+    groups.sort_by(|a, b| b.cpu.cmp(&a.cpu).then_with(|| a.name.cmp(&b.name)));
+    groups
+}
+
+fn add_to_group(group: &mut ProcessGroup, process: &ProcessRecord) {
+    if group.count == 0 || process.cpu > nanos(group.cpu) {
+        group.runtime = process.runtime.clone();
+    }
+    group.name.clone_from(&process.name);
+    group.count += 1;
+    group.threads = group.threads.max(process.threads);
+    group.cpu += Duration::from_nanos(process.cpu);
+    group.rss = group.rss.max(process.rss);
+    if let Some((read, written)) = process.io {
+        *group.bytes_read.get_or_insert(0) += read;
+        *group.bytes_written.get_or_insert(0) += written;
+    }
+}
+
+fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
+    let rounds = recording.schedule.rounds;
+    let mut quality = Quality {
+        sources_used: vec!["procfs".to_owned()],
+        samples: rounds,
+        late: recording.schedule.late,
+        lost: recording.hidden,
+        interval: recording.wall / u32::try_from(rounds.max(1)).unwrap_or(u32::MAX),
+        own_cpu: recording.own_cpu,
+        cpu_coverage: (exact > 0 && recording.launched).then(|| (seen as f64 / exact as f64).min(1.0)),
+        ..Quality::default()
+    };
+    let books = &recording.books;
+    if recording.launched {
+        quality.sources_used.push("rusage".to_owned());
+    }
+    let locked: Vec<_> =
+        books.processes.values().filter(|process| process.runtime.gil == Some(true)).collect();
+    if locked.iter().any(|process| process.lock_samples != (0, 0)) {
+        quality.sources_used.push("gil-owner".to_owned());
+    } else if locked.iter().any(|process| process.cpu > 50_000_000) {
+        quality.refused.push(Refused {
+            source: "gil-owner".to_owned(),
+            reason: "the interpreter lock was not found in the process's memory, or may not be read"
+                .to_owned(),
+            costs: "CPU under the lock and outside it cannot be told apart".to_owned(),
+        });
+    }
+    if recording.hidden > 0 {
+        quality.refused.push(Refused {
+            source: "syscall".to_owned(),
+            reason: format!("/proc/PID/syscall was refused {} times", recording.hidden),
+            costs: "some waits could only be told from the kernel function they sleep in".to_owned(),
+        });
+    }
+    if books.threads.is_empty() && recording.wall > Duration::from_millis(50) {
+        quality.refused.push(Refused {
+            source: "procfs".to_owned(),
+            reason: "no thread of the program could be read under /proc".to_owned(),
+            costs: "only its CPU time is known, not what it waited for; check with: boundby doctor"
+                .to_owned(),
+        });
+    }
+    quality.remarks = remarks(recording, seen, exact);
+    quality
+}
+
+fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if recording.left_running > 0 {
+        remarks.push(format!(
+            "{} it started still run; they were measured until the command itself ended (follow them with --pid)",
+            crate::units::count(recording.left_running as u64, "process").replace("processs", "processes")
+        ));
+    }
+    if recording.launched && exact > 20_000_000 && (seen as f64) < 0.9 * exact as f64 {
+        remarks.push(format!(
+            "{} of the CPU time was used by processes that lived too short to be sampled; it is counted from their exit",
+            crate::units::percent(1.0 - seen as f64 / exact as f64)
+        ));
+    }
+    if recording.schedule.late * 5 > recording.schedule.rounds {
+        remarks.push(format!(
+            "{} of {} samples came late: the machine was busy",
+            recording.schedule.late, recording.schedule.rounds
+        ));
+    }
+    if recording.interrupted {
+        remarks.push("interrupted before the program ended".to_owned());
+    }
+    remarks
+}

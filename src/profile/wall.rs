@@ -1,0 +1,343 @@
+//! The wall book: what the *program* was doing at each moment of wall time. Pure.
+//!
+//! Time is cut into spans that end when some thread moved. Within a span:
+//!
+//! 1. A part was *active*: at least one thread ran. Totals per thread are exact; how far they overlapped is bounded
+//!    by the largest (they all coincided) and the sum (they took turns), and estimated in between: threads under one
+//!    interpreter lock take turns, others are independent, and CPUs that are all busy leave no gap.
+//! 2. Of the rest, *runnable* as long as the longest run-queue delay.
+//! 3. What remains is quiet: everybody waited. It belongs to the wait whose end let the program go on, so it is
+//!    charged to the waits that threads came out of, in proportion to the CPU they used afterwards: a poll that looks
+//!    and sleeps again gets next to nothing, the answer that starts the next piece of work gets it all.
+//!    Waits that only another thread of the program can end explain a quiet period only if no external one does.
+
+use std::collections::BTreeMap;
+
+use super::thread_clock::SiteId;
+
+/// A thread that ran or was delayed during a span.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mover {
+    /// Nanoseconds on a CPU.
+    pub run: u64,
+    /// Nanoseconds runnable.
+    pub delay: u64,
+    /// The interpreter lock it runs under, and the share of its CPU that is under it.
+    pub lock: Option<(u32, f64)>,
+}
+
+/// A wait somebody came out of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Credit {
+    /// Which.
+    pub site: SiteId,
+    /// CPU used afterwards, nanoseconds.
+    pub progress: u64,
+    /// See [`crate::wait::classify::Reason::external`].
+    pub external: bool,
+}
+
+/// How the active part of a span is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contention {
+    /// Nothing queued for an interpreter lock, or others ran beside its holder.
+    Free,
+    /// Threads queued for the interpreter lock while only one ran.
+    Serialised,
+}
+
+/// Time that was collected so far; nanoseconds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WallTotals {
+    /// At least one thread ran.
+    pub cpu: u64,
+    /// One thread ran, others queued for its interpreter lock.
+    pub gil: u64,
+    /// Nobody ran, somebody could have.
+    pub runnable: u64,
+    /// Quiet time by the wait that explains it.
+    pub waits: BTreeMap<SiteId, u64>,
+    /// Nanoseconds with 0, 1, 2, … threads running.
+    pub running: Vec<u64>,
+}
+
+impl WallTotals {
+    /// Everything together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.cpu + self.gil + self.runnable + self.waits.values().sum::<u64>()
+    }
+}
+
+/// How long quiet time is collected before it is charged: long enough that a rare poll does not decide alone.
+const CHARGE_AFTER: u64 = 200_000_000;
+
+/// The state of the wall book.
+#[derive(Debug, Clone)]
+pub struct WallClock {
+    cpus: f64,
+    open: u64,
+    quiet: u64,
+    credits: BTreeMap<SiteId, (u64, bool)>,
+    /// Quiet time of the last span, which lagging counters may yet turn out to have been active.
+    revocable: u64,
+    totals: WallTotals,
+}
+
+impl WallClock {
+    /// A book for a program that may use `cpus` CPUs.
+    #[must_use]
+    pub fn new(cpus: f64) -> Self {
+        Self {
+            cpus: cpus.max(1.0),
+            open: 0,
+            quiet: 0,
+            credits: BTreeMap::new(),
+            revocable: 0,
+            totals: WallTotals::default(),
+        }
+    }
+
+    /// Adds a wait that somebody came out of.
+    pub fn credit(&mut self, credit: Credit) {
+        let entry = self.credits.entry(credit.site).or_insert((0, credit.external));
+        entry.0 += credit.progress.max(1);
+    }
+
+    /// `elapsed` nanoseconds went by, in which these threads moved.
+    pub fn round(&mut self, elapsed: u64, movers: &[Mover], contention: Contention) {
+        self.open += elapsed;
+        if movers.is_empty() || self.open == 0 {
+            return;
+        }
+        let span = std::mem::take(&mut self.open);
+        self.revoke(movers.iter().map(|mover| mover.run.saturating_sub(span)).max().unwrap_or(0));
+
+        let active = active_time(span, movers, self.cpus);
+        match contention {
+            Contention::Free => self.totals.cpu += active,
+            Contention::Serialised => self.totals.gil += active,
+        }
+        let sum: u64 = movers.iter().map(|mover| mover.run.min(span)).sum();
+        self.count_running(span - active, active, sum as f64);
+        let delay = movers.iter().map(|mover| mover.delay).max().unwrap_or(0);
+        let runnable = delay.min(span - active);
+        self.totals.runnable += runnable;
+        self.revocable = span - active - runnable;
+        self.quiet += self.revocable;
+        if self.quiet >= CHARGE_AFTER {
+            self.charge();
+        }
+    }
+
+    /// CPU time that the counters booked too late for the span it belongs to.
+    fn revoke(&mut self, late: u64) {
+        let moved = late.min(self.revocable).min(self.quiet);
+        self.quiet -= moved;
+        self.revocable = 0;
+        self.totals.cpu += moved;
+        if moved > 0 {
+            self.count_running(0, moved, moved as f64);
+            self.totals.running[0] = self.totals.running[0].saturating_sub(moved);
+        }
+    }
+
+    fn count_running(&mut self, none: u64, active: u64, sum: f64) {
+        let mean = if active == 0 { 0.0 } else { (sum / active as f64).max(1.0) };
+        let low = mean.floor() as usize;
+        if self.totals.running.len() < low + 2 {
+            self.totals.running.resize(low + 2, 0);
+        }
+        let upper = ((mean - mean.floor()) * active as f64) as u64;
+        self.totals.running[0] += none;
+        self.totals.running[low] += active - upper.min(active);
+        self.totals.running[low + 1] += upper.min(active);
+    }
+
+    fn charge(&mut self) {
+        let external = self.credits.values().any(|(_, external)| *external);
+        let chosen: Vec<(SiteId, u64)> = self
+            .credits
+            .iter()
+            .filter(|(_, (_, is_external))| *is_external == external)
+            .map(|(site, (weight, _))| (*site, *weight))
+            .collect();
+        let sum: u64 = chosen.iter().map(|(_, weight)| weight).sum();
+        if sum == 0 {
+            return;
+        }
+        let quiet = std::mem::take(&mut self.quiet);
+        self.revocable = 0;
+        let mut left = quiet;
+        for (i, (site, weight)) in chosen.iter().enumerate() {
+            let share = if i + 1 == chosen.len() {
+                left
+            } else {
+                ((quiet as f64 * *weight as f64 / sum as f64) as u64).min(left)
+            };
+            left -= share;
+            *self.totals.waits.entry(*site).or_default() += share;
+        }
+        self.credits.clear();
+    }
+
+    /// The recording ends while threads are in these waits. What nobody came out of any more is charged to them.
+    #[must_use]
+    pub fn finish(mut self, current: &[Credit]) -> WallTotals {
+        self.charge();
+        let open = self.open;
+        self.quiet += open;
+        self.count_running(open, 0, 0.0);
+        for credit in current {
+            self.credit(*credit);
+        }
+        self.charge();
+        if self.quiet > 0 {
+            *self.totals.waits.entry(SiteId::UNKNOWN).or_default() += self.quiet;
+        }
+        self.totals
+    }
+}
+
+/// Time of a span in which at least one thread ran, nanoseconds.
+fn active_time(span: u64, movers: &[Mover], cpus: f64) -> u64 {
+    let length = span as f64;
+    let mut under_lock: BTreeMap<u32, f64> = BTreeMap::new();
+    let mut idle = 1.0;
+    let mut largest: f64 = 0.0;
+    let mut sum = 0.0;
+    for mover in movers {
+        let run = (mover.run as f64 / length).min(1.0);
+        sum += run;
+        largest = largest.max(run);
+        let free = match mover.lock {
+            Some((lock, share)) => {
+                *under_lock.entry(lock).or_default() += run * share;
+                run * (1.0 - share)
+            }
+            None => run,
+        };
+        idle *= 1.0 - free;
+    }
+    for run in under_lock.into_values() {
+        let run = run.min(1.0);
+        largest = largest.max(run);
+        idle *= 1.0 - run;
+    }
+    let crowded = 1.0 - (1.0 - (sum / cpus).min(1.0)).powf(cpus);
+    let active = (1.0 - idle).max(crowded).max(largest).min(sum).min(1.0);
+    ((active * length) as u64).min(span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MS: u64 = 1_000_000;
+    const NET: SiteId = SiteId(1);
+    const SLEEP: SiteId = SiteId(2);
+    const LOCK: SiteId = SiteId(3);
+
+    fn ran(run: u64) -> Mover {
+        Mover { run: run * MS, delay: 0, lock: None }
+    }
+
+    fn after(site: SiteId, progress: u64, external: bool) -> Credit {
+        Credit { site, progress, external }
+    }
+
+    #[test]
+    fn a_worker_on_the_network_explains_the_quiet_not_the_thread_that_joins_it() {
+        let mut wall = WallClock::new(2.0);
+        for _ in 0..100 {
+            wall.credit(after(NET, MS, true));
+            wall.credit(after(LOCK, MS, false));
+            wall.round(10 * MS, &[ran(1)], Contention::Free);
+        }
+        let totals = wall.finish(&[]);
+        assert_eq!(totals.cpu, 100 * MS);
+        assert_eq!(totals.waits, BTreeMap::from([(NET, 900 * MS)]));
+    }
+
+    #[test]
+    fn a_poll_that_only_looks_and_sleeps_again_is_not_what_the_program_waits_for() {
+        let mut wall = WallClock::new(2.0);
+        for round in 0..200 {
+            wall.credit(after(SLEEP, MS / 100, true));
+            let mut movers = vec![Mover { run: MS / 100, delay: 0, lock: None }];
+            if round % 5 == 4 {
+                wall.credit(after(NET, 2 * MS, true));
+                movers.push(ran(2));
+            }
+            wall.round(10 * MS, &movers, Contention::Free);
+        }
+        let totals = wall.finish(&[]);
+        assert!(totals.waits[&NET] > 30 * totals.waits[&SLEEP]);
+    }
+
+    #[test]
+    fn threads_that_take_turns_under_one_lock_leave_no_gap() {
+        let half = Mover { run: 5 * MS, delay: 0, lock: Some((7, 1.0)) };
+        assert_eq!(active_time(10 * MS, &[half, half], 2.0), 10 * MS);
+        let free = Mover { lock: None, ..half };
+        assert_eq!(active_time(10 * MS, &[free, free], 8.0) / MS, 7);
+        // Four threads that fill two CPUs leave no gap either.
+        assert_eq!(active_time(10 * MS, &[free; 4], 2.0), 10 * MS);
+    }
+
+    #[test]
+    fn cpu_time_booked_late_takes_back_quiet_time() {
+        let mut wall = WallClock::new(2.0);
+        wall.round(10 * MS, &[ran(6)], Contention::Free);
+        wall.round(10 * MS, &[ran(14)], Contention::Free);
+        let totals = wall.finish(&[]);
+        assert_eq!((totals.cpu, totals.total()), (20 * MS, 20 * MS));
+    }
+
+    #[test]
+    fn a_program_that_never_moves_is_charged_to_what_it_waits_for() {
+        let mut wall = WallClock::new(2.0);
+        wall.round(500 * MS, &[], Contention::Free);
+        let totals = wall.finish(&[after(NET, 0, true), after(LOCK, 0, false)]);
+        assert_eq!(totals.waits, BTreeMap::from([(NET, 500 * MS)]));
+    }
+
+    #[test]
+    fn being_kept_from_the_cpu_by_others_is_runnable_not_waiting() {
+        let mut wall = WallClock::new(2.0);
+        wall.round(10 * MS, &[Mover { run: 4 * MS, delay: 6 * MS, lock: None }], Contention::Free);
+        let totals = wall.finish(&[]);
+        assert_eq!((totals.cpu, totals.runnable), (4 * MS, 6 * MS));
+    }
+
+    proptest! {
+        /// The wall book sums to the time that went by, and so does the count of running threads.
+        #[test]
+        fn the_wall_book_balances(
+            rounds in proptest::collection::vec(
+                (1..30_000_000u64, proptest::collection::vec((0..40_000_000u64, 0..40_000_000u64, 0..3u32), 0..5)),
+                1..50,
+            ),
+            cpus in 1.0..16.0f64,
+        ) {
+            let mut wall = WallClock::new(cpus);
+            let mut elapsed = 0;
+            for (span, movers) in rounds {
+                elapsed += span;
+                let movers: Vec<Mover> = movers
+                    .into_iter()
+                    .map(|(run, delay, lock)| Mover { run, delay, lock: (lock > 0).then_some((lock, 0.5)) })
+                    .collect();
+                if let Some(mover) = movers.first() {
+                    wall.credit(after(NET, mover.run, mover.run % 2 == 0));
+                }
+                wall.round(span, &movers, Contention::Free);
+            }
+            let totals = wall.finish(&[]);
+            prop_assert_eq!(totals.total(), elapsed);
+            let running: u64 = totals.running.iter().sum();
+            prop_assert!(running.abs_diff(elapsed) <= elapsed / 1000 + 1000, "{} {}", running, elapsed);
+        }
+    }
+}

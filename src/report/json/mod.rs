@@ -1,0 +1,35 @@
+//! The JSON report: written for programs, read back to be shown, advised upon or compared again.
+//!
+//! The only place that knows the public format. [`to_json`] and [`from_json`] are each other's inverse for
+//! everything measured; derived numbers (predictions, shares) keep six digits.
+
+mod layout;
+mod names;
+mod read;
+mod v1;
+mod write;
+
+pub use read::{JsonError, Saved, from_json};
+pub use write::to_json;
+
+/// The JSON Schema of the format, as shipped in `schema-1.json`: pretty-printed, ending in a newline.
+#[must_use]
+pub fn schema() -> String {
+    let generator = schemars::generate::SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let schema = generator.into_root_schema_for::<v1::ReportV1>();
+    format!("{:#}\n", schema.as_value())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_shipped_schema_is_fresh() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/schema-1.json");
+        let fresh = super::schema();
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(path, &fresh).unwrap();
+        }
+        let shipped = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(shipped == fresh, "src/report/schema-1.json is stale: rewrite it with BLESS=1 cargo test");
+    }
+}

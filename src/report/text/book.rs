@@ -1,0 +1,172 @@
+//! The wall book as rows with bars: where the time went, largest first, each with what it waited for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::page::{Page, Role, Text};
+use crate::profile::{Profile, Site};
+use crate::units;
+use crate::wait::{Account, WaitKind};
+
+/// Rows below this share are added up in one.
+const FOLD: f64 = 0.005;
+
+/// Columns before a row.
+const INDENT: usize = 3;
+/// Columns that names may take in any case.
+const NAMES: usize = 36;
+
+struct Row {
+    /// The name of the account.
+    kind: Text,
+    /// What in particular; empty where there is no more to say.
+    detail: Text,
+    time: Duration,
+    share: f64,
+    role: Role,
+}
+
+/// Writes the rows; they sum to the wall time.
+pub(super) fn write(page: &mut Page<'_>, profile: &Profile) {
+    let rows = rows(profile);
+    if rows.is_empty() {
+        return page.line(INDENT, Text::plain("no wall time was accounted for"));
+    }
+    let times: Vec<String> = rows.iter().map(|row| units::seconds(row.time.as_secs_f64())).collect();
+    let shares: Vec<String> = rows.iter().map(|row| units::percent(row.share)).collect();
+    let widest = |texts: &[String]| texts.iter().map(String::len).max().unwrap_or(0);
+    let (time_width, share_width) = (widest(&times), widest(&shares));
+    let numbers = time_width + 2 + share_width;
+    let detailed = rows.iter().filter(|row| !row.detail.is_empty());
+    let kind_width = detailed.map(|row| row.kind.width()).max().unwrap_or(0);
+    let name_width = |row: &Row| {
+        if row.detail.is_empty() { row.kind.width() } else { kind_width + 2 + row.detail.width() }
+    };
+    let room = page.width().saturating_sub(INDENT + 2 + numbers);
+    // Names come before bars: a bar gives way to the name it stands for, but not to a path without end.
+    let names = rows.iter().map(name_width).max().unwrap_or(0).min(room).min(NAMES.max(page.width() / 2));
+    let bar_width = match room.saturating_sub(names + 2) {
+        0..8 => 0,
+        left => left.min(if page.width() < 100 { 20 } else { 30 }),
+    };
+    for ((row, time), share) in rows.into_iter().zip(times).zip(shares) {
+        let mut line = row.kind;
+        if !row.detail.is_empty() {
+            line = pad(line, kind_width + 2);
+            let room = names.saturating_sub(line.width());
+            line = line.append(page.fit(row.detail, room));
+        }
+        let line = pad(page.fit(line, names), names + 2)
+            .and(Role::Plain, &format!("{time:>time_width$}  {share:>share_width$}"));
+        page.line(INDENT, bar(line, row.share, bar_width, row.role));
+    }
+}
+
+fn pad(text: Text, width: usize) -> Text {
+    let missing = width.saturating_sub(text.width());
+    text.and(Role::Plain, &" ".repeat(missing))
+}
+
+/// Appends a bar; a share too small for one cell has none, which reads calmer than an empty one.
+fn bar(line: Text, share: f64, width: usize, role: Role) -> Text {
+    let filled = ((share * width as f64).round().max(0.0) as usize).min(width);
+    if filled == 0 {
+        return line;
+    }
+    line.and(Role::Plain, "  ").and(role, &"█".repeat(filled)).and(Role::Faint, &"░".repeat(width - filled))
+}
+
+fn rows(profile: &Profile) -> Vec<Row> {
+    let book = &profile.wall_book;
+    let mut lines: Vec<(Account, f64)> = Account::ALL
+        .into_iter()
+        .filter_map(|account| Some((account, book.share(account).filter(|share| *share > 0.0)?)))
+        .collect();
+    // What cannot be explained comes last, however much it is.
+    lines.sort_by(|(one, a), (other, b)| {
+        let last = |account: &Account| *account == Account::Unattributed;
+        last(one).cmp(&last(other)).then(b.total_cmp(a))
+    });
+    let (shown, folded): (Vec<_>, Vec<_>) = lines.into_iter().partition(|(_, share)| *share >= FOLD);
+    let mut rows: Vec<Row> = shown.into_iter().map(|(account, share)| row(profile, account, share)).collect();
+    let rest: Duration = folded.iter().map(|(account, _)| book.get(*account)).sum();
+    let share: f64 = folded.iter().map(|(_, share)| share).sum();
+    // What rounds to nothing would only raise questions.
+    if share >= 0.0005 {
+        let (kind, detail) = (Text::new(Role::Faint, "all else"), Text::default());
+        rows.push(Row { kind, detail, time: rest, share, role: Role::Faint });
+    }
+    rows
+}
+
+fn row(profile: &Profile, account: Account, share: f64) -> Row {
+    let (role, detail) = match account {
+        Account::Cpu => (Role::Busy, cpu(profile)),
+        Account::Wait(WaitKind::Gil) => (Role::Warning, "one ran, others queued".to_owned()),
+        Account::Wait(kind) => (Role::Waiting, resource(&profile.sites, kind)),
+        Account::Throttled => (Role::Warning, String::new()),
+        Account::Runnable | Account::Unattributed => (Role::Faint, String::new()),
+    };
+    let name = match account {
+        Account::Runnable => "waiting for a CPU",
+        Account::Throttled => "stopped by CPU quota",
+        Account::Unattributed => "not attributed",
+        Account::Wait(WaitKind::Tty) => "terminal",
+        Account::Wait(WaitKind::Child) => "child process",
+        Account::Wait(WaitKind::Gil) => "GIL",
+        other => other.name(),
+    };
+    let time = profile.wall_book.get(account);
+    Row { kind: Text::plain(name), detail: Text::new(Role::Plain, &detail), time, share, role }
+}
+
+/// How the CPU time stands to the interpreter lock, and on how many CPUs it ran.
+fn cpu(profile: &Profile) -> String {
+    let mut parts = Vec::new();
+    if let (Some(gil), Some(native)) = (profile.cpu_split.gil, profile.cpu_split.native) {
+        let all = (gil + native).as_secs_f64();
+        let share = gil.as_secs_f64() / all;
+        if all > 0.0 && share >= 0.95 {
+            parts.push("holding the GIL".to_owned());
+        } else if all > 0.0 && share <= 0.05 {
+            parts.push("outside the GIL".to_owned());
+        } else if all > 0.0 {
+            parts.push(format!("{:.0} % of it holding the GIL", share * 100.0));
+        }
+    }
+    let book = &profile.wall_book;
+    let running = book.get(Account::Cpu) + book.get(Account::Wait(WaitKind::Gil));
+    let mean = (profile.cpu_user + profile.cpu_system).as_secs_f64() / running.as_secs_f64();
+    if mean.is_finite() && mean >= 1.15 {
+        parts.push(format!("{mean:.1} threads at once"));
+    }
+    parts.join(", ")
+}
+
+/// What was waited for: the costliest resource of a kind, and how many others there were.
+fn resource(sites: &[Site], kind: WaitKind) -> String {
+    let mut cost: BTreeMap<String, (Duration, Duration)> = BTreeMap::new();
+    for site in sites.iter().filter(|site| site.kind == kind) {
+        let total = cost.entry(name(site)).or_default();
+        total.0 += site.critical;
+        total.1 += site.wait;
+    }
+    cost.remove("");
+    let Some((top, _)) = cost.iter().max_by_key(|(_, total)| **total) else { return String::new() };
+    match cost.len() - 1 {
+        0 => top.clone(),
+        others => format!("{top} (+{others} more)"),
+    }
+}
+
+fn name(site: &Site) -> String {
+    match (site.kind, &site.resource) {
+        (WaitKind::Network | WaitKind::Pipe | WaitKind::Lock | WaitKind::Tty, Some(resource)) => {
+            resource.clone()
+        }
+        (_, Some(resource)) => format!("{} {resource}", site.operation),
+        // The kind says as much as the name of the system call that sleeps or waits for a lock.
+        (WaitKind::Sleep | WaitKind::Lock | WaitKind::Child, None) => String::new(),
+        (_, None) => site.operation.clone(),
+    }
+}

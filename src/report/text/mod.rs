@@ -1,0 +1,29 @@
+//! The report for people: what binds, where the time went, what to do, why, and what could not be seen.
+//!
+//! Knows how to say what is in the data; adds no judgement of its own. The sections stand in the order in which
+//! they are asked for.
+
+mod advice;
+mod because;
+mod book;
+mod header;
+mod page;
+mod unseen;
+
+use page::Page;
+
+use super::{Report, Style};
+
+/// The report as lines of at most `style.width` columns.
+pub(super) fn to_text(report: &Report<'_>, style: &Style) -> String {
+    let mut page = Page::new(style);
+    header::write(&mut page, report);
+    page.blank();
+    advice::verdict(&mut page, report);
+    page.blank();
+    book::write(&mut page, report.profile);
+    page.blank();
+    advice::write(&mut page, report, style.verbose);
+    unseen::write(&mut page, report, style.verbose);
+    page.finish()
+}

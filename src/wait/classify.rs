@@ -1,0 +1,509 @@
+//! The one table from what the kernel shows of a blocked thread to the reason of its wait.
+//!
+//! Input is plain data (system call and arguments, what a descriptor refers to, the kernel's wait channel), so it
+//! is tested from recordings. Evidence is taken in the order of `measuring.md` B4.2: the system call first, then the
+//! descriptor, then the wait channel.
+
+use super::WaitKind;
+
+/// What `/proc/TID/syscall` says of a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// Not blocked.
+    Running,
+    /// Blocked inside a system call.
+    Inside {
+        /// System call number of this architecture.
+        number: i64,
+        /// Its arguments.
+        args: [u64; 6],
+        /// Stack pointer.
+        sp: u64,
+        /// Program counter.
+        pc: u64,
+    },
+    /// Blocked, but not in a system call: a page fault, or a program that is just starting.
+    Outside {
+        /// Stack pointer.
+        sp: u64,
+        /// Program counter.
+        pc: u64,
+    },
+    /// Not readable.
+    Hidden,
+}
+
+/// What a descriptor refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A file or directory on a file system.
+    File(String),
+    /// A pipe or FIFO; `outside`: the other end is known to be held by a process outside the tree.
+    Pipe {
+        /// Held by a process that is not measured.
+        outside: bool,
+    },
+    /// A connected or connecting TCP or UDP socket.
+    Inet {
+        /// `host:port` of the other side, where it is known.
+        peer: Option<String>,
+        /// The other side opened the connection to a port this machine listens on.
+        inbound: bool,
+    },
+    /// A listening socket.
+    Listening(String),
+    /// A unix socket; `outside` as for pipes.
+    Unix {
+        /// The other end is in no process of the tree.
+        outside: bool,
+    },
+    /// A terminal.
+    Tty,
+    /// A timer.
+    Timer,
+    /// An eventfd or a socket pair of the process with itself: how an event loop is woken by its own threads.
+    Wakeup,
+    /// A nested epoll instance.
+    Epoll,
+    /// A child process.
+    Process,
+    /// A file change watch, signal descriptor or anything else.
+    Other,
+}
+
+/// What a `poll`, `select` or `epoll_wait` is waiting for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Watched {
+    /// The descriptors, as far as they could be listed.
+    pub targets: Vec<Target>,
+    /// Whether the list is complete.
+    pub complete: bool,
+    /// Whether the call returns by itself after a time.
+    pub timed: bool,
+    /// Whether the descriptors are registered in an epoll instance (an event loop).
+    pub event_loop: bool,
+    /// How many descriptors are watched in all.
+    pub registered: u32,
+}
+
+/// Everything known of one blocked thread.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// What the first argument refers to, if the call takes a descriptor.
+    pub target: Option<Target>,
+    /// What a polling call watches.
+    pub watched: Option<Watched>,
+    /// The kernel function the thread sleeps in.
+    pub wchan: Option<String>,
+    /// The state letter of `/proc/TID/stat`.
+    pub state: Option<char>,
+    /// Whether a futex address lies inside the interpreter's own structure.
+    pub interpreter_lock: bool,
+}
+
+/// Why a thread is blocked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reason {
+    /// The kind of wait.
+    pub kind: WaitKind,
+    /// Plain name of what it does: the system call, or `page fault`.
+    pub operation: &'static str,
+    /// `host:port`, path or address.
+    pub resource: Option<String>,
+    /// Whether something outside the process tree ends this wait. The others are ended by a thread of the tree, so
+    /// a quiet period is never charged to them while an external wait explains it.
+    pub external: bool,
+    /// Whether this is an event loop waiting for its events.
+    pub event_loop: bool,
+}
+
+impl Reason {
+    fn new(kind: WaitKind, operation: &'static str, external: bool) -> Self {
+        Self { kind, operation, resource: None, external, event_loop: false }
+    }
+
+    fn on(mut self, resource: Option<String>) -> Self {
+        self.resource = resource;
+        self
+    }
+}
+
+/// How the arguments of a system call lead to the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// The first argument is a descriptor and decides.
+    Descriptor,
+    /// The descriptor decides, and a listening socket is expected.
+    Accept,
+    /// A futex: the address decides.
+    Futex,
+    /// A timer.
+    Sleep,
+    /// A child process.
+    Child,
+    /// `poll` and `ppoll`: array of descriptors.
+    Poll,
+    /// `select` and `pselect6`: bit sets of descriptors.
+    Select,
+    /// `epoll_wait` and kin: the registered descriptors.
+    Epoll,
+    /// A queue of asynchronous disk or network requests.
+    Batch,
+    /// A file lock: another process or thread releases it.
+    FileLock,
+    /// A signal.
+    Signal,
+    /// Metadata of a file system.
+    FileSystem,
+    /// Memory management.
+    Memory,
+}
+
+/// The table: system call number, plain name, what decides. One row per call that can block for long.
+pub const CALLS: &[(i64, &str, Means)] = &[
+    (libc::SYS_read, "read", Means::Descriptor),
+    (libc::SYS_write, "write", Means::Descriptor),
+    (libc::SYS_pread64, "read", Means::Descriptor),
+    (libc::SYS_pwrite64, "write", Means::Descriptor),
+    (libc::SYS_readv, "read", Means::Descriptor),
+    (libc::SYS_writev, "write", Means::Descriptor),
+    (libc::SYS_preadv, "read", Means::Descriptor),
+    (libc::SYS_pwritev, "write", Means::Descriptor),
+    (libc::SYS_preadv2, "read", Means::Descriptor),
+    (libc::SYS_pwritev2, "write", Means::Descriptor),
+    (libc::SYS_sendfile, "write", Means::Descriptor),
+    (libc::SYS_splice, "read", Means::Descriptor),
+    (libc::SYS_copy_file_range, "read", Means::Descriptor),
+    (libc::SYS_fsync, "fsync", Means::Descriptor),
+    (libc::SYS_fdatasync, "fsync", Means::Descriptor),
+    (libc::SYS_sync_file_range, "fsync", Means::Descriptor),
+    (libc::SYS_syncfs, "fsync", Means::Descriptor),
+    (libc::SYS_fallocate, "write", Means::Descriptor),
+    (libc::SYS_ftruncate, "write", Means::Descriptor),
+    (libc::SYS_getdents64, "read", Means::Descriptor),
+    (libc::SYS_recvfrom, "recv", Means::Descriptor),
+    (libc::SYS_recvmsg, "recv", Means::Descriptor),
+    (libc::SYS_recvmmsg, "recv", Means::Descriptor),
+    (libc::SYS_sendto, "send", Means::Descriptor),
+    (libc::SYS_sendmsg, "send", Means::Descriptor),
+    (libc::SYS_sendmmsg, "send", Means::Descriptor),
+    (libc::SYS_connect, "connect", Means::Descriptor),
+    (libc::SYS_accept, "accept", Means::Accept),
+    (libc::SYS_accept4, "accept", Means::Accept),
+    (libc::SYS_close, "close", Means::Descriptor),
+    (libc::SYS_ioctl, "ioctl", Means::Descriptor),
+    (libc::SYS_futex, "futex", Means::Futex),
+    (449, "futex", Means::Futex),
+    (libc::SYS_nanosleep, "sleep", Means::Sleep),
+    (libc::SYS_clock_nanosleep, "sleep", Means::Sleep),
+    (libc::SYS_wait4, "wait", Means::Child),
+    (libc::SYS_waitid, "wait", Means::Child),
+    (libc::SYS_clone, "vfork", Means::Child),
+    (libc::SYS_clone3, "vfork", Means::Child),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_vfork, "vfork", Means::Child),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_poll, "poll", Means::Poll),
+    (libc::SYS_ppoll, "poll", Means::Poll),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_select, "select", Means::Select),
+    (libc::SYS_pselect6, "select", Means::Select),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_epoll_wait, "epoll", Means::Epoll),
+    (libc::SYS_epoll_pwait, "epoll", Means::Epoll),
+    (441, "epoll", Means::Epoll),
+    (426, "io_uring", Means::Batch),
+    (libc::SYS_io_getevents, "io_getevents", Means::Batch),
+    (libc::SYS_flock, "flock", Means::FileLock),
+    (libc::SYS_fcntl, "flock", Means::FileLock),
+    (libc::SYS_semtimedop, "semop", Means::FileLock),
+    (libc::SYS_rt_sigtimedwait, "sigwait", Means::Signal),
+    (libc::SYS_rt_sigsuspend, "sigwait", Means::Signal),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_pause, "pause", Means::Signal),
+    (libc::SYS_openat, "open", Means::FileSystem),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, "open", Means::FileSystem),
+    (libc::SYS_newfstatat, "stat", Means::FileSystem),
+    (libc::SYS_statx, "stat", Means::FileSystem),
+    (libc::SYS_unlinkat, "unlink", Means::FileSystem),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_unlink, "unlink", Means::FileSystem),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_rename, "rename", Means::FileSystem),
+    (libc::SYS_renameat2, "rename", Means::FileSystem),
+    (libc::SYS_mkdirat, "mkdir", Means::FileSystem),
+    (libc::SYS_sync, "fsync", Means::FileSystem),
+    (libc::SYS_execve, "exec", Means::FileSystem),
+    (libc::SYS_msync, "fsync", Means::FileSystem),
+    (libc::SYS_madvise, "madvise", Means::Memory),
+    (libc::SYS_munmap, "munmap", Means::Memory),
+    (libc::SYS_mmap, "mmap", Means::Memory),
+    (libc::SYS_mprotect, "mprotect", Means::Memory),
+    (libc::SYS_brk, "brk", Means::Memory),
+];
+
+/// The row of a system call.
+#[must_use]
+pub fn call(number: i64) -> Option<(&'static str, Means)> {
+    CALLS.iter().find(|(row, _, _)| *row == number).map(|(_, name, means)| (*name, *means))
+}
+
+/// Kernel functions that settle what a system call leaves open. Matched by prefix: names change between kernels.
+const CHANNELS: &[(&str, WaitKind)] = &[
+    ("futex_", WaitKind::Lock),
+    ("hrtimer_nanosleep", WaitKind::Sleep),
+    ("do_nanosleep", WaitKind::Sleep),
+    ("do_wait", WaitKind::Child),
+    ("__do_wait", WaitKind::Child),
+    ("kernel_clone", WaitKind::Child),
+    ("pipe_", WaitKind::Pipe),
+    ("anon_pipe_", WaitKind::Pipe),
+    ("unix_", WaitKind::Pipe),
+    ("tcp_", WaitKind::Network),
+    ("inet_", WaitKind::Network),
+    ("sk_", WaitKind::Network),
+    ("__skb_", WaitKind::Network),
+    ("io_schedule", WaitKind::Disk),
+    ("folio_wait", WaitKind::Disk),
+    ("jbd2_", WaitKind::Disk),
+    ("submit_bio", WaitKind::Disk),
+    ("blk_", WaitKind::Disk),
+    ("rq_qos_wait", WaitKind::Disk),
+    ("wait_on_page", WaitKind::Disk),
+    ("__iomap", WaitKind::Disk),
+    ("ext4_", WaitKind::Disk),
+    ("xfs_", WaitKind::Disk),
+    ("btrfs_", WaitKind::Disk),
+    ("balance_dirty", WaitKind::Disk),
+    ("nfs", WaitKind::Network),
+    ("rpc_", WaitKind::Network),
+    ("fuse_", WaitKind::Disk),
+    ("do_swap_page", WaitKind::Paging),
+    ("n_tty_read", WaitKind::Tty),
+    ("wait_woken", WaitKind::Tty),
+];
+
+fn by_channel(wchan: Option<&str>) -> Option<WaitKind> {
+    let wchan = wchan?;
+    CHANNELS.iter().find(|(prefix, _)| wchan.starts_with(prefix)).map(|(_, kind)| *kind)
+}
+
+/// The reason of a wait; `None`: the thread is not blocked, or nothing tells why.
+#[must_use]
+pub fn classify(at: &Call, evidence: &Evidence) -> Option<Reason> {
+    match at {
+        Call::Running => None,
+        Call::Hidden => by_channel(evidence.wchan.as_deref()).map(|kind| from_channel(kind, "wait")),
+        Call::Outside { .. } => outside(evidence),
+        Call::Inside { number, args, .. } => match call(*number) {
+            Some((operation, means)) => inside(operation, means, args, evidence),
+            None => by_channel(evidence.wchan.as_deref()).map(|kind| from_channel(kind, "wait")),
+        },
+    }
+}
+
+fn from_channel(kind: WaitKind, operation: &'static str) -> Reason {
+    let external = !matches!(kind, WaitKind::Lock | WaitKind::Child | WaitKind::Pipe | WaitKind::Gil);
+    Reason::new(kind, operation, external)
+}
+
+/// Blocked outside a system call. A fault waits in state `D`; `-1` in state `S` is a program that is starting.
+fn outside(evidence: &Evidence) -> Option<Reason> {
+    let channel = by_channel(evidence.wchan.as_deref());
+    (evidence.state == Some('D') || matches!(channel, Some(WaitKind::Disk | WaitKind::Paging)))
+        .then(|| Reason::new(WaitKind::Paging, "page fault", true))
+}
+
+fn inside(operation: &'static str, means: Means, args: &[u64; 6], evidence: &Evidence) -> Option<Reason> {
+    let reason = match means {
+        Means::Descriptor | Means::Accept => return descriptor(operation, evidence),
+        Means::Futex if evidence.interpreter_lock => Reason::new(WaitKind::Gil, "take the GIL", false),
+        Means::Futex => Reason::new(WaitKind::Lock, operation, false).on(Some(format!("{:#x}", args[0]))),
+        Means::Sleep => Reason::new(WaitKind::Sleep, operation, true),
+        Means::Child => Reason::new(WaitKind::Child, operation, false),
+        Means::Poll | Means::Select | Means::Epoll => return Some(polling(operation, evidence)),
+        Means::Batch => Reason::new(WaitKind::Disk, operation, true),
+        Means::FileLock => Reason::new(WaitKind::Lock, operation, true),
+        Means::Signal => Reason::new(WaitKind::Idle, operation, true),
+        Means::FileSystem => Reason::new(WaitKind::Disk, operation, true),
+        // Sleeping while changing mappings is a fight for the address space's lock, or the disk.
+        Means::Memory => match by_channel(evidence.wchan.as_deref()) {
+            Some(WaitKind::Disk | WaitKind::Paging) => Reason::new(WaitKind::Paging, operation, true),
+            _ => Reason::new(WaitKind::Lock, operation, false),
+        },
+    };
+    Some(reason)
+}
+
+fn descriptor(operation: &'static str, evidence: &Evidence) -> Option<Reason> {
+    let Some(target) = &evidence.target else {
+        let fallback = match operation {
+            "recv" | "send" | "connect" => Some(WaitKind::Network),
+            "accept" => Some(WaitKind::Idle),
+            "fsync" => Some(WaitKind::Disk),
+            _ => by_channel(evidence.wchan.as_deref()),
+        };
+        return fallback.map(|kind| from_channel(kind, operation));
+    };
+    Some(match target {
+        Target::File(path) => Reason::new(WaitKind::Disk, operation, true).on(Some(path.clone())),
+        Target::Pipe { outside } | Target::Unix { outside } => unnamed(target, operation, *outside),
+        Target::Inet { inbound: true, peer } if operation != "send" => {
+            Reason::new(WaitKind::Idle, operation, true).on(peer.clone())
+        }
+        Target::Inet { peer, .. } => Reason::new(WaitKind::Network, operation, true).on(peer.clone()),
+        Target::Listening(at) => Reason::new(WaitKind::Idle, operation, true).on(Some(at.clone())),
+        Target::Tty => Reason::new(WaitKind::Tty, operation, true),
+        Target::Timer => Reason::new(WaitKind::Sleep, operation, true),
+        Target::Wakeup => Reason::new(WaitKind::Idle, operation, false),
+        Target::Process => Reason::new(WaitKind::Child, operation, false),
+        Target::Epoll | Target::Other => Reason::new(WaitKind::Idle, operation, true),
+    })
+}
+
+/// A unix socket to a process outside the tree is a service (a database on this machine): a network wait in all that
+/// matters. Inside the tree it is a pipe.
+fn unnamed(target: &Target, operation: &'static str, outside: bool) -> Reason {
+    match target {
+        Target::Unix { .. } if outside => {
+            Reason::new(WaitKind::Network, operation, true).on(Some("unix socket".to_owned()))
+        }
+        _ => Reason::new(WaitKind::Pipe, operation, outside),
+    }
+}
+
+/// What a polling call really waits for: the strongest reason among what it watches. Work that is outstanding
+/// elsewhere (a peer, a pipe, a child) beats a timer, a timer beats having nothing to do.
+fn polling(operation: &'static str, evidence: &Evidence) -> Reason {
+    let Some(watched) = &evidence.watched else {
+        return Reason::new(WaitKind::Idle, operation, true);
+    };
+    let rank = |kind: WaitKind| match kind {
+        WaitKind::Network => 5,
+        WaitKind::Child | WaitKind::Pipe => 4,
+        WaitKind::Disk => 3,
+        WaitKind::Sleep => 2,
+        WaitKind::Tty => 1,
+        _ => 0,
+    };
+    let serves = watched
+        .targets
+        .iter()
+        .any(|target| matches!(target, Target::Listening(_) | Target::Inet { inbound: true, .. }));
+    let strongest = watched
+        .targets
+        .iter()
+        .filter_map(|target| {
+            let asked = Evidence { target: Some(target.clone()), ..Evidence::default() };
+            descriptor(operation, &asked)
+        })
+        .max_by_key(|reason| rank(reason.kind));
+    let mut reason = match strongest {
+        Some(reason) if rank(reason.kind) > 0 && !(serves && reason.kind == WaitKind::Sleep) => reason,
+        // Nothing but its own wake-up descriptors: with a time-out the loop sleeps until its next timer; without
+        // one it is parked. A server's housekeeping timer does not make it a sleeper.
+        other => {
+            let external = other.as_ref().is_none_or(|reason| reason.external);
+            if watched.timed && watched.complete && !serves {
+                Reason::new(WaitKind::Sleep, operation, true)
+            } else {
+                let resource = other.and_then(|reason| reason.resource);
+                Reason::new(WaitKind::Idle, operation, external || serves).on(resource)
+            }
+        }
+    };
+    reason.event_loop = watched.event_loop;
+    reason
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inside_of(number: i64) -> Call {
+        Call::Inside { number, args: [0x7f00_0000_1000, 0, 0, 0, 0, 0], sp: 1, pc: 2 }
+    }
+
+    fn kind(number: i64, evidence: &Evidence) -> Option<WaitKind> {
+        classify(&inside_of(number), evidence).map(|reason| reason.kind)
+    }
+
+    fn to(target: Target) -> Evidence {
+        Evidence { target: Some(target), ..Evidence::default() }
+    }
+
+    fn watching(targets: Vec<Target>, timed: bool) -> Evidence {
+        let watched = Watched { targets, complete: true, timed, event_loop: true, registered: 0 };
+        Evidence { watched: Some(watched), ..Evidence::default() }
+    }
+
+    fn peer(inbound: bool) -> Target {
+        Target::Inet { peer: Some("10.0.0.1:5432".to_owned()), inbound }
+    }
+
+    #[test]
+    fn the_descriptor_decides_what_a_read_waits_for() {
+        let read = libc::SYS_read;
+        assert_eq!(kind(read, &to(Target::File("/var/x".to_owned()))), Some(WaitKind::Disk));
+        assert_eq!(kind(read, &to(Target::Pipe { outside: false })), Some(WaitKind::Pipe));
+        assert_eq!(kind(read, &to(peer(false))), Some(WaitKind::Network));
+        assert_eq!(kind(read, &to(Target::Tty)), Some(WaitKind::Tty));
+        assert_eq!(kind(read, &to(Target::Unix { outside: true })), Some(WaitKind::Network));
+        assert_eq!(kind(read, &to(Target::Unix { outside: false })), Some(WaitKind::Pipe));
+    }
+
+    #[test]
+    fn a_server_waiting_for_its_clients_is_idle_not_network_bound() {
+        assert_eq!(kind(libc::SYS_recvfrom, &to(peer(true))), Some(WaitKind::Idle));
+        assert_eq!(
+            kind(libc::SYS_accept4, &to(Target::Listening("0.0.0.0:80".to_owned()))),
+            Some(WaitKind::Idle)
+        );
+        let server =
+            watching(vec![Target::Listening("0.0.0.0:80".to_owned()), peer(true), Target::Wakeup], true);
+        assert_eq!(kind(libc::SYS_epoll_pwait, &server), Some(WaitKind::Idle));
+    }
+
+    #[test]
+    fn an_event_loop_with_an_outstanding_request_waits_for_the_peer() {
+        let client = watching(vec![Target::Wakeup, peer(false)], true);
+        let reason = classify(&inside_of(libc::SYS_epoll_pwait), &client).unwrap();
+        assert_eq!((reason.kind, reason.event_loop), (WaitKind::Network, true));
+        assert_eq!(reason.resource.as_deref(), Some("10.0.0.1:5432"));
+        // A server that asks its database is waiting for the database.
+        let both = watching(vec![Target::Listening("0.0.0.0:80".to_owned()), peer(false)], false);
+        assert_eq!(kind(libc::SYS_epoll_pwait, &both), Some(WaitKind::Network));
+    }
+
+    #[test]
+    fn an_event_loop_with_only_a_timer_sleeps_and_without_one_is_parked() {
+        assert_eq!(kind(libc::SYS_epoll_pwait, &watching(vec![Target::Wakeup], true)), Some(WaitKind::Sleep));
+        assert_eq!(kind(libc::SYS_epoll_pwait, &watching(vec![Target::Wakeup], false)), Some(WaitKind::Idle));
+        assert_eq!(kind(libc::SYS_ppoll, &watching(vec![], true)), Some(WaitKind::Sleep));
+    }
+
+    #[test]
+    fn a_futex_inside_the_interpreter_is_the_gil() {
+        assert_eq!(kind(libc::SYS_futex, &Evidence::default()), Some(WaitKind::Lock));
+        let gil = Evidence { interpreter_lock: true, ..Evidence::default() };
+        assert_eq!(kind(libc::SYS_futex, &gil), Some(WaitKind::Gil));
+    }
+
+    #[test]
+    fn only_uninterruptible_sleep_outside_a_call_is_a_page_fault() {
+        let at = Call::Outside { sp: 1, pc: 2 };
+        let fault = Evidence { state: Some('D'), ..Evidence::default() };
+        assert_eq!(classify(&at, &fault).map(|reason| reason.kind), Some(WaitKind::Paging));
+        let starting = Evidence { state: Some('S'), ..Evidence::default() };
+        assert_eq!(classify(&at, &starting), None);
+    }
+
+    #[test]
+    fn unknown_calls_fall_back_to_the_wait_channel_and_else_stay_unknown() {
+        let known = Evidence { wchan: Some("futex_do_wait".to_owned()), ..Evidence::default() };
+        assert_eq!(kind(9999, &known), Some(WaitKind::Lock));
+        assert_eq!(kind(9999, &Evidence::default()), None);
+        assert_eq!(classify(&Call::Running, &known), None);
+    }
+}

@@ -1,0 +1,104 @@
+//! `boundby report` from the arguments to the file: what it reads, what it refuses, what it writes.
+
+use std::path::PathBuf;
+
+use boundby::commands::report::{ReportArgs, run};
+use boundby::report::json::to_json;
+use clap::Parser;
+use tempfile::TempDir;
+
+use crate::report_cases::{self, Case};
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    args: ReportArgs,
+}
+
+fn parse(words: &[&str]) -> Result<ReportArgs, String> {
+    let line = Line::try_parse_from(std::iter::once(&"report").chain(words));
+    line.map(|line| line.args).map_err(|error| error.to_string())
+}
+
+fn case(name: &str) -> Case {
+    report_cases::all().into_iter().find(|case| case.name == name).unwrap()
+}
+
+/// The saved report of a case in a folder, as the text of its path.
+fn saved(folder: &TempDir, name: &str) -> String {
+    let path = folder.path().join(name).with_extension("json");
+    std::fs::write(&path, to_json(&case(name).report())).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Runs with the advice of a case, whatever is read.
+fn run_with_advice_of(name: &str, words: &[&str]) -> Result<(), String> {
+    let advice = case(name).advice;
+    run(&parse(words)?, |_, _| Ok(advice.clone())).map_err(|error| format!("{error:#}"))
+}
+
+#[test]
+fn a_saved_report_is_rendered_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("report.txt");
+    let profile = saved(&folder, "network-python");
+    run_with_advice_of("network-python", &["--profile", &profile, "-o", out.to_str().unwrap()]).unwrap();
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert!(text.contains("threads × 16") || text.contains("threads x 16"), "{text}");
+
+    let json = folder.path().join("again.json");
+    let words = ["--profile", &profile, "--format", "json", "-o", json.to_str().unwrap()];
+    run_with_advice_of("network-python", &words).unwrap();
+    assert_eq!(std::fs::read_to_string(&json).unwrap(), std::fs::read_to_string(&profile).unwrap());
+}
+
+#[test]
+fn several_profiles_are_shown_one_after_another_but_are_not_one_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("both.txt");
+    let (one, other) = (saved(&folder, "network-python"), saved(&folder, "idle-server"));
+    let words = ["--profile", &one, &other, "-o", out.to_str().unwrap()];
+    run_with_advice_of("network-python", &words).unwrap();
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert!(text.contains("python3 etl.py") && text.contains("\n\n /usr/bin/node server.js"), "{text}");
+
+    let refusal =
+        run_with_advice_of("network-python", &["--profile", &one, &other, "--format", "json"]).unwrap_err();
+    assert!(refusal.contains("give one --profile"), "{refusal}");
+}
+
+#[test]
+fn every_refusal_names_the_file_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    let whole = to_json(&case("throttled").report());
+    let cases = [
+        (folder.path().join("absent.json"), "cannot open"),
+        (folder.path().to_owned(), "cannot read"),
+        (file("cut.json", &whole[..whole.len() / 2]), "copy it again, or profile again"),
+        (file("other.json", b"{\"name\": \"npm\"}"), "give a file written by `boundby profile"),
+    ];
+    for (path, says) in cases {
+        let path = path.to_str().unwrap();
+        let refusal = run_with_advice_of("throttled", &["--profile", path]).unwrap_err();
+        assert!(refusal.contains(says) && refusal.contains(path), "{refusal}");
+    }
+    let out = folder.path().join("no/such/folder/report.txt");
+    let words = ["--profile", &saved(&folder, "throttled"), "-o", out.to_str().unwrap()];
+    let refusal = run_with_advice_of("throttled", &words).unwrap_err();
+    assert!(refusal.contains("choose another file with -o"), "{refusal}");
+}
+
+#[test]
+fn the_arguments_say_what_is_possible() {
+    assert!(parse(&[]).unwrap_err().contains("--profile"));
+    let refusal = parse(&["--profile", "x", "--format", "pdf"]).unwrap_err();
+    assert!(refusal.contains("text") && refusal.contains("json"), "{refusal}");
+    let args = parse(&["--profile", "a", "--profile", "b", "--verbose"]).unwrap();
+    assert_eq!(args.profiles, [PathBuf::from("a"), PathBuf::from("b")]);
+    assert!(args.verbose);
+}

@@ -1,0 +1,137 @@
+//! Runs the programs that teach (`fixtures/workloads`) under `boundby profile` and compares the report with the truth
+//! that was built into them.
+//!
+//! `BOUNDBY_LIVE` selects modes, separated by commas: `quiet` (as whoever runs the tests), `user` (as a plain user,
+//! where we are root), `busy` (one spinning neighbour per core) and `variants` (the advice is carried out for real and
+//! its speedup measured). Without it: `quiet`, `user`, and of `busy` the workloads marked for it. `BOUNDBY_LIVE_ONLY`
+//! selects workloads by parts of their names. Every mode prints a table and leaves the reports under the target
+//! directory. Nothing is retried, and what could not be run is said in the table.
+
+#[path = "live/check.rs"]
+mod check;
+#[path = "live/run.rs"]
+mod run;
+#[path = "live/scratch.rs"]
+mod scratch;
+#[path = "live/surroundings.rs"]
+mod surroundings;
+#[path = "live/table.rs"]
+mod table;
+#[path = "live/truth.rs"]
+mod truth;
+#[path = "live/variants.rs"]
+mod variants;
+
+use std::env;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::check::judge;
+use crate::run::Stage;
+use crate::surroundings::{Neighbours, Person, cores};
+use crate::table::{Row, Table};
+use crate::truth::{Mode, Workload, load_all};
+
+/// Live programs measure time, so only one of them may run at any time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    // A failed mode says nothing about the next one.
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a mode was asked for by name; `None`: nothing was asked for, the defaults apply.
+fn asked_for(mode: Mode) -> Option<bool> {
+    let modes = env::var("BOUNDBY_LIVE").ok()?;
+    Some(modes.split(',').any(|name| name.trim() == mode.name()))
+}
+
+fn selected() -> Vec<Workload> {
+    let only = env::var("BOUNDBY_LIVE_ONLY").unwrap_or_default();
+    let parts: Vec<&str> = only.split(',').filter(|part| !part.is_empty()).collect();
+    let all = load_all().unwrap_or_else(|error| panic!("{error}"));
+    let chosen: Vec<Workload> = all
+        .into_iter()
+        .filter(|workload| parts.is_empty() || parts.iter().any(|part| workload.name.contains(part)))
+        .collect();
+    assert!(!chosen.is_empty(), "BOUNDBY_LIVE_ONLY={only} names no workload");
+    chosen
+}
+
+fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
+    let stage = Stage::build(mode, person).unwrap_or_else(|error| panic!("{error}"));
+    let mut table = Table::new(mode, stage.circumstances());
+    let mut failures = Vec::new();
+    for workload in workloads {
+        let outcome = stage.prepare(workload).and_then(|ready| ready.profile());
+        let row = match outcome {
+            Err(stop) if stop.is_skip() => Row::skipped(workload, &stop.to_string()),
+            Err(stop) => {
+                failures.push(format!("{} ({}): {stop}", workload.name, mode.name()));
+                Row::broken(workload)
+            }
+            Ok(outcome) => {
+                let wrong = judge(workload, mode, &outcome);
+                let row = Row::judged(workload, &outcome, wrong.is_empty());
+                failures.extend(wrong);
+                row
+            }
+        };
+        table.push(row);
+    }
+    table.print();
+    assert!(table.ran() > 0 || workloads.is_empty(), "not one workload could be run here");
+    assert!(failures.is_empty(), "{} checks failed:\n\n{}\n", failures.len(), failures.join("\n\n"));
+}
+
+#[test]
+fn truths_are_well_formed() {
+    let all = load_all().unwrap_or_else(|error| panic!("{error}"));
+    let wrong: Vec<String> = all.iter().flat_map(Workload::complaints).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(all.len() >= 26, "only {} workloads were found", all.len());
+    assert!(all.iter().filter(|workload| workload.truth.concurrent.is_some()).count() >= 10);
+}
+
+#[test]
+fn quiet() {
+    let _alone = alone();
+    if asked_for(Mode::Quiet).unwrap_or(true) {
+        run_all(&selected(), Mode::Quiet, Person::Current);
+    }
+}
+
+#[test]
+fn user() {
+    let _alone = alone();
+    if !asked_for(Mode::User).unwrap_or(true) {
+        return;
+    }
+    if Person::current_is_root() {
+        run_all(&selected(), Mode::User, Person::Plain);
+    } else {
+        table::say("live, user: skipped, because the tests run as a plain user already (mode quiet)");
+    }
+}
+
+#[test]
+fn busy() {
+    let _alone = alone();
+    let mut workloads = selected();
+    match asked_for(Mode::Busy) {
+        Some(false) => return,
+        Some(true) => {}
+        None => workloads.retain(|workload| workload.truth.busy.as_ref().is_some_and(|busy| busy.in_ci)),
+    }
+    // These bring neighbours of their own, and their truth holds for just that many.
+    workloads.retain(|workload| workload.truth.neighbours_per_core.is_none());
+    let _neighbours = Neighbours::start(cores()).unwrap_or_else(|error| panic!("{error}"));
+    run_all(&workloads, Mode::Busy, Person::Current);
+}
+
+#[test]
+fn variants() {
+    let _alone = alone();
+    if asked_for(Mode::Variants).unwrap_or(false) {
+        variants::run_all(&selected());
+    }
+}

@@ -1,0 +1,124 @@
+//! The table a mode prints: one line per workload, on the terminal and kept beside the reports.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use crate::check::Books;
+use crate::run::Outcome;
+use crate::truth::{Mode, Workload};
+
+const HEADINGS: [&str; COLUMNS] =
+    ["workload", "verdict", "share", "advice", "predicted", "measured", "books", "cpu", "result"];
+const COLUMNS: usize = 9;
+const SKIPPED: &str = "skipped: ";
+
+/// One workload in one mode.
+pub(crate) struct Row([String; COLUMNS]);
+
+impl Row {
+    pub(crate) fn judged(workload: &Workload, outcome: &Outcome, right: bool) -> Self {
+        let report = &outcome.report;
+        let (advice, predicted) = match report.recommendations.first() {
+            None => ("none".to_owned(), String::new()),
+            Some(advice) => {
+                let workers = advice.workers.map_or(String::new(), |workers| format!(" x{workers}"));
+                let speedup = advice.predicted.and_then(|predicted| {
+                    let speedup = predicted.speedup?;
+                    let band = predicted.low.zip(predicted.high);
+                    Some(format!(
+                        "{speedup:.1}{}",
+                        band.map_or(String::new(), |(low, high)| format!(" ({low:.1}-{high:.1})"))
+                    ))
+                });
+                (format!("{}{workers} {}", advice.strategy, advice.action), speedup.unwrap_or_default())
+            }
+        };
+        let bound_by = &report.verdict.bound_by;
+        let books = Books::of(report);
+        Self([
+            workload.name.clone(),
+            format!("{bound_by} ({})", report.verdict.confidence.name()),
+            report.verdict.share.map_or(String::new(), |share| format!("{:.0} %", 100.0 * share)),
+            advice,
+            predicted,
+            String::new(),
+            format!("{:+.2} %", books.wall_error * 100.0),
+            format!("{:+.1} ms", books.cpu_error_s * 1000.0),
+            if right { "ok" } else { "WRONG" }.to_owned(),
+        ])
+    }
+
+    /// Fills in the speedup that the advised variant reached.
+    pub(crate) fn with_measured(mut self, speedup: f64) -> Self {
+        self.0[5] = format!("{speedup:.1}");
+        self
+    }
+
+    pub(crate) fn skipped(workload: &Workload, reason: &str) -> Self {
+        Self::of(workload, &format!("{SKIPPED}{reason}"))
+    }
+
+    pub(crate) fn broken(workload: &Workload) -> Self {
+        Self::of(workload, "BROKEN")
+    }
+
+    fn of(workload: &Workload, result: &str) -> Self {
+        let mut cells: [String; COLUMNS] = Default::default();
+        cells[0].clone_from(&workload.name);
+        result.clone_into(&mut cells[COLUMNS - 1]);
+        Self(cells)
+    }
+}
+
+pub(crate) struct Table {
+    mode: Mode,
+    circumstances: String,
+    rows: Vec<Row>,
+}
+
+impl Table {
+    /// `circumstances`: who ran it, and with what; printed above the table.
+    pub(crate) fn new(mode: Mode, circumstances: String) -> Self {
+        Self { mode, circumstances, rows: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+
+    /// Workloads that were not skipped.
+    pub(crate) fn ran(&self) -> usize {
+        self.rows.iter().filter(|row| !row.0[COLUMNS - 1].starts_with(SKIPPED)).count()
+    }
+
+    /// Prints the table, and keeps it as Markdown under the target directory.
+    pub(crate) fn print(&self) {
+        let headings = Row(HEADINGS.map(str::to_owned));
+        let widths: Vec<usize> = (0..COLUMNS)
+            .map(|column| {
+                let cells = self.rows.iter().chain([&headings]);
+                cells.map(|row| row.0[column].chars().count()).max().unwrap_or(0)
+            })
+            .collect();
+        let line = |row: &Row| {
+            let cells: Vec<String> =
+                row.0.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let rule = std::array::from_fn(|column| "-".repeat(widths[column]));
+        let text: String =
+            [line(&headings), line(&Row(rule))].into_iter().chain(self.rows.iter().map(line)).collect();
+        say(&format!("live, {}: {}\n\n{text}", self.mode.name(), self.circumstances));
+        let kept =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("live").join(format!("{}.md", self.mode.name()));
+        if let Err(error) = fs::write(&kept, text) {
+            say(&format!("{}: {error}", kept.display()));
+        }
+    }
+}
+
+/// Writes past the capture of the test harness: the table is for the reader of a successful run as well.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "\n{text}");
+}
