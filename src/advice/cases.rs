@@ -59,8 +59,8 @@ impl Inputs {
                 ("gil", Datum::One(Value::Bool(gil))) => host.gil = *gil,
                 ("workers", Datum::One(Value::Number(n))) => workers = Some(*n as usize),
                 ("strategy", Datum::One(Value::Text(name))) => strategy = Strategy::from_name(name),
-                ("waits", Datum::Numbers(list)) => {
-                    recorded.extend(list.iter().map(|wait| Recorded {
+                ("waits", Datum::Numbers(waits)) => {
+                    recorded.extend(waits.iter().map(|wait| Recorded {
                         count: 1,
                         wait: *wait,
                         cpu_gil: 0.0,

@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_path_that_is_not_there_is_a_usage_error() {
-        let command = RulesCommand::Check { path: Some(PathBuf::from("/nowhere/at/all")) };
+        let command = RulesCommand::Check { path: Some(Path::new("/nowhere/at/all").to_owned()) };
         let error = run(&RulesArgs { rules: None, command }, &mut Vec::new()).unwrap_err();
         assert!(error.to_string().contains("no such file or directory"), "{error}");
     }

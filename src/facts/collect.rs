@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Facts, Origin, VOCABULARY, Value};
 use crate::machine::Machine;
-use crate::profile::{Items, Language, ProcessGroup, Profile, Site};
+use crate::profile::{Items, Language, ProcessGroup, Profile, Runtime, Site};
 use crate::wait::{Account, WaitKind};
 
 /// Why facts about items are unknown where there are none.
@@ -107,10 +107,21 @@ fn shares(facts: &mut Facts, profile: &Profile) {
     }
 }
 
+/// The runtime whose code would change: that of the work, but where each item is a child process, that of the
+/// program which starts them.
+fn changed(profile: &Profile) -> &Runtime {
+    let children = profile.items.as_ref().is_some_and(|items| items.are_processes);
+    let started = profile.command.first().filter(|_| children);
+    let name = started.and_then(|command| command.rsplit('/').next()).unwrap_or_default();
+    let root = profile.process_groups.iter().find(|group| !group.name.is_empty() && name == group.name);
+    root.map_or(&profile.runtime, |group| &group.runtime)
+}
+
 fn runtime(facts: &mut Facts, profile: &Profile) {
-    let word = profile.runtime.language.name().to_owned();
+    let runtime = changed(profile);
+    let word = runtime.language.name().to_owned();
     facts.set("runtime.lang", Value::Text(word), Origin::Measured);
-    match profile.runtime.gil {
+    match runtime.gil {
         Some(gil) => facts.set("runtime.gil", Value::Bool(gil), Origin::Measured),
         None => facts.unknown("runtime.gil", "the runtime could not be told"),
     }
@@ -160,6 +171,8 @@ fn now(facts: &mut Facts, profile: &Profile) {
 }
 
 fn region(facts: &mut Facts, profile: &Profile) {
+    let children = profile.items.as_ref().is_some_and(|items| items.are_processes);
+    facts.set("region.processes", Value::Bool(children), Origin::Measured);
     facts.unknown("region.independent", "timing cannot show whether items depend on each other");
     let Some(items) = profile.items.as_ref().filter(|items| items.count > 0) else {
         return;

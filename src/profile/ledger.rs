@@ -167,13 +167,13 @@ impl Ledger {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.seen.1 = at;
         }
-        if self.processes.len() > PROCESSES_KEPT {
-            if let Some(process) = self.processes.remove(&pid) {
-                let rest = self.processes.entry(0).or_default();
-                rest.cpu += process.cpu;
-                rest.threads = rest.threads.max(process.threads);
-                self.processes_summed += 1;
-            }
+        if self.processes.len() > PROCESSES_KEPT
+            && let Some(process) = self.processes.remove(&pid)
+        {
+            let rest = self.processes.entry(0).or_default();
+            rest.cpu += process.cpu;
+            rest.threads = rest.threads.max(process.threads);
+            self.processes_summed += 1;
         }
     }
 

@@ -180,7 +180,12 @@ impl Process {
             let keep = lookups.descriptors_left > 64;
             let at = |name: &str| directory.join(tid.to_string()).join(name);
             let Ok(schedstat) = KeptFile::open(at("schedstat"), keep) else { continue };
-            let Ok(syscall) = KeptFile::open(at("syscall"), keep) else { continue };
+            // Where it may not be opened, waits can still be told from the kernel function and the state.
+            let Ok(syscall) =
+                KeptFile::open(at("syscall"), keep).or_else(|_| KeptFile::open(at("syscall"), false))
+            else {
+                continue;
+            };
             let mut buffer = [0u8; 96];
             let Some(counters) = schedstat.read(&mut buffer).ok().and_then(parse_schedstat) else { continue };
             lookups.descriptors_left = lookups.descriptors_left.saturating_sub(2);
@@ -290,10 +295,11 @@ impl Process {
         if *at == Call::Running {
             return Seen::Active;
         }
-        if let Some((before, site, since)) = &self.threads[index].last {
-            if same_place(before, at) && now < since + BELIEVED_NS {
-                return Seen::Blocked(*site);
-            }
+        if let Some((before, site, since)) = &self.threads[index].last
+            && same_place(before, at)
+            && now < since + BELIEVED_NS
+        {
+            return Seen::Blocked(*site);
         }
         let Some((reason, fan)) = self.reason(tid, at, now, lookups) else {
             // Neither running nor waiting for anything known. A hidden call is told from the state alone.
@@ -312,10 +318,8 @@ impl Process {
         if fan > 0 {
             ledger.sites.watches(site, fan);
         }
-        if reason.event_loop {
-            if let Some(process) = ledger.processes.get_mut(&self.pid) {
-                process.event_loop = true;
-            }
+        if let Some(process) = ledger.processes.get_mut(&self.pid).filter(|_| reason.event_loop) {
+            process.event_loop = true;
         }
         self.threads[index].last = Some((*at, site, now));
         Seen::Blocked(site)
@@ -437,10 +441,9 @@ impl Process {
 /// The same call at the same place: what it waits for need not be looked up again.
 fn same_place(before: &Call, at: &Call) -> bool {
     match (before, at) {
-        (
-            Call::Inside { number: a, args: x, sp: p, pc: q },
-            Call::Inside { number: b, args: y, sp: r, pc: s },
-        ) => a == b && x[0] == y[0] && p == r && q == s,
+        (Call::Inside { number, args, sp, pc }, Call::Inside { number: n, args: a, sp: s, pc: p }) => {
+            (number, args[0], sp, pc) == (n, a[0], s, p)
+        }
         _ => false,
     }
 }

@@ -122,7 +122,7 @@ pub fn record(target: &Target, cpus: f64) -> Result<Recording, ProfileError> {
         if !launched && schedule.rounds == 0 {
             ticks_before = tree.pids().iter().filter_map(|pid| Some((*pid, ticks(*pid)?))).collect();
         }
-        schedule.took(own_cpu() - cost_before, age.saturating_sub(planned), age);
+        schedule.took(own_cpu().saturating_sub(cost_before), age.saturating_sub(planned), age);
         let is_over = limit.is_some_and(|limit| age >= limit) || (!launched && tree.is_empty());
         if is_over {
             break;
@@ -174,7 +174,7 @@ pub fn record(target: &Target, cpus: f64) -> Result<Recording, ProfileError> {
         books: tree.ledger.close(root, tail),
         throttling: throttling(quota_before, quota_after),
         schedule,
-        own_cpu: own_cpu() - own_before,
+        own_cpu: own_cpu().saturating_sub(own_before),
         hidden,
         left_running: if launched { left_running } else { 0 },
         interrupted,
@@ -204,7 +204,6 @@ fn may_be_measured(pid: i32) -> Result<(), ProfileError> {
         return Err(ProfileError::NoProcess(pid));
     }
     match std::fs::read(path("syscall")) {
-        Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let yama = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
             let hint = match yama.trim() {
@@ -218,7 +217,7 @@ fn may_be_measured(pid: i32) -> Result<(), ProfileError> {
         }
         // Gone in the meantime, or a kernel without this file: the recording will say what it missed.
         Err(_) if std::fs::symlink_metadata(path("")).is_err() => Err(ProfileError::NoProcess(pid)),
-        Err(_) => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -238,7 +238,7 @@ impl Durations {
     #[must_use]
     pub fn cv(&self) -> Option<f64> {
         let count = self.count() as f64;
-        let middles = || (0..self.counts.len()).map(|bucket| middle(bucket)).zip(&self.counts);
+        let middles = || (0..self.counts.len()).map(middle).zip(&self.counts);
         let mean = middles().map(|(at, count)| at * f64::from(*count)).sum::<f64>() / count;
         let variance =
             middles().map(|(at, count)| (at - mean).powi(2) * f64::from(*count)).sum::<f64>() / count;

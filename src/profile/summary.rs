@@ -75,7 +75,7 @@ fn whole_cpu((user, system): (Duration, Duration), seen: u64) -> (Duration, Dura
     let share = if known == 0 { 1.0 } else { user.as_secs_f64() / (user + system).as_secs_f64() };
     let whole = Duration::from_nanos(seen);
     let user = whole.mul_f64(share.clamp(0.0, 1.0)).min(whole);
-    (user, whole - user)
+    (user, whole.saturating_sub(user))
 }
 
 fn account(site: &SiteRecord, id: SiteId) -> Account {
@@ -187,8 +187,8 @@ fn deciding_runtime(books: &Closed, waits: &BTreeMap<SiteId, u64>) -> Runtime {
 }
 
 fn sites(books: &Closed) -> Vec<Site> {
-    let mut merged: BTreeMap<(String, WaitKind, &str, Option<&str>), (Site, Durations, u64)> =
-        BTreeMap::new();
+    type Point<'a> = (String, WaitKind, &'a str, Option<&'a str>);
+    let mut merged: BTreeMap<Point<'_>, (Site, Durations, u64)> = BTreeMap::new();
     for (id, site) in books.sites.iter().filter(|(id, site)| *id != SiteId::UNKNOWN && site.blocked > 0) {
         let name = books.processes.get(&site.key.pid).map(|process| process.name.clone()).unwrap_or_default();
         let kind = site.kind();
@@ -230,7 +230,7 @@ fn sites(books: &Closed) -> Vec<Site> {
             site
         })
         .collect();
-    sites.sort_by(|a, b| (b.critical, b.wait).cmp(&(a.critical, a.wait)));
+    sites.sort_by_key(|site| std::cmp::Reverse((site.critical, site.wait)));
     sites.truncate(SITES_REPORTED);
     sites
 }
@@ -269,7 +269,8 @@ fn event_loop(books: &Closed) -> Option<EventLoop> {
 }
 
 fn groups(books: &Closed) -> Vec<ProcessGroup> {
-    let mut groups: BTreeMap<(String, String), (ProcessGroup, Vec<(u64, u64)>)> = BTreeMap::new();
+    type Role = (String, String);
+    let mut groups: BTreeMap<Role, (ProcessGroup, Vec<(u64, u64)>)> = BTreeMap::new();
     for process in books.processes.values() {
         let parent =
             books.processes.get(&process.parent).map(|parent| parent.name.clone()).unwrap_or_default();

@@ -323,10 +323,9 @@ fn inside(operation: &'static str, means: Means, args: &[u64; 6], evidence: &Evi
         Means::Sleep => Reason::new(WaitKind::Sleep, operation, true),
         Means::Child => Reason::new(WaitKind::Child, operation, false),
         Means::Poll | Means::Select | Means::Epoll => return Some(polling(operation, evidence)),
-        Means::Batch => Reason::new(WaitKind::Disk, operation, true),
         Means::FileLock => Reason::new(WaitKind::Lock, operation, true),
         Means::Signal => Reason::new(WaitKind::Idle, operation, true),
-        Means::FileSystem => Reason::new(WaitKind::Disk, operation, true),
+        Means::Batch | Means::FileSystem => Reason::new(WaitKind::Disk, operation, true),
         // Sleeping while changing mappings is a fight for the address space's lock, or the disk.
         Means::Memory => match by_channel(evidence.wchan.as_deref()) {
             Some(WaitKind::Disk | WaitKind::Paging) => Reason::new(WaitKind::Paging, operation, true),

@@ -113,14 +113,14 @@ impl Descriptors {
         let means = call(*number)?.1;
         let (fds, timed, event_loop) = match means {
             Means::Epoll => {
-                let timeout = args[3] as i32;
+                let timeout = int(args[3]);
                 // epoll_pwait2 takes a pointer instead; null never returns by itself.
                 let timed = if *number == 441 { args[3] != 0 } else { timeout >= 0 };
-                (registered(pid, args[0] as i32), timed, true)
+                (registered(pid, int(args[0])), timed, true)
             }
             Means::Poll => {
                 let by_pointer = *number == libc::SYS_ppoll;
-                let timed = if by_pointer { args[2] != 0 } else { args[2] as i32 >= 0 };
+                let timed = if by_pointer { args[2] != 0 } else { int(args[2]) >= 0 };
                 (polled(memory, args[0], args[1]), timed, false)
             }
             Means::Select => (selected(memory, &args[..4]), args[4] != 0, false),
@@ -135,6 +135,11 @@ impl Descriptors {
             fds.iter().take(WATCHED_AT_MOST).filter_map(|fd| self.target(pid, *fd, pids, now)).collect();
         Some(Watched { targets, complete, timed, event_loop, registered })
     }
+}
+
+/// A C `int` among the arguments: the upper half of the register is not part of it.
+fn int(argument: u64) -> i32 {
+    (argument as u32).cast_signed()
 }
 
 /// Descriptors registered in an epoll instance: the `tfd:` lines of its `fdinfo`.

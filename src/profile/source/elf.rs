@@ -102,7 +102,7 @@ fn read<'d, H: FileHeader, R: ReadRef<'d>>(elf: &object::read::elf::ElfFile<'d, 
 
 /// Takes what the symbols tell; `true`: something.
 fn collect<'d>(facts: &mut ElfFacts, symbols: impl Iterator<Item = impl ObjectSymbol<'d>>) -> bool {
-    for symbol in symbols.filter(|symbol| symbol.is_definition()) {
+    for symbol in symbols.filter(ObjectSymbol::is_definition) {
         let Ok(name) = symbol.name() else { continue };
         let place = Symbol { address: symbol.address(), size: symbol.size() };
         match name {

@@ -214,7 +214,7 @@ fn lock_offset(runtime: &[u8], size: u64) -> Option<usize> {
 }
 
 fn is_pointer(value: u64) -> bool {
-    value >= 0x1_0000 && value < 1 << 56 && value.is_multiple_of(8)
+    (0x1_0000..1 << 56).contains(&value) && value.is_multiple_of(8)
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u64> {

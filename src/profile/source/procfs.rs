@@ -66,8 +66,7 @@ pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
 /// `/proc/TID/schedstat`: time on CPU, time in the run queue, number of slices.
 #[must_use]
 pub fn parse_schedstat(text: &[u8]) -> Option<Counters> {
-    let mut numbers =
-        text.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).map(decimal);
+    let mut numbers = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).map(decimal);
     Some(Counters { run: numbers.next()??, delay: numbers.next()??, slices: numbers.next()?? })
 }
 
@@ -104,8 +103,8 @@ pub fn parse_syscall(text: &[u8]) -> Call {
         (b"-1", 2) => Call::Outside { sp: values[0], pc: values[1] },
         (number, 8) => match decimal(number).and_then(|number| i64::try_from(number).ok()) {
             Some(number) => {
-                let [a, b, c, d, e, f, sp, pc] = values;
-                Call::Inside { number, args: [a, b, c, d, e, f], sp, pc }
+                let [args @ .., sp, pc] = values;
+                Call::Inside { number, args, sp, pc }
             }
             None => Call::Hidden,
         },
