@@ -4,7 +4,7 @@
 
 mod collect;
 
-pub use collect::collect;
+pub use collect::{NO_ITEMS, collect};
 
 use std::collections::BTreeMap;
 
@@ -268,6 +268,7 @@ pub const VOCABULARY: &[FactSpec] = &[
         "threads or processes already working on items side by side",
         PROFILE,
     ),
+    boolean("region.processes", "whether each item is a child process of its own", PROFILE),
     boolean("region.independent", "whether the items are independent of each other", STATE),
     number(
         "wait.total",

@@ -38,7 +38,7 @@ struct Inputs {
 impl Inputs {
     fn read(case: &ModelCase) -> Result<Self, String> {
         let mut work = Work { items: 1, ..Work::default() };
-        let mut host = Host { cores: 1.0, gil: false };
+        let mut host = Host { cores: 1.0, gil: false, loops: 1.0 };
         let mut recorded = Vec::new();
         let mut strategy = None;
         let mut workers = None;
@@ -146,6 +146,13 @@ mod tests {
             .filter_map(|case| run_model_case(&rules, case).err().map(|why| format!("{}: {why}", case.id)))
             .collect();
         assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
+
+    #[test]
+    fn every_shipped_rule_passes_its_own_tests() {
+        let failures = crate::rules::check(&RuleSet::builtin().unwrap());
+        let text: Vec<_> = failures.iter().map(|f| format!("{:?} {}: {}", f.kind, f.rule, f.what)).collect();
+        assert!(text.is_empty(), "{}", text.join("\n"));
     }
 
     #[test]

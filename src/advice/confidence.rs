@@ -36,16 +36,16 @@ pub(super) fn plan(case: &Case<'_>, plan: &Plan) -> f64 {
     let measured = case.facts.get("host.p_eff_measured").is_some_and(|fact| fact.value == Value::Bool(true));
     let probe = if measured { 1.0 } else { costs.confidence_no_probe };
     verdict(&case.facts)
-        * (1.0 - 1.0 / items.sqrt())
+        * (1.0 - costs.confidence_items / items.sqrt())
         * width.powf(costs.confidence_band_exponent)
-        * costs.confidence_unknown.powi(assumptions(case, plan) as i32)
+        * costs.confidence_unknown.powf(assumptions(case, plan) as f64)
         * probe
 }
 
 /// Facts the plan rests on that nobody measured.
 fn assumptions(case: &Case<'_>, plan: &Plan) -> usize {
     let Some(subject) = &case.subject else { return 0 };
-    let work = &subject.work;
+    let (work, costs) = (&subject.work, &case.costs);
     let number = |name: &str| case.facts.get_number(name);
     let computes = work.cpu() * 5.0 > work.cpu() + work.wait;
     [
@@ -62,6 +62,10 @@ fn assumptions(case: &Case<'_>, plan: &Plan) -> usize {
         work.disk > 0.5 * work.wait,
         // A sleep may be a rate limit.
         number("wait.sleep").unwrap_or(0.0) > 0.5 * work.wait && work.wait > 0.0,
+        // What the other side takes at once.
+        number("wait.net").unwrap_or(0.0) > 0.0
+            && number("limit.downstream").is_none()
+            && plan.choice.workers as f64 >= costs.crowd,
         // How many tasks a loop has in flight today.
         subject.now == Strategy::Async && plan.strategy == Strategy::Async,
     ]

@@ -111,7 +111,7 @@ fn leaning(truth: &Truth, case: &Case<'_>) -> f64 {
     match truth {
         Truth::True => 1.0,
         Truth::False => 0.0,
-        Truth::Unknown(missing) => case.costs.confidence_unknown.powi(missing.len() as i32),
+        Truth::Unknown(missing) => case.costs.confidence_unknown.powf(missing.len() as f64),
     }
 }
 
@@ -170,6 +170,8 @@ pub(super) fn not_decided(case: &Case<'_>) -> Vec<NotDecided> {
                 .iter()
                 .filter_map(|name| facts::spec(name))
                 .filter(|spec| spec.needs_more_than_a_profile() && !spec.name.starts_with("pred."))
+                // What a program has not got cannot be learned about it.
+                .filter(|spec| case.facts.reason(spec.name) != Some(facts::NO_ITEMS))
                 .collect();
             let how_to_learn = specs.first()?.how_to_learn.to_owned();
             let missing = specs.iter().map(|spec| spec.name.to_owned()).collect();

@@ -189,8 +189,7 @@ fn hybrid(subject: &Subject, caps: &[StrategyCap], costs: &Costs) -> Option<Plan
     let pace = work.wait + compute.time - compute.start;
     let feeds = |n: usize| curve.at(n).is_some_and(|io| io.time - io.start + work.cpu() <= pace);
     if let Some(enough) = (1..choice.workers).find(|n| feeds(*n)) {
-        choice.workers = enough;
-        choice.low = choice.low.min(enough);
+        choice = Choice { workers: enough, low: enough, high: enough, binding: "cores".to_owned(), ..choice };
     }
     let io = curve.at(choice.workers)?;
     let start = io.start + compute.start;

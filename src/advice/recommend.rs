@@ -53,7 +53,7 @@ pub(super) fn recommend(
         if case.plans.gain(plan) < least && !out.is_empty() {
             continue;
         }
-        let mut one = by_plan(case, plan);
+        let mut one = by_plan(case, plan, decision.ranking.first() == Some(&strategy));
         if gate.is_some() {
             // What a gate stands before rests on the gate's question being answered.
             one.confidence = Confidence::Low;
@@ -142,7 +142,8 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
     one
 }
 
-fn by_plan(case: &Case<'_>, plan: &Plan) -> Recommendation {
+/// A plan as a recommendation. Notes and the turning point speak of the favourite only.
+fn by_plan(case: &Case<'_>, plan: &Plan, favourite: bool) -> Recommendation {
     let (rule, sentence, mut because) = preferring(case, plan.strategy);
     evidence::add_plain(&mut because, &case.facts, &BASICS);
     let now_workers = case.subject.as_ref().map_or(1, |subject| subject.now_workers);
@@ -163,8 +164,12 @@ fn by_plan(case: &Case<'_>, plan: &Plan) -> Recommendation {
         confidence: plan_confidence(case, plan),
         rule,
         because,
-        caveats: notes(case),
-        flip: case.subject.as_ref().and_then(|subject| flip::flip(subject, plan, &case.plans, &case.costs)),
+        caveats: if favourite { notes(case) } else { Vec::new() },
+        flip: case
+            .subject
+            .as_ref()
+            .filter(|_| favourite)
+            .and_then(|subject| flip::flip(subject, plan, &case.plans, &case.costs)),
         construct: None,
         snippet: None,
         memory: memory(case, plan),
@@ -231,14 +236,24 @@ fn formula(subject: &Subject, plan: &Plan) -> String {
     let knee = units::significant(plan.saturation);
     let cores = units::significant(subject.host.cores);
     match plan.strategy {
+        Strategy::Hybrid => {
+            let (waiting, computing) = plan.stages.unwrap_or_default();
+            format!(
+                "{waiting} threads that wait {wait} per item keep {computing} processes that compute {cpu} fed"
+            )
+        }
         _ if work.wait <= 0.0 => format!("one per core really to be had: {cores}"),
         _ if work.cpu() <= 0.0 => format!("{} waits of {wait} without computing", work.items),
         Strategy::Threads if subject.host.gil && work.cpu_gil > work.cpu() / subject.host.cores => {
             let lock = units::seconds(work.cpu_gil);
-            format!("(wait {wait} + CPU {cpu}) / {lock} under the lock = {knee}, fewer or more to reach 95 %")
+            format!(
+                "(wait {wait} + CPU {cpu}) / {lock} under the lock = {knee} keep it busy; the number that reaches 95 % of the best"
+            )
         }
         Strategy::Async => format!("(wait {wait} + CPU {cpu}) / CPU {cpu} on one loop = {knee}"),
-        _ => format!("{cores} cores × (1 + wait {wait} / CPU {cpu}) = {knee}, fewer or more to reach 95 %"),
+        _ => format!(
+            "{cores} cores × (1 + wait {wait} / CPU {cpu}) = {knee} keep it busy; the number that reaches 95 % of the best"
+        ),
     }
 }
 
@@ -349,23 +364,24 @@ fn rejected(case: &Case<'_>, decision: &Decision, offered: &[Recommendation]) ->
         .filter(|strategy| *strategy != now(case))
         .filter(|strategy| !offered.iter().any(|one| one.strategy == *strategy))
         .filter_map(|strategy| {
-            let plan = case.plans.get(strategy);
-            let gain = plan.map(|plan| case.plans.gain(plan));
+            let plan = case.plans.get(strategy)?;
+            let gain = case.plans.gain(plan);
             let why = if let Some(rule) = decision.vetoed.get(&strategy) {
                 case.rules.get(rule)?.because.render(case.rules, &case.facts)
             } else {
-                let gain = gain?;
                 let least = case.rules.constant("min_gain").unwrap_or(1.0);
                 let settled = offered.first().map(|one| one.rule.as_str()).unwrap_or_default();
                 if gain >= least {
                     format!("{settled} comes first")
-                } else if gain >= 1.0 {
+                } else if gain >= 1.05 {
                     format!("predicted {}, not worth the change", units::factor(gain))
+                } else if gain > 0.95 {
+                    "predicted to be no faster than it is".to_owned()
                 } else {
                     format!("predicted {}, slower than it is", units::factor(gain))
                 }
             };
-            Some(Rejected { strategy, why, predicted_speedup: gain })
+            Some(Rejected { strategy, why, predicted_speedup: Some(gain) })
         })
         .collect()
 }

@@ -42,10 +42,12 @@ impl Subject {
     pub(super) fn of(facts: &Facts, profile: &Profile, costs: &Costs) -> Option<Self> {
         let number = |name: &str| facts.get_number(name);
         let gil = facts.get("runtime.gil").is_some_and(|fact| fact.value == Value::Bool(true));
-        let host = Host { cores: number("host.p_eff").filter(|cores| *cores > 0.0).unwrap_or(1.0), gil };
+        let cores = number("host.p_eff").filter(|cores| *cores > 0.0).unwrap_or(1.0);
+        let host = Host { cores, gil, loops: loops(facts, cores) };
         let wall = number("run.wall").filter(|wall| *wall > 0.0)?;
         let children = profile.items.as_ref().is_some_and(|items| items.are_processes);
-        let (work, items) = seen(facts, gil, wall)
+        // Children bring their own interpreter lock: the parent's does not serialise them.
+        let (work, items) = seen(facts, gil && !children, wall)
             .map(|work| (work, if children { ItemSource::Children } else { ItemSource::Seen }))
             .or_else(|| divisible(facts, gil, wall, costs).map(|work| (work, ItemSource::Divisible)))?;
         let now = match facts.get("now.strategy").map(|fact| &fact.value) {
@@ -76,6 +78,14 @@ impl Subject {
             now_items: (wall - work.serial).max(0.0),
             items,
         })
+    }
+}
+
+/// Threads an event loop computes on: the runtimes that spread tasks over the cores, and all the others.
+fn loops(facts: &Facts, cores: f64) -> f64 {
+    match facts.get("runtime.lang").map(|fact| &fact.value) {
+        Some(Value::Text(lang)) if matches!(lang.as_str(), "rust" | "go" | "java") => cores.max(1.0),
+        _ => 1.0,
     }
 }
 
@@ -128,6 +138,12 @@ fn lock_section(facts: &Facts, items: f64) -> f64 {
     if lanes < 2.0 || queued <= 0.0 || items < 2.0 { 0.0 } else { queued / (lanes - 1.0) }
 }
 
+/// Share of wall time in which the program was ready but not let run: it belongs to the computing it delayed, not
+/// to a rest that stays.
+fn queued(facts: &Facts) -> f64 {
+    ["wall.runnable", "wall.throttled"].iter().filter_map(|name| facts.get_number(name)).sum()
+}
+
 /// A computation in which no repeated work was seen: assumed to be divisible into even pieces.
 fn divisible(facts: &Facts, gil: bool, wall: f64, costs: &Costs) -> Option<Work> {
     let cpu = facts.get_number("run.cpu").filter(|cpu| *cpu > 0.0)?;
@@ -139,7 +155,7 @@ fn divisible(facts: &Facts, gil: bool, wall: f64, costs: &Costs) -> Option<Work>
         cpu_gil,
         cpu_native,
         longest: cpu / pieces,
-        serial: wall * (1.0 - on_cpu).clamp(0.0, 1.0),
+        serial: wall * (1.0 - on_cpu - queued(facts)).clamp(0.0, 1.0),
         ..Work::default()
     })
 }

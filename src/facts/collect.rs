@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use super::{Facts, Origin, VOCABULARY, Value};
 use crate::machine::Machine;
-use crate::profile::{Items, Language, ProcessGroup, Profile, Site};
+use crate::profile::{Items, Language, ProcessGroup, Profile, Runtime, Site};
 use crate::wait::{Account, WaitKind};
+
+/// Why facts about items are unknown where there are none.
+pub const NO_ITEMS: &str = "no repeated work was seen";
 
 /// Samples of running threads below which the split of CPU by the interpreter lock says nothing.
 const SPLIT_SAMPLES: u64 = 20;
@@ -41,7 +44,7 @@ fn absence(name: &str) -> &'static str {
     match name.split('.').next().unwrap_or_default() {
         "pred" => "not predicted yet",
         "limit" => "nobody stated it",
-        "region" | "wait" | "cpu" => "no repeated work was seen",
+        "region" | "wait" | "cpu" => NO_ITEMS,
         "site" => "no wait was seen",
         "host" => "the system does not tell",
         _ => "not measured",
@@ -104,10 +107,21 @@ fn shares(facts: &mut Facts, profile: &Profile) {
     }
 }
 
+/// The runtime whose code would change: that of the work, but where each item is a child process, that of the
+/// program which starts them.
+fn changed(profile: &Profile) -> &Runtime {
+    let children = profile.items.as_ref().is_some_and(|items| items.are_processes);
+    let started = profile.command.first().filter(|_| children);
+    let name = started.and_then(|command| command.rsplit('/').next()).unwrap_or_default();
+    let root = profile.process_groups.iter().find(|group| !group.name.is_empty() && name == group.name);
+    root.map_or(&profile.runtime, |group| &group.runtime)
+}
+
 fn runtime(facts: &mut Facts, profile: &Profile) {
-    let word = profile.runtime.language.name().to_owned();
+    let runtime = changed(profile);
+    let word = runtime.language.name().to_owned();
     facts.set("runtime.lang", Value::Text(word), Origin::Measured);
-    match profile.runtime.gil {
+    match runtime.gil {
         Some(gil) => facts.set("runtime.gil", Value::Bool(gil), Origin::Measured),
         None => facts.unknown("runtime.gil", "the runtime could not be told"),
     }
@@ -157,6 +171,8 @@ fn now(facts: &mut Facts, profile: &Profile) {
 }
 
 fn region(facts: &mut Facts, profile: &Profile) {
+    let children = profile.items.as_ref().is_some_and(|items| items.are_processes);
+    facts.set("region.processes", Value::Bool(children), Origin::Measured);
     facts.unknown("region.independent", "timing cannot show whether items depend on each other");
     let Some(items) = profile.items.as_ref().filter(|items| items.count > 0) else {
         return;
@@ -208,13 +224,12 @@ fn cpu_per_item(facts: &mut Facts, profile: &Profile, items: &Items) {
 /// Why CPU cannot be told apart by the interpreter lock; `None` where it can.
 fn split_unknown(profile: &Profile) -> Option<String> {
     match (profile.runtime.gil, profile.cpu_split.gil) {
-        (Some(false), _) => None,
         (None, _) => Some("the runtime could not be told".to_owned()),
         (Some(true), None) => Some("the owner of the interpreter lock could not be read".to_owned()),
         (Some(true), Some(_)) if profile.cpu_split.samples < SPLIT_SAMPLES => {
             Some(format!("only {} samples of running threads", profile.cpu_split.samples))
         }
-        (Some(true), Some(_)) => None,
+        (Some(_), _) => None,
     }
 }
 

@@ -88,7 +88,7 @@ pub fn by_replay(choice: &mut Choice, limit: usize, costs: &Costs, time: impl Fn
         choice.low = tried.iter().find(|(_, t)| *t <= good).map_or(workers, |(n, _)| *n).min(workers);
         choice.high = tried.iter().rev().find(|(_, t)| *t <= good).map_or(workers, |(n, _)| *n).max(workers);
         if workers < choice.workers {
-            choice.binding = "knee".to_owned();
+            "knee".clone_into(&mut choice.binding);
         }
         choice.uncapped = choice.uncapped.max(workers);
         choice.workers = workers;

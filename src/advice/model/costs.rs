@@ -62,6 +62,8 @@ costs! {
     worker_bandwidth,
     /// How long a thread holds the interpreter lock while others ask for it.
     gil_quantum,
+    /// How long a thread computes before another one that is ready gets its core.
+    cpu_slice,
     /// Requests a disk is assumed to serve at once.
     disk_depth,
     /// A worker count is good enough when it reaches this share of the best throughput.
@@ -114,6 +116,10 @@ costs! {
     confidence_medium,
     /// Factor on confidence for each fact a decision lacked.
     confidence_unknown,
+    /// Weight of the statistical error of few items on confidence.
+    confidence_items,
+    /// Workers at once from which the other side's limit counts as an assumption.
+    crowd,
     /// Factor on confidence where the parallel capacity was not measured.
     confidence_no_probe,
     /// Exponent on the ratio of the ends of the interval.

@@ -5,6 +5,8 @@
 
 pub mod choose;
 pub mod costs;
+#[cfg(test)]
+mod laws;
 pub mod mva;
 pub mod network;
 pub mod replay;

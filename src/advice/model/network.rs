@@ -11,6 +11,8 @@ pub struct Host {
     pub cores: f64,
     /// Whether one lock serialises the language's code.
     pub gil: bool,
+    /// Threads an event loop of the runtime computes on.
+    pub loops: f64,
 }
 
 /// A strategy as queueing networks and ceilings. Throughput is the minimum over all of them.
@@ -73,8 +75,8 @@ impl Networks {
                 },
             ),
             Strategy::Async => (
-                // One loop: everything that is not awaited is service.
-                vec![station(wait, work.cpu() + costs.async_item, 1.0_f64.min(cores))],
+                // Everything that is not awaited is service on the loop.
+                vec![station(wait, work.cpu() + costs.async_item, host.loops.min(cores))],
                 Start { fixed: costs.async_start, ..Start::default() },
             ),
             Strategy::Processes => {

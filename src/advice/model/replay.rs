@@ -1,7 +1,7 @@
 //! Trace-driven prediction: a discrete-event simulation of N workers over the recorded items.
 //!
-//! One first-in-first-out lock (the interpreter's, an event loop, or the dispatcher of a process pool), cores shared
-//! evenly by all who compute, waits that overlap freely. It gets tails and convoys right where the closed form
+//! One first-in-first-out lock (the interpreter's, an event loop, or the dispatcher of a process pool), cores that
+//! whoever computes gets in turns, waits that overlap freely. It gets tails and convoys right where the closed form
 //! assumes random service.
 
 use std::cmp::Ordering;
@@ -44,6 +44,7 @@ pub struct Replay {
     total: u64,
     cores: f64,
     quantum: f64,
+    slice: f64,
 }
 
 /// Items simulated; longer recordings are thinned evenly and the steady rate carries the rest.
@@ -84,6 +85,9 @@ impl Replay {
                 Strategy::Threads => {
                     Some(Item { wait: one.wait, free: cpu + costs.native_item, ..Item::default() })
                 }
+                Strategy::Async if host.loops > 1.0 => {
+                    Some(Item { wait: one.wait, free: cpu + costs.async_item, ..Item::default() })
+                }
                 Strategy::Async => {
                     Some(Item { wait: one.wait, locked: cpu + costs.async_item, ..Item::default() })
                 }
@@ -98,15 +102,17 @@ impl Replay {
         // An event loop and a dispatcher do not take turns by the clock; a global lock does.
         let preemptive = strategy == Strategy::Threads && host.gil;
         let quantum = if preemptive { costs.gil_quantum.max(locked / HAND_OFFS) } else { f64::INFINITY };
-        Some(Self { items, total: work.items.max(1), cores: host.cores, quantum })
+        let free: f64 = items.iter().map(|item| item.free).sum();
+        let slice = costs.cpu_slice.max(free / HAND_OFFS);
+        Some(Self { items, total: work.items.max(1), cores: host.cores, quantum, slice })
     }
 
     /// Wall time of all items with `workers` workers, without start-up.
     #[must_use]
     pub fn time(&self, workers: usize) -> f64 {
         let workers = workers.clamp(1, self.items.len());
-        let mut run = Run::new(&self.items, self.cores, self.quantum);
-        let end = run.to_end(workers);
+        let mut run = Run::new(&self.items, self.cores, self.quantum, self.slice);
+        let end = run.finish(workers);
         let missing = self.total.saturating_sub(self.items.len() as u64) as f64;
         if missing == 0.0 {
             return end;
@@ -197,11 +203,17 @@ struct Run<'a> {
     items: &'a [Item],
     cores: f64,
     quantum: f64,
+    slice: f64,
     now: f64,
-    /// Service every computing thread has received since the start, had it computed all the time.
+    /// Service a computing thread would have received since the start, had it computed all the time.
     served: f64,
     waiting: BinaryHeap<Due>,
+    /// Whose turn on a core ends when; at most one for each core.
     computing: BinaryHeap<Due>,
+    /// Who waits for a core, with the CPU time still needed.
+    ready: VecDeque<Claim>,
+    /// CPU time each worker still needs after its present turn.
+    left: Vec<f64>,
     holder: Option<Claim>,
     turn_left: f64,
     queue: VecDeque<Claim>,
@@ -212,15 +224,18 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(items: &'a [Item], cores: f64, quantum: f64) -> Self {
+    fn new(items: &'a [Item], cores: f64, quantum: f64, slice: f64) -> Self {
         Self {
             items,
             cores,
             quantum,
+            slice,
             now: 0.0,
             served: 0.0,
             waiting: BinaryHeap::new(),
             computing: BinaryHeap::new(),
+            ready: VecDeque::new(),
+            left: Vec::new(),
             holder: None,
             turn_left: quantum,
             queue: VecDeque::new(),
@@ -229,9 +244,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn to_end(&mut self, workers: usize) -> f64 {
+    fn finish(&mut self, workers: usize) -> f64 {
         for worker in 0..workers {
             self.at.push((0, Phase::Dispatch));
+            self.left.push(0.0);
             self.take(worker);
         }
         while self.step() {}
@@ -263,7 +279,8 @@ impl<'a> Run<'a> {
                 Phase::Locked if todo.locked > 0.0 => return self.claim(worker, todo.locked),
                 Phase::Locked => self.at[worker].1 = Phase::Free,
                 Phase::Free if todo.free > 0.0 => {
-                    return self.computing.push(Due { at: self.served + todo.free, worker });
+                    self.ready.push_back(Claim { worker, left: todo.free });
+                    return self.fill_cores();
                 }
                 Phase::Free => {
                     let next = self.taken.len();
@@ -274,6 +291,16 @@ impl<'a> Run<'a> {
                     self.at[worker] = (next, Phase::Dispatch);
                 }
             }
+        }
+    }
+
+    /// Gives free cores to those who are ready, first come first served.
+    fn fill_cores(&mut self) {
+        while self.computing.len() < self.cores.ceil().max(1.0) as usize {
+            let Some(Claim { worker, left }) = self.ready.pop_front() else { return };
+            let turn = left.min(self.slice);
+            self.left[worker] = left - turn;
+            self.computing.push(Due { at: self.served + turn, worker });
         }
     }
 
@@ -323,8 +350,14 @@ impl<'a> Run<'a> {
                 self.enter(due.worker);
             }
         } else if done <= ahead {
-            if let Some(due) = self.computing.pop() {
-                self.take(due.worker);
+            if let Some(Due { worker, .. }) = self.computing.pop() {
+                let left = self.left[worker];
+                if left > 0.0 {
+                    self.ready.push_back(Claim { worker, left });
+                } else {
+                    self.take(worker);
+                }
+                self.fill_cores();
             }
         } else if release <= ahead {
             if let Some(claim) = self.holder {
