@@ -186,7 +186,7 @@ mod tests {
     fn times_are_written_as_people_write_them() {
         assert_eq!(parse_duration("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(parse_duration("2m"), Ok(Duration::from_mins(2)));
         assert_eq!(parse_duration("1.5"), Ok(Duration::from_millis(1500)));
         for wrong in ["", "s", "-1s", "0", "nan", "inf", "1e400s", "ten"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");

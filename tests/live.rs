@@ -74,7 +74,7 @@ fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
                 let row = Row::judged(workload, &outcome, wrong.is_empty());
                 match &workload.truth.known_gap {
                     Some(gap) if !wrong.is_empty() => {
-                        table::say(&format!("known gap, {}: {gap}", workload.name))
+                        table::say(&format!("known gap, {}: {gap}", workload.name));
                     }
                     _ => failures.extend(wrong),
                 }

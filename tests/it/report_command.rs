@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use boundby::commands::report::{ReportArgs, run};
+use boundby::cli::ReportArgs;
+use boundby::commands::report::run;
 use boundby::report::json::to_json;
 use clap::Parser;
 use tempfile::TempDir;

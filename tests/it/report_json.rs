@@ -216,7 +216,7 @@ prop_compose! {
             .into_iter()
             .map(|(count, wait, cpu_gil, cpu_native)| Segment { count, wait, cpu_gil, cpu_native })
             .collect();
-        Items { count, lanes, wait, cpu_gil, cpu_native, cv: None, longest, share: 0.5, segments }
+        Items { are_processes: false, count, lanes, wait, cpu_gil, cpu_native, cv: None, longest, share: 0.5, segments }
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn network_python() -> Case {
     query.cpu = ms(900.0);
     profile.sites = vec![query];
     profile.items = Some(Items {
+        are_processes: false,
         count: 200,
         lanes: 1,
         wait: BTreeMap::from([(WaitKind::Network, ms(56.07))]),
@@ -358,6 +359,7 @@ pub(super) fn fetch_then_parse() -> Case {
     let write = site(WaitKind::Disk, "write", Some("/home/日本語/出力/pages.jsonl"), 70, ms(60.0));
     profile.sites = vec![fetch, lookup, write];
     profile.items = Some(Items {
+        are_processes: false,
         count: 70,
         lanes: 1,
         wait: BTreeMap::from([(WaitKind::Network, ms(62.8)), (WaitKind::Disk, ms(0.86))]),
@@ -417,6 +419,7 @@ pub(super) fn child_tree() -> Case {
     }];
     profile.sites = vec![site(WaitKind::Pipe, "read", Some("pipe to identify"), 240, ms(900.0))];
     profile.items = Some(Items {
+        are_processes: false,
         count: 240,
         lanes: 1,
         wait: BTreeMap::from([(WaitKind::Pipe, ms(3.75))]),
