@@ -17,17 +17,8 @@ use crate::rules::{Outcome, RuleKind, Then, Truth};
 use crate::units;
 
 /// Facts shown beside every plan.
-const BASICS: [&str; 9] = [
-    "region.n",
-    "region.share",
-    "wait.total",
-    "cpu.gil",
-    "cpu.native",
-    "cpu.gil_share",
-    "host.p_eff",
-    "now.strategy",
-    "now.workers",
-];
+const BASICS: [&str; 7] =
+    ["region.n", "region.share", "wait.total", "cpu.gil", "cpu.native", "cpu.gil_share", "host.p_eff"];
 
 /// The advice, the alternatives in order, and what was not offered.
 pub(super) fn recommend(
@@ -145,8 +136,11 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
 /// A plan as a recommendation. Notes and the turning point speak of the favourite only.
 fn by_plan(case: &Case<'_>, plan: &Plan, favourite: bool) -> Recommendation {
     let (rule, sentence, mut because) = preferring(case, plan.strategy);
-    evidence::add_plain(&mut because, &case.facts, &BASICS);
     let now_workers = case.subject.as_ref().map_or(1, |subject| subject.now_workers);
+    evidence::add_plain(&mut because, &case.facts, &BASICS);
+    if now_workers > 1 {
+        evidence::add_plain(&mut because, &case.facts, &["now.strategy", "now.workers"]);
+    }
     let same = now(case) == plan.strategy;
     let about_right = (plan.choice.low..=plan.choice.high).contains(&now_workers);
     let action = match (same, about_right) {
