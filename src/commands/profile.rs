@@ -37,8 +37,7 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
         None => Target::Command(args.command.clone()),
     };
     let mut machine = survey(args.pid);
-    let measured =
-        profile(&target, f64::from(machine.cpus())).map_err(|error| (code(&error), error.into()))?;
+    let measured = profile(&target, &mut machine).map_err(|error| (code(&error), error.into()))?;
     // A running service must not be disturbed by a spin.
     if !args.no_probe && measured.launched {
         machine.set_capacity(probe_capacity(machine.cpus(), PROBE));

@@ -71,15 +71,17 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
     // One item may wait in several calls (connect, send, receive): the busiest call counts the items.
     let mut by_operation: BTreeMap<&str, u64> = BTreeMap::new();
     let mut durations = Durations::default();
-    let mut outstanding = 0;
+    let (mut outstanding, mut blocked) = (0, 0);
     for (_, site) in books.sites.iter().filter(|(id, _)| is_anchor(*id)) {
         *by_operation.entry(site.key.operation).or_default() += site.ended;
         durations.merge(&site.durations);
+        blocked += site.blocked;
         if site.event_loop {
             outstanding = outstanding.max(u64::from(site.fan).saturating_sub(1));
         }
     }
     let count = by_operation.into_values().max().filter(|count| *count > 0)?;
+    let count = outweigh(count, &durations, blocked);
     let activity: Vec<u64> = members
         .iter()
         .map(|thread| waits(books, thread).values().sum::<u64>() + thread.clock.cpu())
@@ -95,6 +97,17 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
     }
     items.segments = segments(&members, count);
     Some(items)
+}
+
+/// Where most of the waiting was seen wait by wait, those waits are the items: the dispatches in between (a second
+/// packet that was nearly there) are none.
+fn outweigh(count: u64, durations: &Durations, blocked: u64) -> u64 {
+    match durations.mean() {
+        Some(mean) if durations.count() as f64 * mean * 2.0 >= blocked as f64 => {
+            ((blocked as f64 / mean).round() as u64).clamp(1, count)
+        }
+        _ => count,
+    }
 }
 
 /// Children of one role that did most of the work, more of them than ever ran at once.

@@ -26,6 +26,8 @@ pub enum Under {
     Lock,
     /// Another thread holds it, or nobody.
     Outside,
+    /// It was woken to take the lock and has not got a CPU yet.
+    Queued,
 }
 
 /// What was seen of one thread in one round. A thread that did not move need not be handed in.
@@ -102,6 +104,8 @@ pub struct Ledger {
     last_round: u64,
     threads_seen: u64,
     processes_summed: u64,
+    /// What threads did before their first reading.
+    newborn: Vec<Mover>,
 }
 
 /// Threads that ended after 4096 others.
@@ -148,6 +152,7 @@ impl Ledger {
             last_round: 0,
             threads_seen: 0,
             processes_summed: 0,
+            newborn: Vec::new(),
         }
     }
 
@@ -184,6 +189,7 @@ impl Ledger {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.cpu += clock.cpu();
         }
+        self.newborn.push(Mover { run: clock.cpu(), delay: clock.delay(), lock: self.lock_share(pid) });
         let record = ThreadRecord {
             pid,
             tid,
@@ -210,7 +216,7 @@ impl Ledger {
 
     fn retire(&mut self, mut record: ThreadRecord, at: u64) {
         if let Some(Seen::Blocked(site)) = record.clock.seen() {
-            self.sites.waits(site, record.tid, false);
+            self.sites.waits(site, record.tid, false, at);
         }
         let (step, unexplained) = record.clock.finish(at);
         record.unexplained = unexplained;
@@ -228,11 +234,12 @@ impl Ledger {
     pub fn round(&mut self, at: u64, readings: &[Reading]) {
         let elapsed = at.saturating_sub(self.last_round);
         self.last_round = at;
-        let mut movers = Vec::with_capacity(readings.len());
-        let mut outside = 0usize;
+        let mut movers = std::mem::take(&mut self.newborn);
+        let (mut outside, mut active) = (0usize, 0usize);
         for reading in readings {
             let Some(mut record) = self.live.remove(&reading.tid) else { continue };
             outside += usize::from(reading.under == Under::Outside);
+            active += usize::from(reading.seen == Seen::Active && reading.under != Under::Queued);
             let only_woken = matches!(record.clock.seen(), Some(Seen::Blocked(_)))
                 && record.clock.counters().slices == reading.counters.slices;
             self.move_waiter(&record, reading.seen);
@@ -252,6 +259,7 @@ impl Ledger {
         movers.retain(|mover| mover.run > 0 || mover.delay > 0);
         let queued = self.sites.waiting(WaitKind::Gil);
         let contention = if queued > 0 && outside == 0 { Contention::Serialised } else { Contention::Free };
+        self.wall.observe(active);
         self.wall.round(elapsed, &movers, contention);
     }
 
@@ -268,7 +276,7 @@ impl Ledger {
                 process.lock_samples.1 += 1;
                 record.cpu_outside += std::mem::take(&mut record.cpu_unseen);
             }
-            Under::Unknown => {}
+            Under::Unknown | Under::Queued => {}
         }
     }
 
@@ -278,10 +286,10 @@ impl Ledger {
             return;
         }
         if let Some(Seen::Blocked(site)) = before {
-            self.sites.waits(site, record.tid, false);
+            self.sites.waits(site, record.tid, false, self.last_round);
         }
         if let Seen::Blocked(site) = seen {
-            self.sites.waits(site, record.tid, true);
+            self.sites.waits(site, record.tid, true, self.last_round);
         }
     }
 

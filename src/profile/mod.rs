@@ -24,14 +24,16 @@ pub mod thread_clock;
 mod tree;
 pub mod wall;
 
+use crate::machine::Machine;
+
 pub use model::*;
 pub use record::{ProfileError, Target};
 
-/// Measures a target that may use `cpus` CPUs. Returns when the command has ended, when the time is up, or when an
+/// Measures a target on a `machine`, which is brought up to date with what the program may really use. Returns when the command has ended, when the time is up, or when an
 /// attached measurement is interrupted.
 ///
 /// # Errors
 /// If the command does not start, or the process to attach to is gone or not ours.
-pub fn profile(target: &Target, cpus: f64) -> Result<Profile, ProfileError> {
-    record::record(target, cpus).map(summary::summarise)
+pub fn profile(target: &Target, machine: &mut Machine) -> Result<Profile, ProfileError> {
+    record::record(target, machine).map(summary::summarise)
 }

@@ -279,7 +279,7 @@ impl Process {
                 return;
             }
             woken -= 1;
-            reading.under = Under::Unknown;
+            reading.under = Under::Queued;
         }
     }
 

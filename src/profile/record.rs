@@ -18,7 +18,11 @@ use super::model::{Exit, Throttling};
 use super::sampler::Schedule;
 use super::source::procfs::{command_line, parse_stat, read_small};
 use super::tree::Tree;
-use crate::machine::{QuotaReader, QuotaReading};
+use crate::machine::{Machine, QuotaReader, QuotaReading, survey};
+
+/// Ages of a run at which it is asked again what the program may use: it may have entered a cgroup of its own.
+const SURVEYS: [Duration; 3] =
+    [Duration::from_millis(30), Duration::from_millis(300), Duration::from_secs(3)];
 
 /// What to measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,11 +91,11 @@ pub struct Recording {
     pub interrupted: bool,
 }
 
-/// Measures a target that may use `cpus` CPUs.
+/// Measures a target on a `machine`, which is surveyed again as the program sees it.
 ///
 /// # Errors
 /// If the command does not start, or the process is gone or not ours.
-pub fn record(target: &Target, cpus: f64) -> Result<Recording, ProfileError> {
+pub fn record(target: &Target, machine: &mut Machine) -> Result<Recording, ProfileError> {
     let mut inbox = Inbox::open(matches!(target, Target::Command(_))).map_err(ProfileError::Signals)?;
     let own_before = own_cpu();
     let started = Instant::now();
@@ -102,25 +106,30 @@ pub fn record(target: &Target, cpus: f64) -> Result<Recording, ProfileError> {
             (*pid, false, *duration)
         }
     };
-    let quota = QuotaReader::open(root);
-    let quota_before = quota.as_ref().and_then(QuotaReader::read);
+    let mut quota = Quota::open(root);
     let command = match target {
         Target::Command(command) => command.clone(),
         Target::Pid { .. } => command_line(root),
     };
     let descriptors = launch::raise_open_files();
-    let mut tree = Tree::new(root, cpus, launched, descriptors);
+    let mut tree = Tree::new(root, f64::from(machine.cpus()), launched, descriptors);
     let mut schedule = Schedule::new(seed());
     let mut ticks_before = Vec::new();
     let mut children: Vec<Reaped> = Vec::new();
     let mut interrupted = false;
     let mut planned = Duration::ZERO;
+    let mut surveys = SURVEYS.iter();
+    let mut next_survey = surveys.next();
     loop {
         let age = started.elapsed();
         let cost_before = own_cpu();
         tree.round(nanos(age), !launched && schedule.rounds == 0);
         if !launched && schedule.rounds == 0 {
             ticks_before = tree.pids().iter().filter_map(|pid| Some((*pid, ticks(*pid)?))).collect();
+        }
+        if next_survey.is_some_and(|due| age >= *due) {
+            next_survey = surveys.next();
+            quota.follow(root, machine);
         }
         schedule.took(own_cpu().saturating_sub(cost_before), age.saturating_sub(planned), age);
         let is_over = limit.is_some_and(|limit| age >= limit) || (!launched && tree.is_empty());
@@ -160,7 +169,6 @@ pub fn record(target: &Target, cpus: f64) -> Result<Recording, ProfileError> {
     } else {
         ticks_since(&ticks_before, tree.pids())
     };
-    let quota_after = quota.as_ref().and_then(QuotaReader::read);
     let hidden = tree.lookups.hidden;
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
@@ -172,7 +180,7 @@ pub fn record(target: &Target, cpus: f64) -> Result<Recording, ProfileError> {
         cpu,
         max_rss: children.iter().map(|child| child.max_rss).max(),
         books: tree.ledger.close(root, tail),
-        throttling: throttling(quota_before, quota_after),
+        throttling: quota.throttling(),
         schedule,
         own_cpu: own_cpu().saturating_sub(own_before),
         hidden,
@@ -189,13 +197,44 @@ fn reap_all(tree: &mut Tree, now: u64, children: &mut Vec<Reaped>) {
     }
 }
 
-fn throttling(before: Option<QuotaReading>, after: Option<QuotaReading>) -> Throttling {
-    let Some((before, after)) = before.zip(after) else { return Throttling::default() };
-    Throttling {
-        periods: Some(after.periods.saturating_sub(before.periods)),
-        throttled_periods: Some(after.throttled_periods.saturating_sub(before.throttled_periods)),
-        throttled: Some(after.throttled.saturating_sub(before.throttled)),
+/// The quota the program is under, wherever its cgroup is.
+struct Quota {
+    cgroups: Option<Vec<u8>>,
+    reader: Option<QuotaReader>,
+    before: Option<QuotaReading>,
+}
+
+impl Quota {
+    fn open(root: i32) -> Self {
+        let reader = QuotaReader::open(root);
+        let before = reader.as_ref().and_then(QuotaReader::read);
+        Self { cgroups: cgroups(root), reader, before }
     }
+
+    /// The program may have moved: looks again, as long as it lives.
+    fn follow(&mut self, root: i32, machine: &mut Machine) {
+        let now = survey(Some(root));
+        let Some(cgroups) = cgroups(root) else { return };
+        *machine = now;
+        if self.cgroups.as_ref() != Some(&cgroups) {
+            *self = Self::open(root);
+        }
+    }
+
+    fn throttling(&self) -> Throttling {
+        let after = self.reader.as_ref().and_then(QuotaReader::read);
+        let Some((before, after)) = self.before.zip(after) else { return Throttling::default() };
+        Throttling {
+            periods: Some(after.periods.saturating_sub(before.periods)),
+            throttled_periods: Some(after.throttled_periods.saturating_sub(before.throttled_periods)),
+            throttled: Some(after.throttled.saturating_sub(before.throttled)),
+        }
+    }
+}
+
+/// The cgroups of a process; `None`: it has ended.
+fn cgroups(pid: i32) -> Option<Vec<u8>> {
+    read_small(format!("/proc/{pid}/cgroup").as_ref()).ok().filter(|text| !text.is_empty())
 }
 
 fn may_be_measured(pid: i32) -> Result<(), ProfileError> {

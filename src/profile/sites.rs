@@ -8,6 +8,8 @@ use crate::wait::classify::Reason;
 
 /// Distinct blocking points kept apart; later ones are merged by process and kind, so memory stays bounded.
 const KEPT_APART: usize = 8192;
+/// A futex is a parking spot if all its users wait for more than this share of the time that any of them does.
+const PARKED_SHARE: f64 = 0.2;
 /// Threads remembered per site.
 const THREADS_KEPT: usize = 4096;
 
@@ -47,26 +49,24 @@ pub struct SiteRecord {
     pub durations: Durations,
     /// Threads that ever waited here.
     pub threads: BTreeSet<i32>,
-    /// Threads waiting right now.
-    pub waiting: u32,
-    /// Most threads that waited at once.
-    pub most_waiting: u32,
+    /// Threads waiting right now, since when, and how long it has been how many of them, nanoseconds.
+    waiting: (usize, u64, Vec<u64>),
     /// Most descriptors watched at once (polling calls).
     pub fan: u32,
 }
 
 impl SiteRecord {
-    /// What its waits turned out to be. A mutex always has a holder among its users, so it never has all of them
-    /// waiting; a futex on which all its users wait at once, or only one thread ever waits, is a place to
-    /// park: a join, an empty queue, an idle pool.
+    /// What its waits turned out to be. A mutex always has a holder among its users, so they hardly ever all wait
+    /// (only as far as a hand-over falls between the readings of two threads). A futex on which all its users
+    /// wait at once, or only one thread ever waits, is a place to park: a join, an empty queue, an idle pool.
     #[must_use]
     pub fn kind(&self) -> WaitKind {
-        let is_futex = self.key.operation == "futex";
-        if self.key.kind == WaitKind::Lock && is_futex && self.most_waiting as usize >= self.threads.len() {
-            WaitKind::Idle
-        } else {
-            self.key.kind
+        if self.key.kind != WaitKind::Lock || self.key.operation != "futex" {
+            return self.key.kind;
         }
+        let waited = |at_least: usize| self.waiting.2.iter().skip(at_least).sum::<u64>() as f64;
+        let parked = waited(self.threads.len().max(1)) > PARKED_SHARE * waited(1) || self.threads.len() < 2;
+        if parked { WaitKind::Idle } else { WaitKind::Lock }
     }
 
     /// The operation's name; a parking spot says so.
@@ -106,8 +106,7 @@ fn record(key: SiteKey, external: bool, event_loop: bool) -> SiteRecord {
         progress: 0,
         durations: Durations::default(),
         threads: BTreeSet::new(),
-        waiting: 0,
-        most_waiting: 0,
+        waiting: (0, 0, Vec::new()),
         fan: 0,
     }
 }
@@ -137,18 +136,25 @@ impl Sites {
         id
     }
 
-    /// A thread began (`true`) or ended waiting here.
-    pub fn waits(&mut self, id: SiteId, tid: i32, begins: bool) {
+    /// A thread began (`true`) or ended waiting here at `now`, nanoseconds.
+    pub fn waits(&mut self, id: SiteId, tid: i32, begins: bool, now: u64) {
         let site = &mut self.records[id.0 as usize];
+        let (waiting, since, times) = &mut site.waiting;
+        let elapsed = now.saturating_sub(std::mem::replace(since, now));
+        if elapsed > 0 {
+            if times.len() <= *waiting {
+                times.resize(*waiting + 1, 0);
+            }
+            times[*waiting] += elapsed;
+        }
         if begins {
+            *waiting += 1;
             if site.threads.len() < THREADS_KEPT {
                 site.threads.insert(tid);
             }
-            site.waiting += 1;
-            site.most_waiting = site.most_waiting.max(site.waiting);
             *self.waiting.entry(site.key.kind).or_default() += 1;
         } else {
-            site.waiting = site.waiting.saturating_sub(1);
+            *waiting = waiting.saturating_sub(1);
             let all = self.waiting.entry(site.key.kind).or_default();
             *all = all.saturating_sub(1);
         }
@@ -234,6 +240,15 @@ impl Durations {
         (self.longest > 0).then_some(self.longest)
     }
 
+    /// The mean, nanoseconds.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        let sum: f64 =
+            (0..self.counts.len()).map(middle).zip(&self.counts).map(|(at, n)| at * f64::from(*n)).sum();
+        let count = self.count();
+        (count > 0).then(|| sum / count as f64)
+    }
+
     /// Coefficient of variation.
     #[must_use]
     pub fn cv(&self) -> Option<f64> {
@@ -285,15 +300,19 @@ mod tests {
             sites.find(1, 9, &lock("0x20")),
             sites.find(1, 9, &lock("0x30")),
         );
-        for (waiter, holder) in [(1, 2), (2, 1)] {
-            sites.waits(mutex, waiter, true);
-            sites.waits(mutex, waiter, false);
-            sites.waits(park, waiter, true);
-            sites.waits(park, holder, true);
-            sites.waits(park, waiter, false);
-            sites.waits(park, holder, false);
+        for (round, (waiter, holder)) in [(0, (1, 2)), (1, (2, 1))] {
+            let at = |ms: u64| (round * 100 + ms) * 1_000_000;
+            sites.waits(mutex, waiter, true, at(0));
+            // The lock changes hands between two readings: both seem to wait for a moment.
+            sites.waits(mutex, holder, true, at(9));
+            sites.waits(mutex, waiter, false, at(10));
+            sites.waits(mutex, holder, false, at(19));
+            sites.waits(park, waiter, true, at(0));
+            sites.waits(park, holder, true, at(1));
+            sites.waits(park, waiter, false, at(50));
+            sites.waits(park, holder, false, at(51));
         }
-        sites.waits(join, 1, true);
+        sites.waits(join, 1, true, 0);
         assert_eq!(sites.get(mutex).kind(), WaitKind::Lock);
         assert_eq!(sites.get(park).kind(), WaitKind::Idle);
         assert_eq!((sites.get(join).kind(), sites.get(join).operation()), (WaitKind::Idle, "park"));

@@ -3,8 +3,10 @@
 //! Time is cut into spans that end when some thread moved. Within a span:
 //!
 //! 1. A part was *active*: at least one thread ran. Totals per thread are exact; how far they overlapped is bounded
-//!    by the largest (they all coincided) and the sum (they took turns), and estimated in between: threads under one
-//!    interpreter lock take turns, others are independent, and CPUs that are all busy leave no gap.
+//!    by the largest (they all coincided) and the sum (they took turns). Threads under one interpreter lock take turns
+//!    and CPUs that are all busy leave no gap; for the rest, random sightings tell: the share of them with anybody
+//!    active, over the mean number active, is the share of the sum that does not overlap. Until there are enough
+//!    sightings, threads count as independent.
 //! 2. Of the rest, *runnable* as long as the longest run-queue delay.
 //! 3. What remains is quiet: everybody waited. It belongs to the wait whose end let the program go on, so it is
 //!    charged to the waits that threads came out of, in proportion to the CPU they used afterwards: a poll that looks
@@ -72,6 +74,32 @@ impl WallTotals {
 /// How long quiet time is collected before it is charged: long enough that a rare poll does not decide alone.
 const CHARGE_AFTER: u64 = 200_000_000;
 
+/// How late the counters may be: two ticks of the slowest clock.
+const LAG: u64 = 20_000_000;
+/// Weight of the past in what sightings tell of overlap: about the last hundred count.
+const MEMORY: f64 = 0.99;
+/// Sightings with somebody active before they are believed.
+const BELIEVED: f64 = 10.0;
+
+/// How far threads ran at the same time, from random sightings.
+#[derive(Debug, Clone, Copy, Default)]
+struct Overlap {
+    any: f64,
+    sum: f64,
+}
+
+impl Overlap {
+    fn observe(&mut self, active: usize) {
+        self.any = self.any * MEMORY + f64::from(u8::from(active > 0));
+        self.sum = self.sum * MEMORY + active as f64;
+    }
+
+    /// Share of the summed running time that does not overlap; `None`: not known yet.
+    fn apart(self) -> Option<f64> {
+        (self.any >= BELIEVED).then(|| self.any / self.sum)
+    }
+}
+
 /// The state of the wall book.
 #[derive(Debug, Clone)]
 pub struct WallClock {
@@ -79,8 +107,9 @@ pub struct WallClock {
     open: u64,
     quiet: u64,
     credits: BTreeMap<SiteId, (u64, bool)>,
-    /// Quiet time of the last span, which lagging counters may yet turn out to have been active.
+    /// Recent quiet time that lagging counters may yet turn out to have been active.
     revocable: u64,
+    overlap: Overlap,
     totals: WallTotals,
 }
 
@@ -94,6 +123,7 @@ impl WallClock {
             quiet: 0,
             credits: BTreeMap::new(),
             revocable: 0,
+            overlap: Overlap::default(),
             totals: WallTotals::default(),
         }
     }
@@ -102,6 +132,11 @@ impl WallClock {
     pub fn credit(&mut self, credit: Credit) {
         let entry = self.credits.entry(credit.site).or_insert((0, credit.external));
         entry.0 += credit.progress.max(1);
+    }
+
+    /// A random moment at which this many threads were active.
+    pub fn observe(&mut self, active: usize) {
+        self.overlap.observe(active);
     }
 
     /// `elapsed` nanoseconds went by, in which these threads moved.
@@ -113,7 +148,7 @@ impl WallClock {
         let span = std::mem::take(&mut self.open);
         self.revoke(movers.iter().map(|mover| mover.run.saturating_sub(span)).max().unwrap_or(0));
 
-        let active = active_time(span, movers, self.cpus);
+        let active = active_time(span, movers, self.cpus, self.overlap.apart());
         match contention {
             Contention::Free => self.totals.cpu += active,
             Contention::Serialised => self.totals.gil += active,
@@ -123,8 +158,9 @@ impl WallClock {
         let delay = movers.iter().map(|mover| mover.delay).max().unwrap_or(0);
         let runnable = delay.min(span - active);
         self.totals.runnable += runnable;
-        self.revocable = span - active - runnable;
-        self.quiet += self.revocable;
+        let quiet = span - active - runnable;
+        self.revocable = (self.revocable + quiet).min(LAG);
+        self.quiet += quiet;
         if self.quiet >= CHARGE_AFTER {
             self.charge();
         }
@@ -134,7 +170,7 @@ impl WallClock {
     fn revoke(&mut self, late: u64) {
         let moved = late.min(self.revocable).min(self.quiet);
         self.quiet -= moved;
-        self.revocable = 0;
+        self.revocable -= moved;
         self.totals.cpu += moved;
         if moved > 0 {
             self.count_running(0, moved, moved as f64);
@@ -200,7 +236,7 @@ impl WallClock {
 }
 
 /// Time of a span in which at least one thread ran, nanoseconds.
-fn active_time(span: u64, movers: &[Mover], cpus: f64) -> u64 {
+fn active_time(span: u64, movers: &[Mover], cpus: f64, apart: Option<f64>) -> u64 {
     let length = span as f64;
     let mut under_lock: BTreeMap<u32, f64> = BTreeMap::new();
     let mut idle = 1.0;
@@ -224,8 +260,13 @@ fn active_time(span: u64, movers: &[Mover], cpus: f64) -> u64 {
         largest = largest.max(run);
         idle *= 1.0 - run;
     }
-    let crowded = 1.0 - (1.0 - (sum / cpus).min(1.0)).powf(cpus);
-    let active = (1.0 - idle).max(crowded).max(largest).min(sum).min(1.0);
+    let crowd = (sum / cpus).min(1.0);
+    // With sightings, the CPUs only set the floor: all of it packed as densely as they allow.
+    let spread = match apart {
+        Some(apart) => (apart * sum).max(crowd),
+        None => (1.0 - idle).max(1.0 - (1.0 - crowd).powf(cpus)),
+    };
+    let active = spread.max(largest).min(sum).min(1.0);
     ((active * length) as u64).min(span)
 }
 
@@ -279,11 +320,24 @@ mod tests {
     #[test]
     fn threads_that_take_turns_under_one_lock_leave_no_gap() {
         let half = Mover { run: 5 * MS, delay: 0, lock: Some((7, 1.0)) };
-        assert_eq!(active_time(10 * MS, &[half, half], 2.0), 10 * MS);
+        assert_eq!(active_time(10 * MS, &[half, half], 2.0, None), 10 * MS);
         let free = Mover { lock: None, ..half };
-        assert_eq!(active_time(10 * MS, &[free, free], 8.0) / MS, 7);
+        assert_eq!(active_time(10 * MS, &[free, free], 8.0, None) / MS, 7);
         // Four threads that fill two CPUs leave no gap either.
-        assert_eq!(active_time(10 * MS, &[free; 4], 2.0), 10 * MS);
+        assert_eq!(active_time(10 * MS, &[free; 4], 2.0, None), 10 * MS);
+    }
+
+    #[test]
+    fn threads_that_are_never_seen_active_together_take_turns() {
+        let half = Mover { run: 5 * MS, delay: 0, lock: None };
+        let mut turns = Overlap::default();
+        let mut together = Overlap::default();
+        for round in 0..50 {
+            turns.observe(1);
+            together.observe(if round % 2 == 0 { 2 } else { 0 });
+        }
+        assert_eq!(active_time(10 * MS, &[half, half], 8.0, turns.apart()), 10 * MS);
+        assert_eq!(active_time(10 * MS, &[half, half], 8.0, together.apart()), 5 * MS);
     }
 
     #[test]
