@@ -94,7 +94,11 @@ fn shares(facts: &mut Facts, profile: &Profile) {
         ("thread.pipe", Account::Wait(WaitKind::Pipe)),
         ("thread.runnable", Account::Runnable),
     ] {
-        if let Some(share) = profile.thread_book.share(account) {
+        // Parked threads and joins are beside the point: a lock is contended among those that have work.
+        let idle = profile.thread_book.get(Account::Wait(WaitKind::Idle));
+        let busy = profile.thread_book.total().saturating_sub(idle).as_secs_f64();
+        let share = (busy > 0.0).then(|| profile.thread_book.get(account).as_secs_f64() / busy);
+        if let Some(share) = share {
             facts.number(name, share, Origin::Measured);
         }
     }

@@ -58,6 +58,9 @@ pub(crate) struct Truth {
     pub(crate) max_confidence: Option<Level>,
     /// Why this is the truth, from the mechanism.
     pub(crate) why: String,
+    /// What boundby is known to get wrong here as yet, and why. The table says so; it does not fail the run.
+    #[serde(default)]
+    pub(crate) known_gap: Option<String>,
     /// What changes when every core has a spinning neighbour.
     #[serde(default)]
     pub(crate) busy: Option<Busy>,
