@@ -340,6 +340,7 @@ pub const VOCABULARY: &[FactSpec] = &[
     text("now.strategy", "the model the program has today: sequential, threads, processes, async", PROFILE),
     number("now.workers", Unit::Count, "workers it has today", PROFILE),
     number("now.processes", Unit::Count, "processes working at once today", PROFILE),
+    number("now.parent_share", Unit::Ratio, "share of CPU time used outside the worker processes", PROFILE),
     number("now.children", Unit::Count, "processes started in all, beside the first", PROFILE),
     number("limit.downstream", Unit::Count, "concurrent requests the other side allows", STATE),
     number("pred.now.time", Unit::Seconds, "wall time the model gives the program as it is", LONGER),

@@ -1,21 +1,22 @@
 //! From the trace of a rule to evidence a reader can check.
 
 use super::types::Evidence;
-use crate::facts::{self, Facts, Type};
+use crate::facts::{self, Facts, Type, Value};
 use crate::rules::{Comparison, List, Truth};
 
 /// The comparisons that speak for a rule, one entry per fact.
 pub(super) fn of_trace(trace: &[Comparison]) -> Vec<Evidence> {
-    let speaks = |line: &&Comparison| match line.list {
-        List::All | List::Any => line.truth == Truth::True,
-        List::None => line.truth == Truth::False,
-    };
+    // A line of `none` speaks by what is not there; a reader looks for what is.
+    let speaks = |line: &&Comparison| line.list != List::None && line.truth == Truth::True;
     let mut out: Vec<Evidence> = Vec::new();
     for line in trace.iter().filter(speaks) {
         for (name, fact) in &line.facts {
             let Some(fact) = fact else { continue };
-            let comparison =
-                if line.list == List::None { format!("not {}", line.text) } else { line.text.clone() };
+            // A term of a sum that adds nothing is no evidence.
+            if line.facts.len() > 1 && fact.value == Value::Number(0.0) {
+                continue;
+            }
+            let comparison = line.text.clone();
             if !out.iter().any(|known| known.fact == *name) {
                 let unit = facts::spec(name).and_then(|spec| match spec.ty {
                     Type::Number(unit) => Some(unit),

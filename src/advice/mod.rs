@@ -22,7 +22,7 @@ mod work;
 pub use cases::run_model_case;
 pub use types::*;
 
-use crate::facts::{self, Facts, Origin};
+use crate::facts::{self, Facts, Origin, Value};
 use crate::machine::Machine;
 use crate::profile::Profile;
 use crate::rules::{RuleKind, RuleSet};
@@ -52,6 +52,7 @@ pub fn advise(profile: &Profile, machine: &Machine, rules: &RuleSet) -> Advice {
         return unpredicted(rules, &facts);
     };
     assume(&mut facts, &costs);
+    disregard_chance_items(&mut facts, &costs);
     let subject = Subject::of(&facts, profile, &costs);
     let caps = decide::caps(rules, &facts);
     let plans = subject.as_ref().map(|subject| predict::predict(subject, &caps, &costs)).unwrap_or_default();
@@ -78,6 +79,26 @@ fn assume(facts: &mut Facts, costs: &Costs) {
     }
     if let Some(bytes) = facts.get_number("data.item_bytes") {
         facts.number("data.ser_cost", bytes / costs.parent_bandwidth.max(1.0), Origin::Predicted);
+    }
+}
+
+/// Forgets items that only rare waits inside a computation seem to mark: pages read at start-up, a line printed now
+/// and then. Where each item is a process it needs no wait to be told apart.
+fn disregard_chance_items(facts: &mut Facts, costs: &Costs) {
+    let number = |name: &str| facts.get_number(name);
+    let Some(item) = number("region.item_wall") else { return };
+    let waits = ["wait.net", "wait.disk", "wait.sleep", "wait.child", "wait.pipe"];
+    let wait: f64 = waits.into_iter().filter_map(number).sum();
+    let processes = facts.get("region.processes").is_some_and(|fact| fact.value == Value::Bool(true));
+    if processes || wait >= costs.item_wait_least * item {
+        return;
+    }
+    let of_items = |name: &str| {
+        let of_program = ["region.independent", "region.processes", "cpu.gil_share"].contains(&name);
+        !of_program && ["region.", "wait.", "cpu."].iter().any(|prefix| name.starts_with(prefix))
+    };
+    for spec in facts::VOCABULARY.iter().filter(|spec| of_items(spec.name)) {
+        facts.unknown(spec.name, facts::NO_ITEMS);
     }
 }
 

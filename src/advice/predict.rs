@@ -19,8 +19,6 @@ pub(super) struct Plan {
     pub start: f64,
     /// Items to send at once; 1: each alone.
     pub batch: u64,
-    /// Workers from which on more do not help in steady state.
-    pub saturation: f64,
     /// Throughput with 2 and with 5 workers per core over the best, for threads.
     pub guide: Option<(f64, f64)>,
     /// Workers of the stages of a hybrid: waiting, computing.
@@ -134,7 +132,6 @@ fn pool(strategy: Strategy, subject: &Subject, caps: &[StrategyCap], costs: &Cos
         slow: (work.serial + point.slow + uneven) * margin,
         start: point.start,
         batch,
-        saturation: networks.saturation(),
         guide,
         stages: None,
         barrier: None,
@@ -205,7 +202,6 @@ fn hybrid(subject: &Subject, caps: &[StrategyCap], costs: &Costs) -> Option<Plan
         slow: (work.serial + slow) * margin,
         start,
         batch: 1,
-        saturation: networks.saturation(),
         guide: None,
         stages: Some((choice.workers, allowed)),
         barrier: Some(work.serial + io.time + compute.time),

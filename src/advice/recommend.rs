@@ -17,17 +17,8 @@ use crate::rules::{Outcome, RuleKind, Then, Truth};
 use crate::units;
 
 /// Facts shown beside every plan.
-const BASICS: [&str; 9] = [
-    "region.n",
-    "region.share",
-    "wait.total",
-    "cpu.gil",
-    "cpu.native",
-    "cpu.gil_share",
-    "host.p_eff",
-    "now.strategy",
-    "now.workers",
-];
+const BASICS: [&str; 7] =
+    ["region.n", "region.share", "wait.total", "cpu.gil", "cpu.native", "cpu.gil_share", "host.p_eff"];
 
 /// The advice, the alternatives in order, and what was not offered.
 pub(super) fn recommend(
@@ -145,8 +136,11 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
 /// A plan as a recommendation. Notes and the turning point speak of the favourite only.
 fn by_plan(case: &Case<'_>, plan: &Plan, favourite: bool) -> Recommendation {
     let (rule, sentence, mut because) = preferring(case, plan.strategy);
-    evidence::add_plain(&mut because, &case.facts, &BASICS);
     let now_workers = case.subject.as_ref().map_or(1, |subject| subject.now_workers);
+    evidence::add_plain(&mut because, &case.facts, &BASICS);
+    if now_workers > 1 {
+        evidence::add_plain(&mut because, &case.facts, &["now.strategy", "now.workers"]);
+    }
     let same = now(case) == plan.strategy;
     let about_right = (plan.choice.low..=plan.choice.high).contains(&now_workers);
     let action = match (same, about_right) {
@@ -229,12 +223,14 @@ fn workers(case: &Case<'_>, plan: &Plan) -> Workers {
     }
 }
 
-/// The closed form that explains the number, with its numbers put in.
+/// The closed form that explains the number, with its numbers put in: what is printed can be checked by hand. The
+/// chosen number differs from it by overheads, rounds and the 95 % that are enough.
 fn formula(subject: &Subject, plan: &Plan) -> String {
     let work = &subject.work;
     let (wait, cpu) = (units::seconds(work.wait), units::seconds(work.cpu()));
-    let knee = units::significant(plan.saturation);
     let cores = units::significant(subject.host.cores);
+    let keeps_busy =
+        |servers: f64, service: f64| units::significant(servers * (work.wait + work.cpu()) / service);
     match plan.strategy {
         Strategy::Hybrid => {
             let (waiting, computing) = plan.stages.unwrap_or_default();
@@ -245,15 +241,17 @@ fn formula(subject: &Subject, plan: &Plan) -> String {
         _ if work.wait <= 0.0 => format!("one per core really to be had: {cores}"),
         _ if work.cpu() <= 0.0 => format!("{} waits of {wait} without computing", work.items),
         Strategy::Threads if subject.host.gil && work.cpu_gil > work.cpu() / subject.host.cores => {
-            let lock = units::seconds(work.cpu_gil);
-            format!(
-                "(wait {wait} + CPU {cpu}) / {lock} under the lock = {knee} keep it busy; the number that reaches 95 % of the best"
-            )
+            let (lock, knee) = (units::seconds(work.cpu_gil), keeps_busy(1.0, work.cpu_gil));
+            format!("(wait {wait} + CPU {cpu}) / {lock} under the lock = {knee} keep the lock busy")
         }
-        Strategy::Async => format!("(wait {wait} + CPU {cpu}) / CPU {cpu} on one loop = {knee}"),
-        _ => format!(
-            "{cores} cores × (1 + wait {wait} / CPU {cpu}) = {knee} keep it busy; the number that reaches 95 % of the best"
-        ),
+        Strategy::Async if subject.host.loops <= 1.0 => {
+            let knee = keeps_busy(1.0, work.cpu());
+            format!("(wait {wait} + CPU {cpu}) / CPU {cpu} on one loop = {knee} keep the loop busy")
+        }
+        _ => {
+            let knee = keeps_busy(subject.host.cores, work.cpu());
+            format!("{cores} cores × (1 + wait {wait} / CPU {cpu}) = {knee} keep the cores busy")
+        }
     }
 }
 

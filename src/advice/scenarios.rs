@@ -287,6 +287,8 @@ fn tiny_tasks_are_batched_and_large_arguments_shared() {
     let mut profile = program(Language::Python, 2.0, &[(CPU, 0.9), (LOST, 0.1)]);
     profile.process_groups = vec![crew(2, 1.2)];
     profile.sites = vec![Site { cpu: s(0.8), ..site(WaitKind::Pipe, 6000, 1.0) }];
+    let parent = ProcessGroup { count: 1, concurrent: 1, ..crew(1, 1.0) };
+    profile.process_groups.push(parent);
     let tiny = ask(&profile, &machine(2.0));
     assert_eq!(tiny.recommendations[0].action, Action::Batch, "{tiny:#?}");
 
@@ -358,6 +360,54 @@ fn a_thousand_connections_on_a_loop_are_kept() {
     let advice = ask(&profile, &machine(2.0));
     let best = &advice.recommendations[0];
     assert_eq!((best.strategy, best.action), (Strategy::Async, Action::Keep), "{advice:#?}");
+}
+
+#[test]
+fn rare_waits_inside_a_computation_are_no_items() {
+    let mut profile =
+        program(Language::Native, 2.0, &[(CPU, 0.9), (Account::Wait(WaitKind::Paging), 0.08), (LOST, 0.02)]);
+    profile.items = Some(items(3, WaitKind::Paging, 0.05, 0.0, 0.6));
+    let printing = Profile {
+        items: Some(items(3, WaitKind::Pipe, 0.001, 0.0, 0.6)),
+        ..program(Language::Native, 2.0, &[(CPU, 0.98), (LOST, 0.02)])
+    };
+    for profile in [profile, printing] {
+        let advice = ask(&profile, &machine(2.0));
+        let best = &advice.recommendations[0];
+        // Two workers for two cores, not one for each of the three stretches between waits.
+        assert_eq!(
+            (best.strategy, best.workers.as_ref().unwrap().suggested),
+            (Strategy::Threads, 2),
+            "{advice:#?}"
+        );
+        assert!(best.caveats.iter().any(|text| text.contains("no repeated work")), "{best:#?}");
+    }
+}
+
+#[test]
+fn a_pipeline_paced_by_one_stage_is_no_pool() {
+    let mut profile = program(Language::Python, 2.0, &[(CPU, 0.99), (LOST, 0.01)]);
+    let shell = Runtime { language: Language::Shell, gil: Some(false), ..Runtime::default() };
+    profile.process_groups = vec![
+        ProcessGroup { name: "python3".to_owned(), ..crew(2, 1.97) },
+        ProcessGroup { name: "sh".to_owned(), runtime: shell, ..crew(1, 0.001) },
+    ];
+    profile.sites = vec![Site { cpu: s(0.02), ..site(WaitKind::Pipe, 1900, 2.0) }];
+    profile.thread_book = book(8.0, &[(CPU, 0.25), (Account::Wait(WaitKind::Pipe), 0.75)]);
+    let advice = ask(&profile, &machine(2.0));
+    let best = &advice.recommendations[0];
+    assert_eq!((best.strategy, best.action), (Strategy::Processes, Action::Adopt), "{advice:#?}");
+}
+
+#[test]
+fn hundreds_of_waits_are_tasks_under_a_lock_and_threads_elsewhere() {
+    let waits = |language| {
+        let mut profile = program(language, 25.0, &[(NETWORK, 0.98), (CPU, 0.01), (LOST, 0.01)]);
+        profile.items = Some(items(240, WaitKind::Network, 0.100, 0.0, 0.0001));
+        ask(&profile, &machine(2.0)).recommendations[0].clone()
+    };
+    assert_eq!(waits(Language::Python).strategy, Strategy::Async);
+    assert_eq!(waits(Language::Rust).strategy, Strategy::Threads);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! From facts to the model's inputs: what one item costs, and what is assumed where that was not seen.
 
 use crate::facts::{Facts, Value};
-use crate::profile::Profile;
+use crate::profile::{Items, Profile, Segment};
 
 use super::model::replay::Recorded;
 use super::model::{Costs, Host, Work};
@@ -55,18 +55,7 @@ impl Subject {
             _ => Strategy::Sequential,
         };
         let recorded = match (&profile.items, items) {
-            (Some(items), ItemSource::Seen) if items.cv.is_some() => items
-                .segments
-                .iter()
-                .filter(|segment| segment.count > 0)
-                .map(|segment| Recorded {
-                    count: u64::from(segment.count),
-                    wait: segment.wait.as_secs_f64(),
-                    cpu_gil: if gil { segment.cpu_gil.as_secs_f64() } else { 0.0 },
-                    cpu_native: segment.cpu_native.as_secs_f64()
-                        + if gil { 0.0 } else { segment.cpu_gil.as_secs_f64() },
-                })
-                .collect(),
+            (Some(items), ItemSource::Seen) if items.cv.is_some() => recorded(items, gil, costs),
             _ => Vec::new(),
         };
         Some(Self {
@@ -79,6 +68,31 @@ impl Subject {
             items,
         })
     }
+}
+
+/// The items as recorded, for the replay; empty where the recording does not hold the items that were counted: their
+/// number is another, or one of them is longer than the longest.
+fn recorded(items: &Items, gil: bool, costs: &Costs) -> Vec<Recorded> {
+    let counted: u64 = items.segments.iter().map(|segment| u64::from(segment.count)).sum();
+    let off = (counted as f64 / items.count as f64 - 1.0).abs();
+    let longest = items.longest.map_or(f64::INFINITY, |longest| longest.as_secs_f64());
+    let too_long =
+        |segment: &Segment| segment.wait.as_secs_f64() > longest * (1.0 + costs.recording_tolerance);
+    if off > costs.recording_tolerance || items.segments.iter().any(too_long) {
+        return Vec::new();
+    }
+    let segments = items.segments.iter().filter(|segment| segment.count > 0);
+    segments
+        .map(|segment| {
+            let (under, outside) = (segment.cpu_gil.as_secs_f64(), segment.cpu_native.as_secs_f64());
+            Recorded {
+                count: u64::from(segment.count),
+                wait: segment.wait.as_secs_f64(),
+                cpu_gil: if gil { under } else { 0.0 },
+                cpu_native: if gil { outside } else { under + outside },
+            }
+        })
+        .collect()
 }
 
 /// Threads an event loop computes on: the runtimes that spread tasks over the cores, and all the others.

@@ -133,8 +133,21 @@ fn runtime(facts: &mut Facts, profile: &Profile) {
     facts.set("runtime.async", Value::Bool(event_loop), Origin::Measured);
 }
 
+/// Mean number of running threads from which stages of a pipeline really work side by side.
+const SIDE_BY_SIDE: f64 = 1.4;
+
+/// Whether a shell connected the processes with pipes and one of them sets the pace: stages, not workers.
+fn is_pipeline(profile: &Profile) -> bool {
+    let shell = |group: &ProcessGroup| group.runtime.language == Language::Shell;
+    let piped = profile.thread_book.share(Account::Wait(WaitKind::Pipe)).is_some_and(|share| share >= 0.1);
+    profile.process_groups.iter().any(shell) && piped && profile.parallelism.mean < SIDE_BY_SIDE
+}
+
 /// The group of processes that works side by side: most CPU among those of which several lived at once.
 fn crew(profile: &Profile) -> Option<&ProcessGroup> {
+    if is_pipeline(profile) {
+        return None;
+    }
     let all: Duration = profile.process_groups.iter().map(|group| group.cpu).sum();
     profile
         .process_groups
@@ -146,6 +159,13 @@ fn crew(profile: &Profile) -> Option<&ProcessGroup> {
 fn now(facts: &mut Facts, profile: &Profile) {
     let crew = crew(profile);
     facts.number("now.processes", crew.map_or(1, |group| group.concurrent) as f64, Origin::Measured);
+    let all: f64 = profile.process_groups.iter().map(|group| group.cpu.as_secs_f64()).sum();
+    match crew.filter(|_| all > 0.0) {
+        Some(group) => {
+            facts.number("now.parent_share", 1.0 - group.cpu.as_secs_f64() / all, Origin::Measured);
+        }
+        None => facts.unknown("now.parent_share", "the program has no worker processes"),
+    }
     facts.number("now.children", profile.processes.saturating_sub(1) as f64, Origin::Measured);
     let wall = profile.wall.as_secs_f64();
     let lanes = profile.items.as_ref().map_or(1, |items| items.lanes.max(1));
@@ -163,7 +183,7 @@ fn now(facts: &mut Facts, profile: &Profile) {
         ("async", lanes)
     } else if lanes >= 2 {
         ("threads", lanes)
-    } else if active >= 1.4 {
+    } else if active >= SIDE_BY_SIDE {
         ("threads", (active.round() as u64).max(2))
     } else if contenders >= 2 {
         ("threads", contenders)

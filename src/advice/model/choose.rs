@@ -50,7 +50,8 @@ pub fn choose(curve: &Curve, caps: &[Cap], items: u64, costs: &Costs) -> Option<
     let uncapped = smallest(all, costs.near_best)?;
     let good = best(bound) / costs.about_as_good;
     let low = (1..=workers).find(|&n| time(n) <= good).unwrap_or(workers);
-    let high = (workers..=bound).take_while(|&n| time(n) <= good).last().unwrap_or(workers);
+    // More than twice the number is never "about as good": it costs twice as much of everything else.
+    let high = (workers..=bound.min(2 * workers)).take_while(|&n| time(n) <= good).last().unwrap_or(workers);
     let binding = if workers == bound && uncapped > workers {
         cap.map_or_else(|| "items".to_owned(), |cap| cap.name.clone())
     } else if workers as u64 == items {
@@ -86,7 +87,12 @@ pub fn by_replay(choice: &mut Choice, limit: usize, costs: &Costs, time: impl Fn
     if workers != choice.workers {
         let good = best / costs.about_as_good;
         choice.low = tried.iter().find(|(_, t)| *t <= good).map_or(workers, |(n, _)| *n).min(workers);
-        choice.high = tried.iter().rev().find(|(_, t)| *t <= good).map_or(workers, |(n, _)| *n).max(workers);
+        choice.high = tried
+            .iter()
+            .rev()
+            .find(|(n, t)| *t <= good && *n <= 2 * workers)
+            .map_or(workers, |(n, _)| *n)
+            .max(workers);
         if workers < choice.workers {
             "knee".clone_into(&mut choice.binding);
         }

@@ -90,6 +90,10 @@ costs! {
     task_resident,
     /// Resident memory of one more process where it was not measured.
     process_resident,
+    /// How far a recording may be off the counted items and still be replayed.
+    recording_tolerance,
+    /// Share of an item that must be waiting for its waits to tell items apart.
+    item_wait_least,
     /// Pieces a computation without visible items is assumed to be divisible into.
     divisible_pieces,
     /// Share of such a computation that can be divided, in the pessimistic case.

@@ -296,7 +296,10 @@ impl<'a> Run<'a> {
 
     /// Gives free cores to those who are ready, first come first served.
     fn fill_cores(&mut self) {
-        while self.computing.len() < self.cores.ceil().max(1.0) as usize {
+        // The holder of the lock computes on one of the cores.
+        let held = usize::from(self.holder.is_some());
+        let free = (self.cores.ceil().max(1.0) as usize).saturating_sub(held).max(1);
+        while self.computing.len() < free {
             let Some(Claim { worker, left }) = self.ready.pop_front() else { return };
             let turn = left.min(self.slice);
             self.left[worker] = left - turn;
@@ -321,6 +324,7 @@ impl<'a> Run<'a> {
     fn pass_on(&mut self) {
         self.holder = self.queue.pop_front();
         self.turn_left = self.quantum;
+        self.fill_cores();
     }
 
     /// Goes to the next event; `false` when nothing is left.
