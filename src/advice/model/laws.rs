@@ -112,7 +112,10 @@ proptest! {
             let time = replay.time(n) + point.start;
             // A round more than the closed form counts: items in a queue do not fill the last round evenly.
             let round = work.wait + (work.cpu() + 0.001) * (n as f64 / host.cores).max(1.0) * 1.5;
-            prop_assert!(time <= point.slow * 1.1 + round, "{model:?} {time} {point:?}");
+            // Whoever holds the lock shares the cores with those outside it, which the closed form leaves out: at worst
+            // lock and cores are used in turn.
+            let in_turn = work.items as f64 * (work.cpu_gil + work.cpu() / host.cores);
+            prop_assert!(time <= point.slow.max(in_turn) * 1.1 + round, "{model:?} {time} {point:?}");
             prop_assert!(time >= point.fast * 0.9 - round, "{model:?} {time} {point:?}");
         }
     }
@@ -140,7 +143,7 @@ proptest! {
             Replay::of(Model::Threads, &recorded, &work, &host, &costs(), 1, n).unwrap().time(n)
         };
         let (whole, thinned) = (of(1000), of(10_000));
-        prop_assert!((thinned / whole - 10.0).abs() < 1.0, "{whole} {thinned}");
+        prop_assert!((thinned / whole - 10.0).abs() < 1.5, "{whole} {thinned}");
     }
 
     #[test]
