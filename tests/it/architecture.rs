@@ -17,17 +17,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("exit", &[]),
     ("units", &[]),
     ("wait", &[]),
+    ("finding", &["wait"]),
+    ("catalog", &["finding", "wait"]),
+    ("scan", &["catalog", "finding", "wait", "units"]),
     ("machine", &["units"]),
     ("profile", &["machine", "wait", "units"]),
     ("facts", &["profile", "machine", "wait", "units"]),
-    ("rules", &["facts", "units"]),
+    ("rules", &["facts", "catalog", "finding", "wait", "units"]),
     ("advice", &["facts", "rules", "profile", "machine", "wait", "units"]),
-    ("report", &["advice", "rules", "facts", "profile", "machine", "wait", "units"]),
+    ("report", &["advice", "rules", "finding", "facts", "profile", "machine", "wait", "units"]),
     // The enums that a flag is parsed into, and the parsers of numbers with units.
     ("cli", &["report", "advice", "units"]),
     (
         "commands",
-        &["cli", "report", "advice", "rules", "facts", "profile", "machine", "wait", "units", "exit"],
+        &[
+            "cli", "report", "advice", "rules", "facts", "profile", "machine", "scan", "catalog", "finding",
+            "wait", "units", "exit",
+        ],
     ),
     ("main", &["cli", "commands", "exit"]),
 ];
