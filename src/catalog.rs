@@ -91,3 +91,14 @@ pub struct Api {
     /// What to do, where no sibling says it; markdown-free sentence.
     pub cure: Option<String>,
 }
+
+/// Placeholder until the catalogue lands.
+#[derive(Debug, Default)]
+pub struct Catalog;
+
+impl Catalog {
+    /// The catalogue of boundby itself.
+    pub fn builtin() -> &'static Self {
+        &Self
+    }
+}

@@ -151,14 +151,26 @@ fn relative(root: &Path, path: &Path) -> String {
 /// What a file is, by its name, else by its first line.
 fn kind_of(path: &Path) -> Option<Kind> {
     let name = path.file_name()?.to_str()?;
+    kind_by_name(path).or_else(|| (!name.contains('.')).then(|| by_first_line(path)).flatten())
+}
+
+/// What a file is, by its name alone.
+#[must_use]
+pub fn kind_by_name(path: &Path) -> Option<Kind> {
+    let name = path.file_name()?.to_str()?;
     let extension = path.extension().and_then(|extension| extension.to_str());
     match extension {
         Some("py" | "pyw") => Some(Kind::Source(Language::Python)),
         Some("rs") => Some(Kind::Source(Language::Rust)),
-        _ if starts_workers(name, extension) => Some(Kind::Deploy),
-        None => by_first_line(path),
-        Some(_) => None,
+        _ => starts_workers(name, extension).then_some(Kind::Deploy),
     }
+}
+
+/// Whether a path, relative to the root, lies in a directory that a walk does not enter.
+#[must_use]
+pub fn foreign(path: &str) -> bool {
+    let mut directories = path.split('/').rev().skip(1);
+    directories.any(|name| name.starts_with('.') || FOREIGN.contains(&name))
 }
 
 fn starts_workers(name: &str, extension: Option<&str>) -> bool {
