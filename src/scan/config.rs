@@ -428,7 +428,7 @@ mod tests {
         let config = Config::nearest(root.path()).unwrap();
         let (glob, rules) = &config.path_ignores[0];
         assert_eq!((glob.at.line, glob.at.column, &*glob.text), (3, 1, "tests/**"));
-        assert_eq!((rules[1].at.line, rules[1].at.column, rules[1].at.width), (3, 21, 8));
+        assert_eq!((rules[1].at.line, rules[1].at.column, rules[1].at.width), (3, 20, 8));
 
         let error = |text: &str| {
             let root = project(&[("boundby.toml", text)]);

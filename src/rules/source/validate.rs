@@ -7,11 +7,12 @@ use super::words::Words;
 use super::{BySeverity, FAMILY, SourceKind, SourceRule, Threshold};
 use crate::catalog::Language;
 use crate::finding::{Confidence, Cost, Mitigation, Severity};
-use crate::rules::error::{RuleError, harmless};
-use crate::rules::load::Source;
 use crate::rules::schema::{DatumFile, Entries, Spanned, WordsFile};
 use crate::rules::suggest::nearest;
 use crate::units;
+use crate::yaml::at_place_of;
+use crate::yaml::error::{RuleError, harmless};
+use crate::yaml::load::Source;
 
 /// The version of the format this program reads.
 const VERSION: &str = "1";
@@ -148,7 +149,7 @@ impl Check<'_> {
         let known = names(Severity::ALL, Severity::name);
         let entries = match &file.value {
             WordsFile::One(word) => {
-                let word = crate::rules::schema::at_place_of(file, word);
+                let word = at_place_of(file, word);
                 let otherwise = self.one_of(&word, "severity", &known)?;
                 return Some(BySeverity { otherwise, by_cost: BTreeMap::new() });
             }
