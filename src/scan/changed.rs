@@ -83,8 +83,10 @@ pub fn base(
         let (head, path) = entry.split_once('\t')?;
         let mut head = head.split(' ');
         let (mode, _, object) = (head.next()?, head.next()?, head.next()?);
-        let kind = mode.starts_with("100").then(|| walk::kind_by_name(Path::new(path)))??;
-        let taken = wanted(path) && !walk::foreign(path) && !exclude.is_match(path);
+        let kind = walk::kind_by_name(Path::new(path));
+        let script = mode == "100755" && !path.rsplit('/').next()?.contains('.');
+        let taken = mode.starts_with("100") && (kind.is_some() || script);
+        let taken = taken && wanted(path) && !walk::foreign(path) && !exclude.is_match(path);
         taken.then(|| (path.to_owned(), object.to_owned(), kind))
     });
     let mut entries: Vec<_> = entries.collect();
@@ -106,7 +108,7 @@ fn renamed(top: &Path, commit: &str) -> Result<BTreeMap<String, String>, GitErro
 }
 
 /// The contents of objects, through one `cat-file` for all of them.
-fn contents(top: &Path, entries: &[(String, String, Kind)]) -> Result<Tree, GitError> {
+fn contents(top: &Path, entries: &[(String, String, Option<Kind>)]) -> Result<Tree, GitError> {
     let failed = |error: &dyn std::fmt::Display| GitError::Failed("cat-file".to_owned(), error.to_string());
     let mut child = command(top, &["cat-file", "--batch"])
         .stdin(Stdio::piped())
@@ -131,7 +133,9 @@ fn contents(top: &Path, entries: &[(String, String, Kind)]) -> Result<Tree, GitE
         // The contents, and a line end of git's own.
         output.by_ref().take(size + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
         bytes.truncate(size as usize);
-        match Tree::file(path, bytes, *kind) {
+        // Only the first line tells scripts from other programs.
+        let Some(kind) = kind.or_else(|| walk::kind_by_first_line(&bytes)) else { continue };
+        match Tree::file(path, bytes, kind) {
             Ok(file) => tree.files.push(file),
             Err(problem) => tree.problems.push(problem),
         }
