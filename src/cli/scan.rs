@@ -21,6 +21,7 @@ Examples:
 A comment takes a finding back:  # boundby: ignore[RULE] reason
 Settings: boundby.toml, [tool.boundby] of pyproject.toml, [package.metadata.boundby] of Cargo.toml.
 Exit status: 0 nothing that fails, 1 findings at or above --fail-on, 2 the scan could not be carried out.")]
+#[expect(clippy::struct_excessive_bools, reason = "a flag is a bool")]
 pub struct ScanArgs {
     /// Files and directories; the current directory where none is named
     #[arg(value_name = "PATH")]

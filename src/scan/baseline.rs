@@ -29,7 +29,7 @@ impl Key {
     pub fn of(finding: &Finding) -> Self {
         let seen = &finding.seen;
         let [path, symbol, subject] =
-            [&seen.place.path, &seen.symbol, &seen.subject].map(|text| text.to_string());
+            [&seen.place.path, &seen.symbol, &seen.subject].map(ToString::to_string);
         Self { path, rule: seen.rule.to_owned(), symbol, subject }
     }
 }

@@ -143,19 +143,14 @@ fn parse(words: &str) -> Result<(Form, Vec<String>, &str), String> {
 
 /// Ends the innermost open region of the same rules.
 fn close(open: &mut Vec<Suppression>, found: &mut Suppressions, rules: &[String], place: Place) {
-    match open.iter().rposition(|suppression| suppression.rules == rules) {
-        Some(at) => {
-            let mut suppression = open.remove(at);
-            suppression.lines.1 = place.line;
-            found.all.push(suppression);
-        }
-        None => {
-            let what = format!(
-                "`ignore-end[{}]` ends no region: name the rules of its `ignore-begin`",
-                rules.join(", ")
-            );
-            found.malformed.push(Malformed { place, what });
-        }
+    if let Some(at) = open.iter().rposition(|suppression| suppression.rules == rules) {
+        let mut suppression = open.remove(at);
+        suppression.lines.1 = place.line;
+        found.all.push(suppression);
+    } else {
+        let rules = rules.join(", ");
+        let what = format!("`ignore-end[{rules}]` ends no region: name the rules of its `ignore-begin`");
+        found.malformed.push(Malformed { place, what });
     }
 }
 
@@ -281,17 +276,15 @@ fn triple(rest: &[u8], quote: u8) -> usize {
 
 /// A character, or the tick of a lifetime.
 fn character(rest: &[u8]) -> usize {
-    match rest {
-        [_, b'\\', ..] => quoted(rest, b'\'', false),
-        _ => {
-            // One character of up to four bytes, then the tick; a lifetime has none so near.
-            let near = rest.iter().skip(1).take(5).position(|byte| *byte == b'\'');
-            let one = near.is_some_and(|length| {
-                std::str::from_utf8(&rest[1..=length]).is_ok_and(|text| text.chars().count() == 1)
-            });
-            if one { near.unwrap_or(0) + 2 } else { 1 }
-        }
+    if rest.get(1) == Some(&b'\\') {
+        return quoted(rest, b'\'', false);
     }
+    // One character of up to four bytes, then the tick; a lifetime has none so near.
+    let near = rest.iter().skip(1).take(5).position(|byte| *byte == b'\'');
+    let one = near.is_some_and(|length| {
+        std::str::from_utf8(&rest[1..=length]).is_ok_and(|text| text.chars().count() == 1)
+    });
+    if one { near.unwrap_or(0) + 2 } else { 1 }
 }
 
 #[cfg(test)]

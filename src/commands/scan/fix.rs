@@ -40,8 +40,8 @@ pub(super) fn plan<'a>(
         };
         // The same edit (an import that two fixes need) is made once.
         let new: Vec<&Edit> = fix.edits.iter().filter(|edit| !plan.edits.contains(edit)).collect();
-        let touches = |edit: &&Edit| plan.edits.iter().any(|other| touch(edit, other));
-        if fix.edits.iter().all(fits) && !new.iter().any(|edit| touches(edit)) {
+        let touches = |edit: &Edit| plan.edits.iter().any(|other| touch(edit, other));
+        if fix.edits.iter().all(fits) && !new.iter().copied().any(touches) {
             plan.edits.extend(new.into_iter().cloned());
             plan.repaired.push(index);
         }
@@ -97,7 +97,7 @@ pub(super) fn diff(path: &str, text: &str, edits: &[Edit]) -> String {
     for stretch in stretches {
         match hunks.last_mut() {
             Some(hunk) if hunk.last().is_some_and(|(_, end, _)| stretch.0 <= end + 2 * CONTEXT) => {
-                hunk.push(stretch)
+                hunk.push(stretch);
             }
             _ => hunks.push(vec![stretch]),
         }
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn edits_are_made_and_shown_as_a_diff() {
-        let text: String = (1..=20).map(|n| format!("line {n}\n")).collect();
+        let text = (1..=20).fold(String::new(), |text, n| text + "line " + &n.to_string() + "\n");
         let two = text.find("line 2\n").unwrap() as u32;
         let nineteen = text.find("line 19").unwrap() as u32;
         let edits = [edit(0, 0, "import x\n"), edit(two, two + 4, "LINE"), edit(nineteen, nineteen + 8, "")];

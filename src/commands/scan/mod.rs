@@ -13,7 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, bail};
 
 use self::judge::{Judged, judge};
-use self::progress::Bar;
+use self::progress::Watched;
 use self::settings::{Ground, Settings};
 use super::report::deliver;
 use super::terminal::{Sink, style_for};
@@ -29,6 +29,7 @@ use crate::scan::source::SourceFile;
 use crate::scan::walk::{self, Kind};
 use crate::scan::{self, Options, Scan, Thresholds, Tree, Unwatched, changed};
 use crate::units;
+use crate::yaml::RuleError;
 
 /// Scans and reports; returns the exit code.
 ///
@@ -69,8 +70,9 @@ pub fn scan_in(args: &ScanArgs, here: &Path) -> Result<Outcome> {
     let own = args.rules.as_ref().map(|path| here.join(path)).or_else(|| ground.config.rules.clone());
     let rules = source_rules(own.as_deref())?;
     let settings = Settings::new(args, ground, &rules)?;
-    let catalog = catalog(own.as_deref())?;
-    let seen = look(args, &settings, &rules, &catalog)?;
+    let own = own_catalog(own.as_deref())?;
+    let catalog = own.as_ref().unwrap_or_else(|| Catalog::builtin());
+    let seen = look(args, &settings, &rules, catalog)?;
     let mut asides = Vec::new();
     if seen.sources.is_empty() && !args.quiet {
         asides.push(
@@ -85,7 +87,7 @@ pub fn scan_in(args: &ScanArgs, here: &Path) -> Result<Outcome> {
     report.totals.suppressed = judged.suppressed;
     let Judged { findings, notices, .. } = judged;
     let mut notices = [notices, problems].concat();
-    let known = report.known(&findings, &mut notices, &catalog)?;
+    let known = report.known(&findings, &mut notices, catalog)?;
     let shown: Vec<Finding> = findings
         .into_iter()
         .zip(known)
@@ -320,7 +322,7 @@ fn shown_path(here: &Path, root: &Path, path: &str) -> String {
 
 fn look(args: &ScanArgs, settings: &Settings, rules: &SourceRules, catalog: &Catalog) -> Result<Scan> {
     let thresholds = thresholds(rules);
-    let bar = Bar::new(args.quiet);
+    let bar = Watched::new(args.quiet);
     let options = options(args, &thresholds, &bar);
     let walked = walk::walk(&settings.root, &settings.paths, &settings.exclude);
     let walked = walked.map_err(|(path, error)| anyhow!("cannot read {}: {error}", path.display()))?;
@@ -350,14 +352,18 @@ fn source_rules(own: Option<&Path>) -> Result<SourceRules> {
         }
         Some(path) => SourceRules::with_overlay(path),
     };
-    rules.map_err(|errors| {
-        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        anyhow!("the rules cannot be used\n\n{}", errors.join("\n\n"))
-    })
+    rules.map_err(|errors| anyhow!("the rules cannot be used\n\n{}", listed(&errors)))
 }
 
-fn catalog(_own: Option<&Path>) -> Result<Catalog> {
-    Ok(Catalog)
+/// A user's catalogue, laid over the built-in one.
+fn own_catalog(own: Option<&Path>) -> Result<Option<Catalog>> {
+    let own = own.filter(|path| path.is_dir()).map(Catalog::with);
+    own.transpose().map_err(|errors| anyhow!("the catalogue cannot be used\n\n{}", listed(&errors)))
+}
+
+fn listed(errors: &[RuleError]) -> String {
+    let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    errors.join("\n\n")
 }
 
 fn totals(scan: &Scan) -> Totals {

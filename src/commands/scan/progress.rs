@@ -12,14 +12,14 @@ use crate::scan::Progress;
 const PATIENCE: Duration = Duration::from_millis(700);
 
 /// Appears when the patience of a reader at a terminal is at its end.
-pub(super) struct Bar {
+pub(super) struct Watched {
     bar: ProgressBar,
     since: Instant,
     shown: OnceLock<()>,
     wanted: bool,
 }
 
-impl Bar {
+impl Watched {
     pub(super) fn new(quiet: bool) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template("scanning {wide_bar} {pos}/{len} files") {
@@ -35,7 +35,7 @@ impl Bar {
     }
 }
 
-impl Progress for Bar {
+impl Progress for Watched {
     fn begin(&self, files: usize) {
         self.bar.set_length(files as u64);
     }

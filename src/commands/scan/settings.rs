@@ -93,7 +93,7 @@ impl Ground {
 
 /// The deepest directory that holds all of them.
 fn common(paths: &[PathBuf]) -> PathBuf {
-    let first = paths.first().map(PathBuf::as_path).unwrap_or(Path::new("/"));
+    let first = paths.first().map_or(Path::new("/"), PathBuf::as_path);
     let directory = if first.is_file() { first.parent().unwrap_or(first) } else { first };
     let holds_all = |directory: &&Path| paths.iter().all(|path| path.starts_with(directory));
     directory.ancestors().find(holds_all).unwrap_or(Path::new("/")).to_owned()
@@ -162,21 +162,21 @@ impl Settings {
 
     /// Whether a path, relative to the root, is test code.
     pub(super) fn is_test(&self, path: &str) -> bool {
-        self.tests.is_match(self.from_base(path))
+        self.tests.is_match(self.below_base(path))
     }
 
     /// Whether a rule counts for a path.
     pub(super) fn counts(&self, rule: &str, path: &str) -> bool {
-        let from_base = self.from_base(path);
+        let below = self.below_base(path);
         let ignored =
-            |(globs, ids): &(GlobSet, BTreeSet<String>)| ids.contains(rule) && globs.is_match(from_base);
+            |(globs, ids): &(GlobSet, BTreeSet<String>)| ids.contains(rule) && globs.is_match(below);
         self.enabled.contains(rule) && !self.path_ignores.iter().any(ignored)
     }
 
     /// The severity that the project gives a rule at a path; of several, the one written last.
     pub(super) fn severity(&self, rule: &str, path: &str) -> Option<Severity> {
-        let from_base = self.from_base(path);
-        let of_path = self.path_severity.iter().rev().filter(|(globs, _)| globs.is_match(from_base));
+        let below = self.below_base(path);
+        let of_path = self.path_severity.iter().rev().filter(|(globs, _)| globs.is_match(below));
         let mut of_path = of_path.filter_map(|(_, severity)| severity.get(rule));
         of_path.next().or_else(|| self.severity.get(rule)).copied()
     }
@@ -187,7 +187,7 @@ impl Settings {
         self.paths.iter().any(|named| file.starts_with(named))
     }
 
-    fn from_base<'a>(&self, path: &'a str) -> &'a str {
+    fn below_base<'a>(&self, path: &'a str) -> &'a str {
         path.strip_prefix(&self.base).unwrap_or(path)
     }
 }

@@ -2,6 +2,7 @@
 //! within the limits of what it takes.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
@@ -159,7 +160,8 @@ fn artifact(path: &str) -> Value {
         if byte.is_ascii_alphanumeric() || PLAIN.contains(&byte) {
             uri.push(char::from(byte));
         } else {
-            uri.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(uri, "%{byte:02X}");
         }
     }
     json!({"uri": uri, "uriBaseId": "%SRCROOT%"})

@@ -72,8 +72,8 @@ fn shown(report: &ScanReport<'_>, finding: &Finding, style: &Style) -> String {
     let title = level.primary_title(finding.message.as_str()).id(seen.rule);
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
     let decor = if style.unicode && style.color { DecorStyle::Unicode } else { DecorStyle::Ascii };
-    let rendered = renderer.decor_style(decor).term_width(style.width).render(&[title.elements(elements)]);
-    if style.unicode { rendered } else { rendered.replace('→', "->") }
+    let drawn = renderer.decor_style(decor).term_width(style.width).render(&[title.elements(elements)]);
+    if style.unicode { drawn } else { drawn.replace('→', "->") }
 }
 
 /// One excerpt per file: what is wrong first, then the calls that lead there.

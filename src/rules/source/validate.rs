@@ -223,17 +223,15 @@ impl Check<'_> {
         let mut options = BTreeMap::new();
         for (name, value) in &entries.0 {
             let threshold = match &value.value {
-                DatumFile::One(text) => match number(text) {
-                    Some(number) => Threshold::Number(number),
-                    None => {
-                        self.report(
-                            value,
-                            format!("`{text}` is no number"),
-                            "write a number, a duration as in `60s`, a size as in `1MiB`, a share as in `50%`, or a list",
-                        );
+                DatumFile::One(text) => {
+                    let Some(number) = number(text) else {
+                        let help = "write a number, a duration as in `60s`, a size as in `1MiB`, a share as in `50%`, \
+                                    or a list";
+                        self.report(value, format!("`{text}` is no number"), help);
                         continue;
-                    }
-                },
+                    };
+                    Threshold::Number(number)
+                }
                 DatumFile::List(words) => {
                     Threshold::Words(words.iter().map(|word| word.value.clone()).collect())
                 }
