@@ -11,6 +11,7 @@
 //! What one file shows alone is observed there and then; what needs the whole program (a chain of calls, the target of a
 //! thread in another file) is observed after names have been resolved.
 
+pub mod python;
 pub mod source;
 pub mod walk;
 
