@@ -91,27 +91,3 @@ pub struct Api {
     /// What to do, where no sibling says it; markdown-free sentence.
     pub cure: Option<String>,
 }
-
-/// What libraries do.
-#[derive(Debug, Default)]
-pub struct Catalog {}
-
-impl Catalog {
-    /// What an API does.
-    #[must_use]
-    pub fn find(&self, _: Language, _: &str) -> Option<&Api> {
-        None
-    }
-
-    /// The type a call returns.
-    #[must_use]
-    pub fn returns(&self, _: Language, _: &str) -> Option<&str> {
-        None
-    }
-
-    /// The type of an attribute.
-    #[must_use]
-    pub fn attribute(&self, _: Language, _: &str, _: &str) -> Option<&str> {
-        None
-    }
-}
