@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::source::SourceFile;
-use super::{Analysis, Extracted, Problem, Progress};
+use super::{Analysis, Extracted, Problem, Progress, python};
 use crate::catalog::{Catalog, Language};
 
 /// What a front end has to say of its files.
@@ -23,10 +23,14 @@ pub(super) struct FrontEnd {
 }
 
 /// Every language; a new one is a row here.
-pub(super) const LANGUAGES: &[FrontEnd] = &[];
+pub(super) const LANGUAGES: &[FrontEnd] = &[FrontEnd {
+    language: Language::Python,
+    run: |files, catalog, progress| {
+        drive(files, catalog, progress, python::extract, |_, _| Analysis::default())
+    },
+}];
 
 /// Files into facts, facts into what the whole program shows.
-#[allow(dead_code, reason = "the front ends land one after the other")]
 fn drive<F: Send>(
     files: &[&SourceFile],
     catalog: &Catalog,

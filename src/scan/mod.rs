@@ -12,10 +12,13 @@
 //! thread in another file) is observed after names have been resolved.
 
 pub mod baseline;
+pub mod blocking;
+pub mod callgraph;
 pub mod changed;
 pub mod config;
 pub mod deploy;
 mod front;
+pub mod python;
 pub mod source;
 pub mod suppress;
 pub mod walk;
