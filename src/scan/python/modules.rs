@@ -73,7 +73,11 @@ impl Modules {
         for (file, path) in paths.enumerate() {
             let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
             let package = is_package(path);
-            let stem = if package { stem.strip_suffix("__init__").unwrap_or(stem).trim_end_matches('/') } else { stem };
+            let stem = if package {
+                stem.strip_suffix("__init__").unwrap_or(stem).trim_end_matches('/')
+            } else {
+                stem
+            };
             let mut root = stem.rsplit_once('/').map_or("", |(directory, _)| directory);
             while !root.is_empty() && packages.contains(root) {
                 root = root.rsplit_once('/').map_or("", |(directory, _)| directory);
@@ -87,7 +91,11 @@ impl Modules {
                 let name = &whole[start..];
                 let proper = name == own;
                 if !name.is_empty() {
-                    modules.by_name.entry(name.into()).or_default().push(Candidate { file: file as u32, proper });
+                    modules
+                        .by_name
+                        .entry(name.into())
+                        .or_default()
+                        .push(Candidate { file: file as u32, proper });
                     modules.note_namespaces(name, own.len());
                 }
                 if name.len() <= own.len() {
@@ -148,7 +156,8 @@ impl Modules {
         if name.contains('.') || package {
             return true;
         }
-        let above = here == root || here.strip_prefix(root).is_some_and(|rest| root.is_empty() || rest.starts_with('/'));
+        let above = here == root
+            || here.strip_prefix(root).is_some_and(|rest| root.is_empty() || rest.starts_with('/'));
         let last = root.rsplit('/').next().unwrap_or(root);
         candidate.proper && (above || SOURCE_ROOTS.contains(&last))
     }
@@ -186,7 +195,13 @@ mod tests {
 
     #[test]
     fn an_import_finds_its_file() {
-        let paths = ["src/shop/__init__.py", "src/shop/db.py", "tests/test_db.py", "tools/requests.py", "tools/run.py"];
+        let paths = [
+            "src/shop/__init__.py",
+            "src/shop/db.py",
+            "tests/test_db.py",
+            "tools/requests.py",
+            "tools/run.py",
+        ];
         assert_eq!(found(&paths, 2, "shop.db"), Some("src/shop/db.py"));
         assert_eq!(found(&paths, 2, "shop"), Some("src/shop/__init__.py"));
         assert_eq!(found(&paths, 4, "requests"), Some("tools/requests.py"));
