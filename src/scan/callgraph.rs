@@ -166,6 +166,12 @@ pub struct CallGraph {
 }
 
 impl CallGraph {
+    /// A graph of these functions, without calls.
+    #[must_use]
+    pub fn of(nodes: Vec<Node>) -> Self {
+        Self { nodes, ..Self::default() }
+    }
+
     /// Adds a function.
     pub fn add_node(&mut self, node: Node) -> NodeId {
         self.nodes.push(node);
