@@ -11,6 +11,7 @@ mod expectation;
 pub mod language;
 mod rule;
 mod schema;
+pub mod source;
 pub mod suggest;
 mod template;
 mod validate;

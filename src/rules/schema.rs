@@ -169,6 +169,12 @@ pub(super) enum DatumFile {
     List(Texts),
 }
 
+/// A word, or words by name.
+pub(super) enum WordsFile {
+    One(String),
+    Named(Entries<String>),
+}
+
 /// One text, or a list of them.
 #[derive(Default)]
 pub(super) struct Many(pub(super) Vec<String>);
@@ -236,7 +242,7 @@ macro_rules! deserialize_forms {
     };
 }
 
-deserialize_forms!(ConstantFile, ExpectFile, ValueFile, DatumFile, Many);
+deserialize_forms!(ConstantFile, ExpectFile, ValueFile, DatumFile, WordsFile, Many);
 
 impl Form for ConstantFile {
     const EXPECTED: &'static str = "a number with its unit, or {value, why, cite}";
@@ -287,6 +293,18 @@ impl Form for DatumFile {
             items.push(item);
         }
         Ok(Self::List(items))
+    }
+}
+
+impl Form for WordsFile {
+    const EXPECTED: &'static str = "a text, or texts by name";
+
+    fn scalar(text: String) -> Self {
+        Self::One(text)
+    }
+
+    fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        Entries::deserialize(MapAccessDeserializer::new(map)).map(Self::Named)
     }
 }
 
