@@ -10,3 +10,6 @@
 //! A front end turns one file into [`facts`] of its own language: plain, `Send`, serialisable, without a syntax tree.
 //! What one file shows alone is observed there and then; what needs the whole program (a chain of calls, the target of a
 //! thread in another file) is observed after names have been resolved.
+
+pub mod rust;
+pub mod source;
