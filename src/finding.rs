@@ -67,6 +67,43 @@ pub enum Mitigation {
     Inferred,
 }
 
+/// The names of the values of an enumeration, as files and output spell them.
+macro_rules! named {
+    ($type:ident { $($variant:ident = $name:literal),* $(,)? }) => {
+        impl $type {
+            /// Every value, in order.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The name in files and output.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name),*
+                }
+            }
+
+            /// The value with this [`name`](Self::name).
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.name() == name)
+            }
+        }
+    };
+}
+
+named!(Cost { Micro = "micro", Small = "small", Large = "large", Unbounded = "unbounded" });
+named!(Mitigation {
+    FirstCallOnly = "first-call-only",
+    ErrorPath = "error-path",
+    StartUp = "start-up",
+    OneShot = "one-shot",
+    Test = "test",
+    DeepChain = "deep-chain",
+    Inferred = "inferred",
+});
+named!(Severity { Note = "note", Warning = "warning", Error = "error" });
+named!(Confidence { Low = "low", Medium = "medium", High = "high" });
+
 /// A rewrite of the source that keeps its meaning.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fix {

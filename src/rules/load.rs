@@ -112,6 +112,12 @@ fn text_of(path: &Path) -> Result<String, String> {
 }
 
 impl Source {
+    /// The schema a file names, told without parsing it: whose file it is must be known before what is wrong in it.
+    pub(super) fn schema(&self) -> Option<&str> {
+        let value = self.text.lines().find_map(|line| line.strip_prefix("schema:"))?;
+        Some(value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']))
+    }
+
     /// Its YAML as `T`.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, RuleError> {
         let options = serde_yaml::options! { strict_booleans: true, with_snippet: false };

@@ -13,6 +13,7 @@ pub mod language;
 mod load;
 mod rule;
 mod schema;
+pub mod source;
 pub mod suggest;
 mod template;
 mod validate;

@@ -174,6 +174,12 @@ pub(super) enum DatumFile {
     List(Texts),
 }
 
+/// A word, or words by name.
+pub(super) enum WordsFile {
+    One(String),
+    Named(Entries<String>),
+}
+
 /// Values by name, in the order of the file, each name with its place. (A name that comes twice is refused by
 /// the parser.)
 pub(super) struct Entries<T>(pub(super) Vec<(Spanned<String>, Spanned<T>)>);
@@ -275,7 +281,7 @@ macro_rules! deserialize_forms {
     };
 }
 
-deserialize_forms!(ConstantFile, ExpectFile, ValueFile, DatumFile, Many);
+deserialize_forms!(ConstantFile, ExpectFile, ValueFile, DatumFile, WordsFile, Many);
 
 impl Form for ConstantFile {
     const EXPECTED: &'static str = "a number with its unit, or {value, why, cite}";
@@ -326,6 +332,18 @@ impl Form for DatumFile {
             items.push(item);
         }
         Ok(Self::List(items))
+    }
+}
+
+impl Form for WordsFile {
+    const EXPECTED: &'static str = "a text, or texts by name";
+
+    fn scalar(text: String) -> Self {
+        Self::One(text)
+    }
+
+    fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        Entries::deserialize(MapAccessDeserializer::new(map)).map(Self::Named)
     }
 }
 

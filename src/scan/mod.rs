@@ -13,3 +13,41 @@
 
 pub mod rust;
 pub mod source;
+pub mod walk;
+
+use crate::finding::Observation;
+
+/// What a front end has from one file.
+#[derive(Debug, Clone)]
+pub struct Extracted<F> {
+    /// What the whole-program part needs of it.
+    pub facts: F,
+    /// What the file shows alone.
+    pub observations: Vec<Observation>,
+    /// What of it could not be parsed; the rest counts.
+    pub errors: Vec<SyntaxError>,
+}
+
+/// What a front end has from all files together.
+#[derive(Debug, Clone, Default)]
+pub struct Analysis {
+    /// What only the whole program shows.
+    pub observations: Vec<Observation>,
+    /// Calls in the source.
+    pub calls: u64,
+    /// Calls of which it is known what they call.
+    pub calls_resolved: u64,
+    /// Functions, blocks and closures that run on an event loop.
+    pub async_functions: u64,
+}
+
+/// A stretch of a file that could not be parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// From 1.
+    pub line: u32,
+    /// From 1, in code points.
+    pub column: u32,
+    /// What is wrong, lowercase, no full stop.
+    pub what: String,
+}
