@@ -16,6 +16,8 @@ pub mod units;
 
 pub mod wait;
 
+pub mod yaml;
+
 pub mod finding;
 
 pub mod catalog;

@@ -1,5 +1,5 @@
 //! The shape of the YAML files, nothing else: flat structs that refuse unknown fields. Their meaning is
-//! settled in `validate`. Only this file and `load` know the YAML crate.
+//! settled in `validate`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,12 +7,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-pub(super) use serde_yaml::Spanned;
-
-/// A text standing where another value stands in the file.
-pub(super) fn at_place_of<T>(value: &Spanned<T>, text: &str) -> Spanned<String> {
-    Spanned { value: text.to_owned(), referenced: value.referenced, defined: value.defined }
-}
+pub(super) use crate::yaml::{Entries, Spanned};
 
 pub(super) type Texts = Vec<Spanned<String>>;
 
@@ -178,40 +173,6 @@ pub(super) enum DatumFile {
 pub(super) enum WordsFile {
     One(String),
     Named(Entries<String>),
-}
-
-/// Values by name, in the order of the file, each name with its place. (A name that comes twice is refused by
-/// the parser.)
-pub(super) struct Entries<T>(pub(super) Vec<(Spanned<String>, Spanned<T>)>);
-
-impl<T> Default for Entries<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EntriesVisitor(PhantomData))
-    }
-}
-
-struct EntriesVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
-    type Value = Entries<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("values by name")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Entries(entries))
-    }
 }
 
 /// One text, or a list of them.

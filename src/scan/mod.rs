@@ -11,6 +11,8 @@
 //! What one file shows alone is observed there and then; what needs the whole program (a chain of calls, the target of a
 //! thread in another file) is observed after names have been resolved.
 
+pub mod blocking;
+pub mod callgraph;
 pub mod rust;
 pub mod source;
 pub mod walk;

@@ -148,7 +148,7 @@ impl Check<'_> {
         let known = names(Severity::ALL, Severity::name);
         let entries = match &file.value {
             WordsFile::One(word) => {
-                let word = crate::rules::schema::at_place_of(file, word);
+                let word = crate::yaml::at_place_of(file, word);
                 let otherwise = self.one_of(&word, "severity", &known)?;
                 return Some(BySeverity { otherwise, by_cost: BTreeMap::new() });
             }

@@ -13,7 +13,8 @@ use super::language::{
 };
 use super::load::Source;
 use super::rule::Expr;
-use super::schema::{ConstantFile, Spanned, Texts, at_place_of};
+use super::schema::{ConstantFile, Spanned, Texts};
+use crate::yaml::at_place_of;
 use super::suggest::nearest;
 use super::template::{CodeTemplate, Template};
 
@@ -69,7 +70,8 @@ impl<'a> Validation<'a> {
     }
 
     fn problem(&mut self, text: &Spanned<String>, problem: Problem) {
-        self.errors.push(self.source.within(text, problem));
+        let error = self.source.inside(text, &problem.span, &problem.what);
+        self.errors.push(RuleError { help: problem.help, ..error });
     }
 
     /// The value, or every error found on the way.

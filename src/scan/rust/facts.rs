@@ -254,6 +254,8 @@ pub struct Function {
     pub of_trait: Option<Sym>,
     /// How it takes `self`.
     pub receiver: Receiver,
+    /// The value that `self` is.
+    pub this: Option<ValueAt>,
     /// Its parameters without `self`.
     pub params: Vec<Param>,
     /// What it returns; for `async` what its future yields.

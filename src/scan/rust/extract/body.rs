@@ -239,10 +239,12 @@ impl Reader<'_> {
     pub(super) fn closure(&mut self, closure: &syn::ExprClosure) -> ValueAt {
         let spot = self.spot(closure.inputs_begin.span, closure.inputs_end.span);
         let is_async = closure.asyncness.is_some();
+        let handed = std::mem::replace(&mut self.handed, UNKNOWN);
         let at = self.nested(FunctionKind::Closure, is_async, spot, closure.capture.is_some(), |reader, at| {
             for input in &closure.inputs {
                 let (value, pat) = match input {
                     Pat::Type(typed) => (reader.ty(&typed.ty), &*typed.pat),
+                    pat if closure.inputs.len() == 1 => (handed, pat),
                     pat => (UNKNOWN, pat),
                 };
                 let local = reader.pattern(pat, value);
@@ -256,6 +258,7 @@ impl Reader<'_> {
             };
             reader.facts.functions[at.at()].returns = returns;
         });
+        self.handed = handed;
         self.value(Value::Closure(at))
     }
 

@@ -278,7 +278,13 @@ impl Reader<'_> {
             "get_or_init" | "get_or_try_init" | "get_or_insert_with" | "or_insert_with" | "call_once" => {
                 self.with(|frame| &mut frame.first_call, |reader| reader.arguments(&call.args))
             }
-            _ => self.arguments(&call.args),
+            _ => {
+                let element = self.derived(receiver, Value::Element);
+                let outer = std::mem::replace(&mut self.handed, element);
+                let arguments = self.arguments(&call.args);
+                self.handed = outer;
+                arguments
+            }
         };
         let spot = self.spot(call.method.span(), call.paren_token.span.close());
         self.record(Callee::Method(receiver, name), types, arguments, spot)

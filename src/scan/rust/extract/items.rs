@@ -96,6 +96,7 @@ impl Reader<'_> {
             owner,
             of_trait,
             receiver: Receiver::None,
+            this: None,
             params: Vec::new(),
             returns: UNKNOWN,
             marks,
@@ -327,11 +328,14 @@ impl Reader<'_> {
                         _ => Receiver::Owned,
                     };
                     self.facts.functions[at.at()].receiver = kind;
-                    let (name, value) = (self.sym("self"), self.owner.unwrap_or(UNKNOWN));
+                    let name = self.sym("self");
+                    let value = self.own(self.owner.unwrap_or(UNKNOWN));
+                    self.facts.functions[at.at()].this = Some(value);
                     self.bind(name, value);
                 }
                 syn::FnArg::Typed(typed) => {
                     let value = self.ty(&typed.ty);
+                    let value = self.own(value);
                     let exclusive =
                         matches!(&*typed.ty, syn::Type::Reference(r) if r.mutability.is_some());
                     let local = self.pattern(&typed.pat, value);
@@ -339,6 +343,11 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+
+    /// A value that is this variable's and nobody else's, though others are of the same type.
+    fn own(&mut self, value: ValueAt) -> ValueAt {
+        if value == UNKNOWN { UNKNOWN } else { self.value(Value::OneOf(vec![value])) }
     }
 
     pub(super) fn here(&self) -> ScopeAt {

@@ -68,6 +68,8 @@ struct Reader<'a> {
     frames: Vec<Frame>,
     variables: Vec<Variable>,
     next_local: u32,
+    /// What the closure that is an argument of the current method call is likely to get.
+    handed: ValueAt,
 }
 
 impl<'a> Reader<'a> {
@@ -91,6 +93,7 @@ impl<'a> Reader<'a> {
             frames: Vec::new(),
             variables: Vec::new(),
             next_local: 0,
+            handed: UNKNOWN,
         }
     }
 

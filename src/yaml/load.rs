@@ -1,15 +1,15 @@
-//! Files into checked rules. Every error of every file is collected; a file that does not parse costs only
-//! itself.
+//! The files: those of boundby itself, those of a user's directory. Every error of every file is collected; a file that
+//! does not parse costs only itself.
 
 use std::fs;
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
 use super::error::RuleError;
-use super::language::Problem;
-use super::schema::Spanned;
+use super::Spanned;
 
 /// The files of boundby itself: path from the root of the crate, and text.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -21,16 +21,16 @@ const MAX_FILES: usize = 10_000;
 const MAX_LEVELS: usize = 8;
 
 /// One file of rules.
-pub(super) struct Source {
+pub(crate) struct Source {
     /// As shown in errors.
-    pub(super) file: String,
+    pub(crate) file: String,
     /// From the root of its tree of rules, with `/`.
-    pub(super) relative: String,
-    pub(super) text: String,
-    pub(super) builtin: bool,
+    pub(crate) relative: String,
+    pub(crate) text: String,
+    pub(crate) builtin: bool,
 }
 
-pub(super) fn builtin() -> Vec<Source> {
+pub(crate) fn builtin() -> Vec<Source> {
     let source = |&(file, text): &(&str, &str)| Source {
         file: file.to_owned(),
         relative: file.strip_prefix("rules/").unwrap_or(file).to_owned(),
@@ -41,7 +41,7 @@ pub(super) fn builtin() -> Vec<Source> {
 }
 
 /// Reads a user's directory, or one file of rules.
-pub(super) fn read(path: &Path, errors: &mut Vec<RuleError>) -> Vec<Source> {
+pub(crate) fn read(path: &Path, errors: &mut Vec<RuleError>) -> Vec<Source> {
     let mut sources = Vec::new();
     if path.is_dir() {
         walk(path, path, 0, &mut sources, errors);
@@ -113,13 +113,13 @@ fn text_of(path: &Path) -> Result<String, String> {
 
 impl Source {
     /// The schema a file names, told without parsing it: whose file it is must be known before what is wrong in it.
-    pub(super) fn schema(&self) -> Option<&str> {
+    pub(crate) fn schema(&self) -> Option<&str> {
         let value = self.text.lines().find_map(|line| line.strip_prefix("schema:"))?;
         Some(value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']))
     }
 
     /// Its YAML as `T`.
-    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, RuleError> {
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, RuleError> {
         let options = serde_yaml::options! { strict_booleans: true, with_snippet: false };
         serde_yaml::from_str_with_options(&self.text, options).map_err(|error| self.yaml_error(&error))
     }
@@ -141,7 +141,7 @@ impl Source {
     }
 
     /// An error at the first line that starts with `field`, where there is one.
-    pub(super) fn whole(&self, what: String, field: &str) -> RuleError {
+    pub(crate) fn whole(&self, what: String, field: &str) -> RuleError {
         match self.text.lines().position(|line| line.starts_with(field)) {
             Some(line) => self.error((line + 1, 1), field.len(), what),
             None => RuleError::whole_file(&self.file, what),
@@ -149,7 +149,7 @@ impl Source {
     }
 
     /// An error at a value.
-    pub(super) fn at<T>(&self, value: &Spanned<T>, what: impl Into<String>) -> RuleError {
+    pub(crate) fn at<T>(&self, value: &Spanned<T>, what: impl Into<String>) -> RuleError {
         let at = value.defined;
         let width = if self.line_of(at.line() as usize).is_some() { at.span().len() as usize } else { 1 };
         let rest = self
@@ -158,29 +158,24 @@ impl Source {
         self.error((at.line() as usize, at.column() as usize), width.min(rest), what.into())
     }
 
-    /// An error inside a text that is an expression or a template: at the very token, where the file holds
-    /// the text as it is; at the value, where quoting or folding changed it.
-    pub(super) fn within(&self, text: &Spanned<String>, problem: Problem) -> RuleError {
-        let mut error = match self.token(text, &problem) {
-            Some(error) => error,
-            None => self.at(text, problem.what),
-        };
-        error.help = problem.help;
-        error
+    /// An error at a stretch of a text that is a language of its own, bytes of it: at the very token, where the file
+    /// holds the text as it is; at the value, where quoting or folding changed it.
+    pub(crate) fn inside(&self, text: &Spanned<String>, span: &Range<usize>, what: &str) -> RuleError {
+        self.token(text, span, what).unwrap_or_else(|| self.at(text, what))
     }
 
-    fn token(&self, text: &Spanned<String>, problem: &Problem) -> Option<RuleError> {
+    fn token(&self, text: &Spanned<String>, span: &Range<usize>, what: &str) -> Option<RuleError> {
         let start = text.defined.span().byte_offset()? as usize;
         let rest = self.text.get(start..)?;
         let quote = usize::from(rest.starts_with(['"', '\'']));
         if !rest[quote..].starts_with(text.value.as_str()) {
             return None;
         }
-        let token = self.text.get(..start + quote + problem.span.start)?;
+        let token = self.text.get(..start + quote + span.start)?;
         let line = token.matches('\n').count() + 1;
         let column = token.rsplit('\n').next()?.chars().count() + 1;
-        let width = text.value.get(problem.span.clone())?.chars().count();
-        Some(self.error((line, column), width, problem.what.clone()))
+        let width = text.value.get(span.clone())?.chars().count();
+        Some(self.error((line, column), width, what.to_owned()))
     }
 
     fn line_of(&self, line: usize) -> Option<&str> {

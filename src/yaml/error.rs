@@ -1,4 +1,4 @@
-//! What is wrong in a rule file, and where: shown the way compilers do.
+//! What is wrong in a file of `rules/`, and where: shown the way compilers do.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub struct RuleError {
 
 impl RuleError {
     /// An error about a whole file.
-    pub(super) fn whole_file(file: &str, what: impl Into<String>) -> Self {
+    pub(crate) fn whole_file(file: &str, what: impl Into<String>) -> Self {
         Self {
             file: file.to_owned(),
             line: 0,
@@ -35,7 +35,7 @@ impl RuleError {
         }
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -74,6 +74,6 @@ fn window(source: &str, column: usize) -> (String, usize) {
 }
 
 /// Messages quote files, and no file may write escape sequences to the terminal.
-pub(super) fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() && letter != '\n' { ' ' } else { letter }).collect()
 }
