@@ -1,93 +1,161 @@
 //! API name → effect: what a call of a library does to whoever calls it. The knowledge is in `rules/catalog/*.yaml`;
 //! this module reads it, checks it and finds names in it. It knows no syntax and no rule.
+//!
+//! Names are those a reader of the library's documentation knows: `requests.Session.get`, `std::fs::File::open`. Other
+//! paths to the same thing (`requests.sessions.Session`) and inherited methods are found as well; every look-up is one
+//! or two look-ups in a hash table.
 
-use crate::finding::Cost;
-use crate::wait::WaitKind;
+mod api;
+mod assemble;
+mod schema;
+#[cfg(test)]
+mod tests;
 
-/// A language with source the scan reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Language {
-    /// Python 2.7 to the newest, as far as its syntax is readable.
-    Python,
-    /// Rust of any edition.
-    Rust,
+use std::path::Path;
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+
+use crate::yaml::load;
+
+pub use crate::yaml::RuleError;
+pub use api::{Api, Argument, Effect, Language, Mark, Offload, Unless};
+
+/// Everything that is known of libraries.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    apis: Vec<Api>,
+    python: Names,
+    rust: Names,
 }
 
-/// What a call does.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Blocks the calling thread.
-    Blocks {
-        /// For what.
-        wait: WaitKind,
-        /// How long.
-        cost: Cost,
-    },
-    /// Computes on the calling thread long enough to stall others.
-    Computes {
-        /// How long.
-        cost: Cost,
-        /// Whether it lets go of the interpreter lock meanwhile; `None` where there is none or it is not known.
-        releases_gil: Option<bool>,
-    },
-    /// Runs a function somewhere else; the call itself does not block.
-    Offloads {
-        /// Where to.
-        to: Offload,
-        /// Which argument is the function: its position from 0, or its keyword.
-        function: Argument,
-    },
-    /// Runs the function on the event loop later: it must not block.
-    Schedules {
-        /// Which argument is the function.
-        function: Argument,
-    },
-    /// Runs a coroutine to its end on the calling thread: `asyncio.run`, `block_on`.
-    RunsLoop,
-    /// Is known to do none of these, although its name or type might suggest it.
-    Harmless,
+/// The names of one language. `api` is an index into [`Catalog::apis`].
+#[derive(Debug, Default)]
+struct Names {
+    /// Functions, methods and types, under every name that leads to them.
+    known: FxHashMap<Box<str>, Known>,
+    types: FxHashMap<Box<str>, Type>,
+    /// Types of the attributes of modules: `sys.stdin`.
+    modules: FxHashMap<Box<str>, Attributes>,
 }
 
-/// Where a function runs that was handed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Offload {
-    /// A thread, or a pool of them.
-    Thread,
-    /// Another process, or a pool of them: what is handed over is pickled.
-    Process,
-    /// A task of an event loop.
-    Task,
+type Attributes = FxHashMap<Box<str>, Box<str>>;
+
+#[derive(Debug, Default, Clone)]
+struct Known {
+    api: Option<u32>,
+    returns: Option<Box<str>>,
+    marks: u64,
 }
 
-/// An argument of a call.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Argument {
-    /// By position from 0 (without the receiver) and, in Python, by this keyword when it is given so.
-    At(usize, Option<String>),
-    /// By keyword only.
-    Named(String),
+/// A type, under each of its names; what it inherits is copied into it.
+#[derive(Debug, Default, Clone)]
+struct Type {
+    name: Box<str>,
+    bases: Vec<Box<str>>,
+    attributes: Attributes,
+    /// What every method does that is not named.
+    others: Option<Known>,
 }
 
-/// A condition on the arguments under which an entry does not hold: `timeout=0`, `block=False`, `WNOHANG`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Unless {
-    /// Which argument.
-    pub argument: Argument,
-    /// Its source text, normalised, is one of these.
-    pub is: Vec<String>,
-}
+impl Catalog {
+    /// What boundby itself knows.
+    ///
+    /// # Panics
+    /// Where the catalogue that is built in has an error, which the tests of boundby rule out.
+    #[must_use]
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| {
+            assemble::assemble(&load::builtin(), Vec::new())
+                .expect("the tests load the catalogue that is built in")
+        });
+        &BUILTIN
+    }
 
-/// One entry of the catalogue.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Api {
-    /// The qualified name: `requests.get`, `requests.Session.get`, `std::thread::sleep`.
-    pub name: String,
-    /// What it does.
-    pub effect: Effect,
-    /// Conditions that take the effect away.
-    pub unless: Vec<Unless>,
-    /// What to call instead on an event loop: `httpx.AsyncClient.get`, `asyncio.sleep`.
-    pub sibling: Option<String>,
-    /// What to do, where no sibling says it; markdown-free sentence.
-    pub cure: Option<String>,
+    /// What boundby knows, with the files of a user on top: `catalog/*.yaml` of a directory, or one such file. An entry
+    /// replaces the one of the same name.
+    ///
+    /// # Errors
+    /// Everything that is wrong in them, or why they cannot be read.
+    pub fn with(path: &Path) -> Result<Self, Vec<RuleError>> {
+        let mut errors = Vec::new();
+        let mut sources = load::builtin();
+        let mut read = load::read(path, &mut errors);
+        if !path.is_dir() {
+            // A single file is a catalogue because somebody said so.
+            for source in &mut read {
+                source.relative = format!("catalog/{}", source.relative);
+            }
+        }
+        sources.extend(read);
+        assemble::assemble(&sources, errors)
+    }
+
+    fn names(&self, language: Language) -> &Names {
+        match language {
+            Language::Python => &self.python,
+            Language::Rust => &self.rust,
+        }
+    }
+
+    fn known(&self, language: Language, name: &str) -> Option<&Known> {
+        let names = self.names(language);
+        names.known.get(name).or_else(|| {
+            let (owner, method) = language.split(name)?;
+            let hidden = method.starts_with('_');
+            names.types.get(owner)?.others.as_ref().filter(|_| !hidden)
+        })
+    }
+
+    /// What a function or method does, by its qualified name. Methods are found under the names of the types that
+    /// inherit them; a type is not an API, its constructor is where it does something.
+    #[must_use]
+    pub fn find(&self, language: Language, name: &str) -> Option<&Api> {
+        self.apis.get(self.known(language, name)?.api? as usize)
+    }
+
+    /// The type that a constructor, function or method gives: `sqlite3.connect` → `sqlite3.Connection`. What only wraps
+    /// the value is left out: a coroutine, `Result`, `Option`, a context manager.
+    #[must_use]
+    pub fn returns(&self, language: Language, name: &str) -> Option<&str> {
+        let returns = self.known(language, name).and_then(|known| known.returns.as_deref());
+        returns.or_else(|| self.canonical(language, name))
+    }
+
+    /// The type of an attribute of a type or module: `openai.OpenAI`, `chat` → `openai.resources.Chat`.
+    #[must_use]
+    pub fn attribute(&self, language: Language, owner: &str, name: &str) -> Option<&str> {
+        let names = self.names(language);
+        let attributes =
+            names.types.get(owner).map(|ty| &ty.attributes).or_else(|| names.modules.get(owner))?;
+        attributes.get(name).map(AsRef::as_ref)
+    }
+
+    /// The name under which the catalogue keeps a type that it knows under this one.
+    #[must_use]
+    pub fn canonical(&self, language: Language, ty: &str) -> Option<&str> {
+        self.names(language).types.get(ty).map(|ty| ty.name.as_ref())
+    }
+
+    /// The types that this one inherits from, nearest first.
+    pub fn bases(&self, language: Language, ty: &str) -> impl Iterator<Item = &str> {
+        self.names(language).types.get(ty).into_iter().flat_map(|ty| ty.bases.iter().map(AsRef::as_ref))
+    }
+
+    /// Whether a type, function or method is marked as this.
+    #[must_use]
+    pub fn has(&self, language: Language, name: &str, mark: Mark) -> bool {
+        self.known(language, name).is_some_and(|known| known.marks & mark.bit() != 0)
+    }
+
+    /// Whether anything at all is known under this name.
+    #[must_use]
+    pub fn knows(&self, language: Language, name: &str) -> bool {
+        self.known(language, name).is_some()
+    }
+
+    /// Every entry of a language, in the order of the files.
+    pub fn apis(&self, language: Language) -> impl Iterator<Item = &Api> {
+        self.apis.iter().filter(move |api| api.language == language)
+    }
 }

@@ -4,10 +4,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+pub(super) use crate::yaml::{Entries, Spanned};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-pub(super) use crate::yaml::{Entries, Spanned};
 
 pub(super) type Texts = Vec<Spanned<String>>;
 

@@ -13,6 +13,7 @@
 
 pub mod blocking;
 pub mod callgraph;
+pub mod python;
 pub mod rust;
 pub mod source;
 pub mod walk;

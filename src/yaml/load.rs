@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::error::RuleError;
 use super::Spanned;
+use super::error::RuleError;
 
 /// The files of boundby itself: path from the root of the crate, and text.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));

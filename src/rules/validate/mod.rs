@@ -14,9 +14,9 @@ use super::language::{
 use super::load::Source;
 use super::rule::Expr;
 use super::schema::{ConstantFile, Spanned, Texts};
-use crate::yaml::at_place_of;
 use super::suggest::nearest;
 use super::template::{CodeTemplate, Template};
+use crate::yaml::at_place_of;
 
 /// Strategies a rule may name, simplest first; the advice has exactly these.
 pub const STRATEGIES: [&str; 6] = ["sequential", "threads", "processes", "async", "hybrid", "distributed"];
