@@ -12,11 +12,11 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::error::RuleError;
-use super::load::{self, Source};
 use super::suggest::nearest;
 use crate::catalog::Language;
 use crate::finding::{Confidence, Cost, Mitigation, Severity};
+use crate::yaml::RuleError;
+use crate::yaml::load::{self, Source};
 
 pub use weigh::{Weighed, fingerprint};
 pub use words::{STANDARD, Words};
