@@ -19,6 +19,7 @@ pub mod config;
 pub mod deploy;
 mod front;
 pub mod python;
+pub mod rust;
 pub mod source;
 pub mod suppress;
 pub mod walk;
