@@ -126,8 +126,12 @@ fn sink(program: &Program<'_>, call: CallId, node_of: &dyn Fn(FunctionId) -> Nod
     } else {
         match api.map(|api| &api.effect)? {
             // A short critical section is no stall; a guard that is held too long is told elsewhere.
-            Effect::Blocks { .. } if held::guard_kind(program, call) == Some(held::Kind::Thread) => return None,
-            Effect::Blocks { .. } if words::only_outside_of_runtimes(&name) => (SinkKind::RunsLoop, Cost::Unbounded),
+            Effect::Blocks { .. } if held::guard_kind(program, call) == Some(held::Kind::Thread) => {
+                return None;
+            }
+            Effect::Blocks { .. } if words::only_outside_of_runtimes(&name) => {
+                (SinkKind::RunsLoop, Cost::Unbounded)
+            }
             Effect::Blocks { wait, cost } => (SinkKind::Waits(*wait), *cost),
             Effect::Computes { cost, .. } => (SinkKind::Computes, *cost),
             Effect::RunsLoop => (SinkKind::RunsLoop, Cost::Unbounded),

@@ -20,7 +20,8 @@ pub(super) fn detect(program: &Program<'_>, found: &mut Vec<Observation>) {
         for (at, fact) in function.loops.iter().enumerate() {
             let inside = Inside::of(program, id, at as u32);
             if program.on_loop(id) && fact.awaits == 0 && heavy(function.loops.as_slice(), at, &inside) {
-                let mut seen = observe(program, "cpu-loop-in-async", id, program.place(id.file, fact.spot), "loop");
+                let mut seen =
+                    observe(program, "cpu-loop-in-async", id, program.place(id.file, fact.spot), "loop");
                 seen.cost = Some(if inside.spins { Cost::Unbounded } else { Cost::Large });
                 found.push(seen);
             }
@@ -46,14 +47,13 @@ fn heavy(loops: &[LoopFact], at: usize, inside: &Inside) -> bool {
     let nested = loops[at + 1..].iter().take_while(|inner| inner.depth > fact.depth);
     match fact.kind {
         LoopKind::For(Bound::Literal(steps)) if steps >= MANY_STEPS => true,
-        LoopKind::For(Bound::Literal(steps)) => {
-            nested.filter_map(|inner| match inner.kind {
+        LoopKind::For(Bound::Literal(steps)) => nested
+            .filter_map(|inner| match inner.kind {
                 LoopKind::For(Bound::Literal(more)) => Some(more),
                 _ => None,
             })
             .max()
-            .is_some_and(|more| steps.saturating_mul(more) >= MANY_STEPS)
-        }
+            .is_some_and(|more| steps.saturating_mul(more) >= MANY_STEPS),
         LoopKind::For(Bound::Computed | Bound::Endless) => {
             let ranges = nested
                 .filter(|inner| matches!(inner.kind, LoopKind::For(Bound::Computed | Bound::Endless)))

@@ -197,7 +197,13 @@ impl Reader<'_> {
     }
 
     /// A loop around what `read` reads. The body may run no time at all, so it is one arm of a fork.
-    pub(super) fn in_loop(&mut self, kind: LoopKind, keyword: Span, ends: bool, read: impl FnOnce(&mut Self)) {
+    pub(super) fn in_loop(
+        &mut self,
+        kind: LoopKind,
+        keyword: Span,
+        ends: bool,
+        read: impl FnOnce(&mut Self),
+    ) {
         let spot = self.word(keyword);
         let Some(frame) = self.frames.last_mut() else { return };
         let at = frame.loops.len() as u32;
@@ -227,7 +233,12 @@ impl Reader<'_> {
     }
 
     /// An `async` block.
-    pub(super) fn async_block(&mut self, keyword: Span, moves: bool, read: impl FnOnce(&mut Self) -> ValueAt) -> ValueAt {
+    pub(super) fn async_block(
+        &mut self,
+        keyword: Span,
+        moves: bool,
+        read: impl FnOnce(&mut Self) -> ValueAt,
+    ) -> ValueAt {
         let spot = self.word(keyword);
         let at = self.nested(FunctionKind::AsyncBlock, true, spot, moves, |reader, at| {
             let returns = read(reader);
@@ -240,24 +251,25 @@ impl Reader<'_> {
         let spot = self.spot(closure.inputs_begin.span, closure.inputs_end.span);
         let is_async = closure.asyncness.is_some();
         let handed = std::mem::replace(&mut self.handed, UNKNOWN);
-        let at = self.nested(FunctionKind::Closure, is_async, spot, closure.capture.is_some(), |reader, at| {
-            for input in &closure.inputs {
-                let (value, pat) = match input {
-                    Pat::Type(typed) => (reader.ty(&typed.ty), &*typed.pat),
-                    pat if closure.inputs.len() == 1 => (handed, pat),
-                    pat => (UNKNOWN, pat),
+        let at =
+            self.nested(FunctionKind::Closure, is_async, spot, closure.capture.is_some(), |reader, at| {
+                for input in &closure.inputs {
+                    let (value, pat) = match input {
+                        Pat::Type(typed) => (reader.ty(&typed.ty), &*typed.pat),
+                        pat if closure.inputs.len() == 1 => (handed, pat),
+                        pat => (UNKNOWN, pat),
+                    };
+                    let local = reader.pattern(pat, value);
+                    let param = Param { value, exclusive: false, local };
+                    reader.facts.functions[at.at()].params.push(param);
+                }
+                let given = reader.expr(&closure.body).at;
+                let returns = match &closure.output {
+                    syn::ReturnType::Default => given,
+                    output @ syn::ReturnType::Type(..) => reader.return_type(output),
                 };
-                let local = reader.pattern(pat, value);
-                let param = Param { value, exclusive: false, local };
-                reader.facts.functions[at.at()].params.push(param);
-            }
-            let given = reader.expr(&closure.body).at;
-            let returns = match &closure.output {
-                syn::ReturnType::Default => given,
-                output @ syn::ReturnType::Type(..) => reader.return_type(output),
-            };
-            reader.facts.functions[at.at()].returns = returns;
-        });
+                reader.facts.functions[at.at()].returns = returns;
+            });
         self.handed = handed;
         self.value(Value::Closure(at))
     }
@@ -328,5 +340,8 @@ fn number(expr: &Expr) -> Option<u64> {
 
 /// Whether throwing the value away could throw something away.
 fn has_value(expr: &Expr) -> bool {
-    matches!(expr, Expr::Call(_) | Expr::MethodCall(_) | Expr::Await(_) | Expr::Try(_) | Expr::Macro(_) | Expr::Async(_))
+    matches!(
+        expr,
+        Expr::Call(_) | Expr::MethodCall(_) | Expr::Await(_) | Expr::Try(_) | Expr::Macro(_) | Expr::Async(_)
+    )
 }

@@ -3,8 +3,8 @@
 use syn::{Expr, Lit, Pat};
 
 use super::super::facts::{
-    Argument, Call, CallAt, Callee, Circumstances, Event, Fate, FunctionAt, Local, LoopKind, Spot, Sym, Value,
-    ValueAt,
+    Argument, Call, CallAt, Callee, Circumstances, Event, Fate, FunctionAt, Local, LoopKind, Spot, Sym,
+    Value, ValueAt,
 };
 use super::{Reader, UNKNOWN, Variable};
 use crate::scan::rust::span;
@@ -351,7 +351,8 @@ impl Reader<'_> {
     }
 
     fn circumstance<T>(&mut self, asked: Asked, fails: bool, read: impl FnOnce(&mut Self) -> T) -> T {
-        let (guarded, first, fails) = (u32::from(asked.guarded), u32::from(asked.first_call), u32::from(fails));
+        let (guarded, first, fails) =
+            (u32::from(asked.guarded), u32::from(asked.first_call), u32::from(fails));
         if let Some(frame) = self.frames.last_mut() {
             frame.guarded += guarded;
             frame.first_call += first;
@@ -471,7 +472,10 @@ impl Reader<'_> {
     }
 
     fn binary(&mut self, expr: &syn::ExprBinary) -> ValueAt {
-        use syn::BinOp::{AddAssign, Add, BitXor, BitXorAssign, Div, DivAssign, Mul, MulAssign, Rem, RemAssign, Shl, Shr, Sub, SubAssign};
+        use syn::BinOp::{
+            Add, AddAssign, BitXor, BitXorAssign, Div, DivAssign, Mul, MulAssign, Rem, RemAssign, Shl, Shr,
+            Sub, SubAssign,
+        };
         // A long sum leans to the left: no recursion along it.
         let mut operands = vec![&*expr.right];
         let mut left = &*expr.left;
@@ -480,8 +484,20 @@ impl Reader<'_> {
         loop {
             arithmetic += u32::from(matches!(
                 op,
-                Add(_) | Sub(_) | Mul(_) | Div(_) | Rem(_) | BitXor(_) | Shl(_) | Shr(_)
-                    | AddAssign(_) | SubAssign(_) | MulAssign(_) | DivAssign(_) | RemAssign(_) | BitXorAssign(_)
+                Add(_)
+                    | Sub(_)
+                    | Mul(_)
+                    | Div(_)
+                    | Rem(_)
+                    | BitXor(_)
+                    | Shl(_)
+                    | Shr(_)
+                    | AddAssign(_)
+                    | SubAssign(_)
+                    | MulAssign(_)
+                    | DivAssign(_)
+                    | RemAssign(_)
+                    | BitXorAssign(_)
             ));
             let Expr::Binary(inner) = left else { break };
             operands.push(&inner.right);
@@ -607,7 +623,8 @@ fn constant_text(expr: &Expr) -> Option<String> {
             _ => None,
         },
         Expr::Path(e) if e.qself.is_none() => {
-            let names: Vec<String> = e.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+            let names: Vec<String> =
+                e.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
             Some(names.join("::"))
         }
         Expr::Unary(e) if matches!(e.op, syn::UnOp::Neg(_)) => Some(format!("-{}", constant_text(&e.expr)?)),

@@ -127,8 +127,7 @@ impl<'a> Reader<'a> {
 
     /// Opens a scope below the current one and makes it the current one; returns the one before.
     fn enter_scope(&mut self, name: Option<Sym>, block: bool) -> ScopeAt {
-        let scope =
-            Scope { parent: Some(self.scope), name, block, test: self.test, ..Scope::default() };
+        let scope = Scope { parent: Some(self.scope), name, block, test: self.test, ..Scope::default() };
         self.facts.scopes.push(scope);
         let here = ScopeAt(self.facts.scopes.len() as u32 - 1);
         std::mem::replace(&mut self.scope, here)
