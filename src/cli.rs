@@ -1,5 +1,7 @@
 //! What can be typed. Only clap types and the parsers of their values.
 
+mod scan;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report::Format;
+
+pub use scan::{Output, ScanArgs};
 
 /// What is your program bound by, which concurrency model makes it faster, with how many workers, and by how much?
 #[derive(Debug, Parser)]
@@ -23,6 +27,8 @@ pub struct Cli {
 pub enum Command {
     /// Measure a command or a running process, then advise
     Profile(ProfileArgs),
+    /// Findings in source: blocking calls and concurrency mistakes, for people and for CI
+    Scan(Box<ScanArgs>),
     /// Show a saved profile again, with the advice of the present rules
     Report(ReportArgs),
     /// The rules behind the advice: list, explain, check your own

@@ -26,7 +26,7 @@ pub(super) fn assemble(sources: &[Source], errors: Vec<RuleError>) -> Result<Cat
     for source in sources.iter().filter(|source| source.relative.starts_with("catalog/")) {
         match source.parse::<CatalogFile>() {
             Ok(file) => {
-                FileOf { assembly: &mut assembly, source, file: &file, language: Language::Python }.take()
+                FileOf { assembly: &mut assembly, source, file: &file, language: Language::Python }.take();
             }
             Err(error) => assembly.errors.push(error),
         }
@@ -123,7 +123,8 @@ impl FileOf<'_> {
     }
 
     fn owner(&mut self, name: &Spanned<String>, file: &OwnerFile, is_type: bool) {
-        if !is_type && !(file.bases.is_empty() && file.marks.is_empty() && file.made_by.is_empty()) {
+        let plain = file.bases.is_empty() && file.marks.is_empty() && file.made_by.is_empty();
+        if !is_type && !plain {
             self.error(name, "a module has no `bases`, `marks` or `made_by`", Some("types have".to_owned()));
         }
         let marks = self.marks(&file.marks);
@@ -160,15 +161,17 @@ impl FileOf<'_> {
     }
 
     fn marks(&mut self, texts: &Texts) -> u64 {
-        texts.iter().fold(0, |bits, text| match Mark::from_name(&text.value) {
-            Some(mark) => bits | mark.bit(),
-            None => {
+        let mut bits = 0;
+        for text in texts {
+            if let Some(mark) = Mark::from_name(&text.value) {
+                bits |= mark.bit();
+            } else {
                 let known: Vec<_> = Mark::ALL.iter().map(|mark| mark.name()).collect();
                 let help = format!("one of {}", known.join(", "));
                 self.error(text, format!("unknown mark `{}`", text.value), Some(help));
-                bits
             }
-        })
+        }
+        bits
     }
 
     fn member(&mut self, owner: &Spanned<String>, at: &Spanned<String>, name: &str, call: RawCall) {

@@ -136,3 +136,54 @@ fn the_catalogue_that_is_built_in_has_no_error() {
     let catalog = catalog.unwrap_or_else(|errors| panic!("{}", shown(errors)));
     assert!(catalog.apis(PY).count() > 0 && catalog.apis(Language::Rust).count() > 0);
 }
+
+#[test]
+fn what_is_built_in_is_found_by_the_names_code_uses() {
+    let catalog = Catalog::builtin();
+    for name in [
+        "time.sleep",
+        "requests.api.get",
+        "requests.sessions.Session.post",
+        "sqlite3.Cursor.execute",
+        "queue.LifoQueue.get",
+        "pathlib.PosixPath.read_text",
+        "botocore.client.BaseClient.put_object",
+        "django.db.models.Manager.get",
+    ] {
+        let api = catalog.find(PY, name).unwrap_or_else(|| panic!("{name} is unknown"));
+        assert!(matches!(api.effect, Effect::Blocks { .. }), "{name}: {:?}", api.effect);
+    }
+    assert_eq!(catalog.returns(PY, "sqlite3.connect"), Some("sqlite3.Connection"));
+    assert_eq!(catalog.returns(PY, "sqlite3.Connection.cursor"), Some("sqlite3.Cursor"));
+    let path = ["chat", "completions"]
+        .iter()
+        .try_fold("openai.AzureOpenAI", |ty, name| catalog.attribute(PY, ty, name));
+    assert_eq!(path, Some("openai.resources.Endpoint"));
+    let read = catalog.find(Language::Rust, "std::fs::File::read_to_end").unwrap();
+    assert_eq!(read.sibling.as_deref(), Some("tokio::io::AsyncReadExt::read_to_end"));
+    assert!(catalog.has(Language::Rust, "std::sync::MutexGuard", Mark::Guard));
+}
+
+#[test]
+fn words_end_as_sentences_do() {
+    let catalog = Catalog::builtin();
+    let mut mute = Vec::new();
+    for api in catalog.apis(PY).chain(catalog.apis(Language::Rust)) {
+        for text in [&api.cure, &api.sibling].into_iter().flatten() {
+            assert!(
+                !text.contains(['{', '}']),
+                "{}: `{text}` has a placeholder that nothing fills",
+                api.name
+            );
+        }
+        if let Some(cure) = &api.cure {
+            assert!(cure.ends_with('.') && cure.starts_with(char::is_uppercase), "{}: `{cure}`", api.name);
+        }
+        let waits_long = matches!(&api.effect, Effect::Blocks { cost: Cost::Large, .. });
+        let explained = api.cure.is_some() || api.sibling.is_some();
+        if waits_long && !explained {
+            mute.push(&api.name);
+        }
+    }
+    assert!(mute.is_empty(), "these say neither a sibling nor a cure: {mute:?}");
+}

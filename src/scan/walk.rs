@@ -151,14 +151,26 @@ fn relative(root: &Path, path: &Path) -> String {
 /// What a file is, by its name, else by its first line.
 fn kind_of(path: &Path) -> Option<Kind> {
     let name = path.file_name()?.to_str()?;
+    kind_by_name(path).or_else(|| if name.contains('.') { None } else { by_first_line(path) })
+}
+
+/// What a file is, by its name alone.
+#[must_use]
+pub fn kind_by_name(path: &Path) -> Option<Kind> {
+    let name = path.file_name()?.to_str()?;
     let extension = path.extension().and_then(|extension| extension.to_str());
     match extension {
         Some("py" | "pyw") => Some(Kind::Source(Language::Python)),
         Some("rs") => Some(Kind::Source(Language::Rust)),
-        _ if starts_workers(name, extension) => Some(Kind::Deploy),
-        None => by_first_line(path),
-        Some(_) => None,
+        _ => starts_workers(name, extension).then_some(Kind::Deploy),
     }
+}
+
+/// Whether a path, relative to the root, lies in a directory that a walk does not enter.
+#[must_use]
+pub fn foreign(path: &str) -> bool {
+    let mut directories = path.split('/').rev().skip(1);
+    directories.any(|name| name.starts_with('.') || FOREIGN.contains(&name))
 }
 
 fn starts_workers(name: &str, extension: Option<&str>) -> bool {
@@ -177,20 +189,23 @@ fn starts_workers(name: &str, extension: Option<&str>) -> bool {
         || matches!(extension, Some("service" | "sh" | "bash"))
 }
 
-/// A script without an extension says on its first line what runs it.
 fn by_first_line(path: &Path) -> Option<Kind> {
     let mut first = [0; 128];
     let read = File::open(path).and_then(|mut file| file.read(&mut first)).ok()?;
-    let line = first[..read].split(|byte| *byte == b'\n').next()?;
+    kind_by_first_line(&first[..read])
+}
+
+/// What a script without an extension is: its first line says what runs it.
+#[must_use]
+pub fn kind_by_first_line(bytes: &[u8]) -> Option<Kind> {
+    let line = bytes.split(|byte| *byte == b'\n').next()?;
     let command = std::str::from_utf8(line).ok()?.strip_prefix("#!")?;
     let words = command.split_whitespace().map(|word| word.rsplit('/').next().unwrap_or(word));
     // `env` and its options and variables stand in front of the interpreter.
     let mut programs = words.skip_while(|word| *word == "env" || word.starts_with('-') || word.contains('='));
     let program = programs.next()?;
-    if program.starts_with("python")
-        || program.starts_with("pypy")
-        || (program == "uv" && line.ends_with(b"--script"))
-    {
+    let runs_script = program == "uv" && line.ends_with(b"--script");
+    if program.starts_with("python") || program.starts_with("pypy") || runs_script {
         Some(Kind::Source(Language::Python))
     } else if matches!(program, "sh" | "bash" | "dash" | "zsh") {
         Some(Kind::Deploy)

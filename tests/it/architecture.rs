@@ -28,12 +28,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("advice", &["facts", "rules", "profile", "machine", "wait", "units"]),
     ("report", &["advice", "rules", "finding", "facts", "profile", "machine", "wait", "units"]),
     // The enums that a flag is parsed into, and the parsers of numbers with units.
-    ("cli", &["report", "advice", "units"]),
+    ("cli", &["report", "advice", "finding", "units"]),
     (
         "commands",
         &[
             "cli", "report", "advice", "rules", "facts", "profile", "machine", "scan", "catalog", "finding",
-            "wait", "units", "exit",
+            "yaml", "wait", "units", "exit",
         ],
     ),
     ("main", &["cli", "commands", "exit"]),

@@ -100,7 +100,7 @@ fn every_error_is_at_its_place_with_what_would_be_right() {
     refused(", micro: note", "", "not every cost has a severity");
     refused("start-up: 2", "startup: 2", "9:23: unknown circumstance `startup`");
     refused("{symbol}", "{simbol}", "11:10: unknown name `{simbol}`");
-    refused("for `{subject}`", "for `{sibling}`", "13:32: `{sibling}` may be unknown");
+    refused("for `{subject}`", "for `{sibling}`", "13:29: `{sibling}` may be unknown");
     refused("limit: names it does not know", "limit: names.", "`limit` ends with a full stop");
     refused("shortest: 5ms", "shortest: 5 moons", "`5 moons` is no number");
     refused("title:", "titel:", "unknown field `titel`");

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use super::schema::SourceRuleFile;
 use super::words::Words;
-use super::{BySeverity, FAMILY, SourceKind, SourceRule, Threshold};
+use super::{BySeverity, FAMILY, SourceKind, SourceRule};
 use crate::catalog::Language;
-use crate::finding::{Confidence, Cost, Mitigation, Severity};
-use crate::rules::error::{RuleError, harmless};
-use crate::rules::load::Source;
+use crate::finding::{Confidence, Cost, Mitigation, Severity, Threshold};
 use crate::rules::schema::{DatumFile, Entries, Spanned, WordsFile};
 use crate::rules::suggest::nearest;
 use crate::units;
+use crate::yaml::at_place_of;
+use crate::yaml::error::{RuleError, harmless};
+use crate::yaml::load::Source;
 
 /// The version of the format this program reads.
 const VERSION: &str = "1";
@@ -148,7 +149,7 @@ impl Check<'_> {
         let known = names(Severity::ALL, Severity::name);
         let entries = match &file.value {
             WordsFile::One(word) => {
-                let word = crate::yaml::at_place_of(file, word);
+                let word = at_place_of(file, word);
                 let otherwise = self.one_of(&word, "severity", &known)?;
                 return Some(BySeverity { otherwise, by_cost: BTreeMap::new() });
             }
@@ -222,17 +223,15 @@ impl Check<'_> {
         let mut options = BTreeMap::new();
         for (name, value) in &entries.0 {
             let threshold = match &value.value {
-                DatumFile::One(text) => match number(text) {
-                    Some(number) => Threshold::Number(number),
-                    None => {
-                        self.report(
-                            value,
-                            format!("`{text}` is no number"),
-                            "write a number, a duration as in `60s`, a size as in `1MiB`, a share as in `50%`, or a list",
-                        );
+                DatumFile::One(text) => {
+                    let Some(number) = number(text) else {
+                        let help = "write a number, a duration as in `60s`, a size as in `1MiB`, a share as in `50%`, \
+                                    or a list";
+                        self.report(value, format!("`{text}` is no number"), help);
                         continue;
-                    }
-                },
+                    };
+                    Threshold::Number(number)
+                }
                 DatumFile::List(words) => {
                     Threshold::Words(words.iter().map(|word| word.value.clone()).collect())
                 }
