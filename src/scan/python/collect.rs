@@ -45,6 +45,7 @@ impl<'a> Collector<'a> {
             start: 0,
             end: 0,
             traits: Traits::default(),
+            parameters: Vec::new(),
             decorators: Vec::new(),
             returns: ValueId::UNKNOWN,
         };
@@ -107,6 +108,8 @@ impl<'a> Collector<'a> {
             None => ValueId::UNKNOWN,
         };
         let returns = if returns == ValueId::UNKNOWN { self.returned(scope) } else { returns };
+        let positional = function.parameters.posonlyargs.iter().chain(&function.parameters.args);
+        let parameters = positional.map(|given| self.values.symbol(given.parameter.name.as_str())).collect();
         let class = self.scopes.class_of(scope).map(|class| self.values.owner(class));
         let name = self.scopes.qualified(scope);
         self.functions[index as usize] = Function {
@@ -117,6 +120,7 @@ impl<'a> Collector<'a> {
             start: function.name.start().to_u32(),
             end: function.name.end().to_u32(),
             traits,
+            parameters,
             decorators,
             returns,
         };
@@ -157,6 +161,7 @@ impl<'a> Collector<'a> {
             start: lambda.start().to_u32(),
             end: lambda.end().to_u32(),
             traits,
+            parameters: Vec::new(),
             decorators: Vec::new(),
             returns,
         };
@@ -214,13 +219,7 @@ impl<'a> Collector<'a> {
 
     fn argument(&mut self, context: &Context<'a>, keyword: Option<Symbol>, given: &'a Expr) -> Argument {
         let scope = context.scope();
-        // Only what can be a function, or hold one, is worth a value.
-        let value = match given {
-            Expr::Name(_) | Expr::Attribute(_) | Expr::Lambda(_) | Expr::Call(_) | Expr::Await(_) => {
-                self.values.lower(given, scope)
-            }
-            _ => ValueId::UNKNOWN,
-        };
+        let value = self.values.lower(given, scope);
         let text = match given {
             Expr::Name(_) | Expr::Attribute(_) => {
                 let name = context.resolve(given).unwrap_or_else(|| context.text(given).to_owned());
@@ -230,6 +229,7 @@ impl<'a> Collector<'a> {
                 let text = context.text(given);
                 (text.len() <= LONGEST_CONSTANT).then(|| text.to_owned())
             }
+            Expr::Starred(_) => Some("*".to_owned()),
             Expr::StringLiteral(literal) => {
                 let text = literal.value.to_str();
                 (text.len() <= LONGEST_CONSTANT / 2).then(|| format!("\"{text}\""))

@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::decorators::{Calling, Decorators};
 use super::facts::{Argument, Call, FileFacts, Flags, Traits, Use, UseKind, Value, ValueId};
-use super::language::is_test;
+use super::language::{is_script, is_test};
 use super::names::{FunctionId, Name, Program, Thing};
 use crate::catalog::{Api, Effect, Language, Mark, Offload};
 use crate::finding::{Mitigation, Place};
@@ -35,6 +35,7 @@ const FEW: usize = 3;
 
 /// Builds the graph of a program.
 pub(super) fn build(program: &mut Program<'_>) -> Built {
+    program.learn_parameters();
     let graph = CallGraph::of(nodes(program));
     let decorators = Decorators::of(program);
     let properties = properties(program);
@@ -83,6 +84,8 @@ fn nodes(program: &Program<'_>) -> Vec<Node> {
                 Context::Test
             } else if traits.has(Traits::START_UP) {
                 Context::StartUp
+            } else if is_script(&facts.path) {
+                Context::OneShot
             } else {
                 Context::Unknown
             };

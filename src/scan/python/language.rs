@@ -130,6 +130,14 @@ pub(super) fn is_test(path: &str) -> bool {
         || directories.split('/').any(|part| matches!(part, "test" | "tests" | "testing" | "e2e"))
 }
 
+/// Files of programs that somebody starts, and that end: nobody else waits while they do.
+pub(super) fn is_script(path: &str) -> bool {
+    let directories = path.rsplit_once('/').map_or("", |(directories, _)| directories);
+    directories
+        .split('/')
+        .any(|part| matches!(part, "scripts" | "script" | "examples" | "benchmarks" | "tools" | "docs"))
+}
+
 /// Whether a name is one of the builtins. What is bound nowhere and is none of them comes from a star import, or from
 /// nowhere.
 pub(super) fn is_builtin(name: &str) -> bool {
@@ -392,8 +400,8 @@ const BUILTINS: &[&str] = &[
     "reduce",
     "reload",
     "repr",
-    "reversed",
     "reveal_type",
+    "reversed",
     "round",
     "set",
     "setattr",

@@ -239,11 +239,12 @@ impl<'a> Scopes<'a> {
     }
 
     /// The qualified name of a scope within its module: `Class.method`, `outer.<locals>.inner`; empty for the module.
+    /// Of scopes nested absurdly deep only the innermost are named.
     #[must_use]
     pub fn qualified(&self, scope: ScopeId) -> String {
         let mut parts = Vec::new();
         let mut here = Some(scope);
-        while let Some(id) = here {
+        while let Some(id) = here.filter(|_| parts.len() < MOST_PARTS) {
             let scope = self.get(id);
             match scope.kind {
                 ScopeKind::Module | ScopeKind::Comprehension(_) => {}
@@ -284,6 +285,9 @@ pub fn last_part(expression: &Expr) -> Option<&str> {
         _ => None,
     }
 }
+
+/// A qualified name has no more parts than this.
+const MOST_PARTS: usize = 32;
 
 /// Nodes are told apart by where they are: the tree does not move while it is read.
 fn address<T>(node: &T) -> usize {

@@ -9,7 +9,7 @@ use crate::finding::{Cost, Edit, Fix, Mitigation};
 use crate::scan::callgraph::{NodeId, Sink, SinkKind};
 use crate::scan::python::facts::{Argument, Call, FileFacts, Flags, Traits, Value};
 use crate::scan::python::language::is_test;
-use crate::scan::python::names::Name;
+use crate::scan::python::names::{Name, is_starred};
 use crate::wait::WaitKind;
 
 impl<'p> Builder<'_, 'p> {
@@ -120,12 +120,18 @@ pub(super) fn argument<'f>(
         arguments.iter().find(|argument| argument.keyword.is_some_and(|keyword| facts.text(keyword) == name))
     };
     match wanted {
-        catalog::Argument::At(position, keyword) => keyword
-            .as_deref()
-            .and_then(named)
-            .or_else(|| arguments.get(*position).filter(|argument| argument.keyword.is_none())),
+        catalog::Argument::At(position, keyword) => {
+            keyword.as_deref().and_then(named).or_else(|| at(facts, arguments, *position))
+        }
         catalog::Argument::Named(keyword) => named(keyword),
     }
+}
+
+/// The argument at a position, where no `*arguments` stands before it.
+fn at<'f>(facts: &FileFacts, arguments: &'f [Argument], position: usize) -> Option<&'f Argument> {
+    let before = arguments.get(..=position)?;
+    let counted = before.iter().all(|argument| argument.keyword.is_none() && !is_starred(facts, argument));
+    if counted { before.last() } else { None }
 }
 
 /// Whether the condition is met that takes the effect away.

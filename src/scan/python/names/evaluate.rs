@@ -35,7 +35,11 @@ impl Program<'_> {
 
     fn compute(&mut self, file: u32, value: Value) -> Thing {
         match value {
-            Value::Unknown | Value::Parameter(..) => Thing::Unknown,
+            Value::Unknown => Thing::Unknown,
+            Value::Parameter(function, position) => {
+                let function = self.function_id(file, function);
+                self.given.get(&(function, position)).copied().unwrap_or(Thing::Unknown)
+            }
             Value::Nothing => Thing::Nothing,
             Value::Literal(symbol) => Thing::Made(self.builtin(self.files[file as usize].text(symbol))),
             Value::Global(symbol) => self.global(file, symbol),

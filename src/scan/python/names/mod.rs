@@ -3,6 +3,7 @@
 
 mod classes;
 mod evaluate;
+mod parameters;
 mod table;
 
 use rustc_hash::FxHashMap;
@@ -11,6 +12,7 @@ use super::facts::{FileFacts, Function, ValueId};
 use super::modules::Modules;
 use crate::catalog::Catalog;
 
+pub(super) use parameters::is_starred;
 pub(super) use table::{Name, Table};
 
 /// A function of the program: functions are numbered through all files.
@@ -63,6 +65,8 @@ pub(super) struct Program<'p> {
     known: Vec<Vec<Option<Thing>>>,
     /// The names of each file in the common table.
     symbols: Vec<Vec<Option<Name>>>,
+    /// What parameters nobody annotated get.
+    given: FxHashMap<(FunctionId, u32), Thing>,
     unions: Vec<Box<[Thing]>>,
     union_of: FxHashMap<Box<[Thing]>, u32>,
     lines: Vec<Option<std::rc::Rc<classes::Lineage>>>,
@@ -89,6 +93,7 @@ impl<'p> Program<'p> {
             first_class,
             known: vec![Vec::new(); files.len()],
             symbols: vec![Vec::new(); files.len()],
+            given: FxHashMap::default(),
             unions: Vec::new(),
             union_of: FxHashMap::default(),
             lines: vec![None; classes],
