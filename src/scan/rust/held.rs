@@ -264,6 +264,10 @@ fn without_views(program: &Program<'_>, file: u32, value: ValueAt) -> ValueAt {
     let facts = program.facts(file);
     let mut at = value;
     for _ in 0..16 {
+        if let Value::Behind(base) = facts.value(at) {
+            at = *base;
+            continue;
+        }
         let Value::Call(call) = facts.value(at) else { break };
         let call = facts.call(*call);
         match call.callee {

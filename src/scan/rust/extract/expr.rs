@@ -36,7 +36,10 @@ impl Reader<'_> {
             Expr::Group(e) => return self.expr(&e.expr),
             Expr::Reference(e) => self.expr(&e.expr).at,
             Expr::RawAddr(e) => self.expr(&e.expr).at,
-            Expr::Unary(e) => self.expr(&e.expr).at,
+            Expr::Unary(e) => {
+                let base = self.expr(&e.expr).at;
+                if matches!(e.op, syn::UnOp::Deref(_)) { self.derived(base, Value::Behind) } else { base }
+            }
             Expr::Lit(e) => match &e.lit {
                 Lit::Str(_) => self.value(Value::Text),
                 _ => self.value(Value::Number),

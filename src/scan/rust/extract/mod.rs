@@ -74,12 +74,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(file: &'a SourceFile, skipped: u32) -> Self {
-        let facts = FileFacts {
-            path: file.path.as_ref().into(),
-            values: vec![Value::Unknown],
-            scopes: vec![Scope::default()],
-            ..FileFacts::default()
-        };
+        let facts = FileFacts::of(&file.path);
         Self {
             file,
             skipped,
