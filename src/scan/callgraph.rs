@@ -208,6 +208,25 @@ impl CallGraph {
         stretch.iter().map(|index| (*index, &self.edges[*index as usize]))
     }
 
+    /// Which functions lead to a sink when they run.
+    #[must_use]
+    pub fn leading_to_sinks(&self) -> Vec<bool> {
+        let mut leads = vec![false; self.nodes.len()];
+        let mut open: Vec<NodeId> =
+            self.sinks.iter().filter(|sink| !sink.guarded).map(|sink| sink.node).collect();
+        while let Some(node) = open.pop() {
+            let here = &mut leads[node.0 as usize];
+            if !*here {
+                *here = true;
+                let plain = self.callers(node).filter(|(_, edge)| !edge.guarded);
+                if self.node(node).colour != Colour::Async {
+                    open.extend(plain.map(|(_, edge)| edge.from));
+                }
+            }
+        }
+        leads
+    }
+
     /// Which functions only ever run on behalf of these: called, with `await` where they are async, by nobody else.
     #[must_use]
     pub fn only_on_behalf_of(&self, entries: &[NodeId]) -> Vec<bool> {

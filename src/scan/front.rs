@@ -26,9 +26,7 @@ pub(super) struct FrontEnd {
 pub(super) const LANGUAGES: &[FrontEnd] = &[
     FrontEnd {
         language: Language::Python,
-        run: |files, catalog, progress| {
-            drive(files, catalog, progress, python::extract, |_, _| Analysis::default())
-        },
+        run: |files, catalog, progress| drive(files, catalog, progress, python::extract, python::analyse),
     },
     FrontEnd {
         language: Language::Rust,

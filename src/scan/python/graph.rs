@@ -3,6 +3,7 @@
 //! properties, decorators.
 
 mod decorators;
+pub(super) mod siblings;
 mod sinks;
 
 use std::sync::Arc;

@@ -116,6 +116,9 @@ pub(super) const START_UP: &[&str] = &[
 /// Decorators of the commands of command-line programs.
 pub(super) const COMMANDS: &[&str] = &["command", "callback", "group", "argument", "option", "pass_context"];
 
+/// What is put before and after the name of a function to name its async twin.
+pub(super) const ASYNC_TWINS: &[(&str, &str)] = &[("a", ""), ("async_", ""), ("", "_async"), ("aio_", "")];
+
 /// Files of tests, by how they and their directories are named.
 pub(super) fn is_test(path: &str) -> bool {
     let (directories, file) = path.rsplit_once('/').unwrap_or(("", path));

@@ -19,6 +19,8 @@ mod names;
 pub mod patterns;
 pub mod resolve;
 pub mod scope;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
@@ -66,6 +68,7 @@ pub fn analyse(facts: &[FileFacts], catalog: &Catalog) -> Analysis {
     let mut program = Program::of(facts, catalog);
     let built = graph::build(&mut program);
     let mut observations = blocking::observe(&built.graph, RULES);
+    observations.extend(graph::siblings::observe(&mut program, &built, "async-sibling-exists"));
     observations.sort_by(|one, other| {
         let key = |seen: &crate::finding::Observation| (seen.place.path.clone(), seen.place.bytes, seen.rule);
         key(one).cmp(&key(other)).then_with(|| one.subject.cmp(&other.subject))

@@ -314,6 +314,8 @@ pub enum Event {
     ArmEnd(bool),
     /// Control comes together again.
     Join,
+    /// On this way the value is an error or nothing: it holds no guard.
+    Absent(ValueAt),
     /// A closure or block is made here.
     Make(FunctionAt),
     /// A loop begins: index into [`Function::loops`].

@@ -157,6 +157,11 @@ pub(super) fn follow(program: &Program<'_>, id: FunctionId, mut tell: impl FnMut
                     held.push(guard);
                 }
             }
+            Event::Absent(value) => {
+                if let Some(from) = origin(program, id.file, value) {
+                    held.retain(|guard| guard.local.is_some() || guard.call.at != from);
+                }
+            }
             Event::Discard(value, spot) => {
                 if let Some(from) = origin(program, id.file, value)
                     && let Some(at) =

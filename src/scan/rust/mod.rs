@@ -30,7 +30,8 @@ use crate::catalog::Catalog;
 /// Reads one file. Any text will do: what cannot be parsed is an error in the result, and no facts.
 #[must_use]
 pub fn extract(file: &SourceFile, _catalog: &Catalog) -> Extracted<FileFacts> {
-    let (facts, errors) = match parse::parse(&file.text, |tree, skipped| extract::facts(file, tree, skipped)) {
+    let (facts, errors) = match parse::parse(&file.text, |tree, skipped| extract::facts(file, tree, skipped))
+    {
         Ok(facts) => (facts, Vec::new()),
         Err(error) => {
             let (line, column) = file.position(error.offset);
@@ -57,7 +58,8 @@ pub fn analyse(files: &[FileFacts], catalog: &Catalog) -> Analysis {
     });
     observations.dedup_by(|a, b| a.rule == b.rule && a.place == b.place && a.subject == b.subject);
     let (calls, calls_resolved) = calls::resolved(&program);
-    let async_functions = program.functions().filter(|id| program.function(*id).marks.is_async).count() as u64;
+    let async_functions =
+        program.functions().filter(|id| program.function(*id).marks.is_async).count() as u64;
     Analysis { observations, calls, calls_resolved, async_functions }
 }
 

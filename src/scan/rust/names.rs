@@ -182,7 +182,10 @@ impl<'f> Names<'f> {
         let home = self
             .crates
             .iter()
-            .filter(|c| c.library || self.files[self.scopes[c.root.0 as usize].file as usize].path.ends_with("main.rs"))
+            .filter(|c| {
+                c.library
+                    || self.files[self.scopes[c.root.0 as usize].file as usize].path.ends_with("main.rs")
+            })
             .filter(|c| path.strip_prefix(c.package.as_str()).is_some_and(|rest| rest.starts_with("src/")))
             .max_by_key(|c| (c.package.len(), c.library));
         let scope = ScopeId(self.first[file as usize]);
@@ -461,7 +464,9 @@ impl<'f> Names<'f> {
         if let Some(found) = libraries().find(|c| c.name == name) {
             return Some(Def::Module(found.root));
         }
-        if !name.chars().next().is_some_and(|c| c.is_lowercase() || c == '_') || rest.is_empty() && name.len() < 2 {
+        if !name.chars().next().is_some_and(|c| c.is_lowercase() || c == '_')
+            || rest.is_empty() && name.len() < 2
+        {
             return None;
         }
         // A package need not be called like its directory: take it at its word if what is asked for is there.
@@ -471,10 +476,13 @@ impl<'f> Names<'f> {
             let asked = self.scopes[c.root.0 as usize].items.contains_key(next)
                 || self.scopes[c.root.0 as usize].imports.contains_key(next);
             let own = here.is_some_and(|here| !here.library && here.package == c.package);
-            let suffix = c.name.len() > 2 && name.strip_suffix(c.name.as_str()).is_some_and(|p| p.ends_with('_'));
+            let suffix =
+                c.name.len() > 2 && name.strip_suffix(c.name.as_str()).is_some_and(|p| p.ends_with('_'));
             asked && (own || suffix)
         };
-        if !next.is_empty() && let Some(found) = libraries().find(fits) {
+        if !next.is_empty()
+            && let Some(found) = libraries().find(fits)
+        {
             return Some(Def::Module(found.root));
         }
         Some(self.external(name))
@@ -493,10 +501,14 @@ fn target(path: &str) -> Option<(&str, bool)> {
         let prefix = directory.strip_suffix(suffix)?;
         (prefix.is_empty() || prefix.ends_with('/')).then_some(prefix)
     };
-    if file == "lib.rs" && let Some(prefix) = package("src") {
+    if file == "lib.rs"
+        && let Some(prefix) = package("src")
+    {
         return Some((prefix, true));
     }
-    if file == "main.rs" && let Some(prefix) = package("src") {
+    if file == "main.rs"
+        && let Some(prefix) = package("src")
+    {
         return Some((prefix, false));
     }
     for suffix in ["src/bin", "tests", "examples", "benches"] {
@@ -507,7 +519,9 @@ fn target(path: &str) -> Option<(&str, bool)> {
     if file == "main.rs" {
         let above = directory.rsplit_once('/').map_or("", |(above, _)| above);
         for suffix in ["src/bin", "tests", "examples", "benches"] {
-            if let Some(prefix) = above.strip_suffix(suffix) && (prefix.is_empty() || prefix.ends_with('/')) {
+            if let Some(prefix) = above.strip_suffix(suffix)
+                && (prefix.is_empty() || prefix.ends_with('/'))
+            {
                 return Some((prefix, false));
             }
         }

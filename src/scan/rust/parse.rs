@@ -119,8 +119,10 @@ fn nesting(code: &str) -> Result<usize, usize> {
     Ok(deepest + longest)
 }
 
-const KEYWORDS: &[&[u8]] =
-    &[b"if", b"move", b"return", b"break", b"match", b"async", b"unsafe", b"dyn", b"mut", b"yield", b"else", b"while"];
+const KEYWORDS: &[&[u8]] = &[
+    b"if", b"move", b"return", b"break", b"match", b"async", b"unsafe", b"dyn", b"mut", b"yield", b"else",
+    b"while",
+];
 
 fn word(byte: u8) -> bool {
     byte == b'_' || byte.is_ascii_alphanumeric() || byte >= 0x80
@@ -223,7 +225,8 @@ mod tests {
 
     #[test]
     fn brackets_in_strings_comments_and_characters_do_not_nest() {
-        let unit = "let a = \"(\\\"(\"; let b = '('; let c = r#\"((\"#; // (\n let d: &'a str = x; /* ( /* ( */ */";
+        let unit =
+            "let a = \"(\\\"(\"; let b = '('; let c = r#\"((\"#; // (\n let d: &'a str = x; /* ( /* ( */ */";
         let text = format!("fn f() {{ {} }}", unit.repeat(600));
         assert_eq!(items(&text), Ok(1));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::facts::{Call, CallAt, FileFacts, Fate, Function, FunctionAt, FunctionKind, Spot, Value};
+use super::facts::{Call, CallAt, Fate, FileFacts, Function, FunctionAt, FunctionKind, Spot, Value};
 use super::names::FunctionId;
 use super::values::{Shape, Target, Values};
 use super::vocabulary as words;
@@ -112,6 +112,15 @@ impl<'f> Program<'f> {
         (!excused).then_some(api)
     }
 
+    /// Whether an argument of a call is known to be a file or something like it, not memory.
+    pub(super) fn on_file(&self, call: CallId) -> bool {
+        let values = &self.values;
+        self.call(call)
+            .arguments
+            .iter()
+            .any(|argument| values.is(values.innermost(values.ty(call.file, argument.value)), Mark::File))
+    }
+
     pub(super) fn place(&self, file: u32, spot: Spot) -> Place {
         Place {
             path: Arc::clone(&self.paths[file as usize]),
@@ -143,8 +152,10 @@ impl<'f> Program<'f> {
             _ => None,
         });
         let own = facts.text(function.name);
-        let parts: Vec<&str> =
-            [module.as_str(), owner.unwrap_or_default(), own].into_iter().filter(|part| !part.is_empty()).collect();
+        let parts: Vec<&str> = [module.as_str(), owner.unwrap_or_default(), own]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect();
         let name: Arc<str> = parts.join("::").into();
         self.names.borrow_mut().insert(id, Arc::clone(&name));
         name
@@ -168,9 +179,9 @@ impl<'f> Program<'f> {
         let facts = self.facts(id.file);
         function.kind == FunctionKind::Fn
             && facts.text(function.name).starts_with("poll")
-            && function.of_trait.is_some_and(|of| {
-                matches!(facts.text(of).rsplit("::").next(), Some("Future" | "Stream"))
-            })
+            && function
+                .of_trait
+                .is_some_and(|of| matches!(facts.text(of).rsplit("::").next(), Some("Future" | "Stream")))
     }
 
     pub(super) fn is_test(&self, id: FunctionId) -> bool {
@@ -220,7 +231,9 @@ impl<'f> Program<'f> {
                 let name = self.values.names.text(text);
                 match self.values.catalog.find(Language::Rust, &name).map(|api| &api.effect) {
                     Some(Effect::Offloads { to: Offload::Thread | Offload::Process, .. }) => Runs::Elsewhere,
-                    Some(Effect::Offloads { to: Offload::Task, .. } | Effect::Schedules { .. }) => Runs::Later,
+                    Some(Effect::Offloads { to: Offload::Task, .. } | Effect::Schedules { .. }) => {
+                        Runs::Later
+                    }
                     Some(Effect::RunsLoop) => Runs::Later,
                     _ if self.values.catalog.has(Language::Rust, &name, Mark::Spawns) => Runs::Later,
                     _ if words::runs_at_once(&name) => Runs::AtOnce,
@@ -245,16 +258,20 @@ impl<'f> Program<'f> {
     /// What a function of the project does with a parameter that can be called.
     fn parameter_runs(&self, id: FunctionId, parameter: u32, patience: u32) -> Runs {
         let facts = self.facts(id.file);
-        let Some(parameter) = facts.function(id.at).params.get(parameter as usize) else { return Runs::Later };
+        let Some(parameter) = facts.function(id.at).params.get(parameter as usize) else {
+            return Runs::Later;
+        };
         for (at, call) in facts.calls.iter().enumerate() {
             if !within(facts, call.function, id.at) {
                 continue;
             }
             let this = CallId { file: id.file, at: CallAt(at as u32) };
-            let called = matches!(call.callee, super::facts::Callee::Value(value) if value == parameter.value);
-            let handed = call.arguments.iter().position(|argument| {
-                argument.local.is_some() && argument.local == parameter.local
-            });
+            let called =
+                matches!(call.callee, super::facts::Callee::Value(value) if value == parameter.value);
+            let handed = call
+                .arguments
+                .iter()
+                .position(|argument| argument.local.is_some() && argument.local == parameter.local);
             let here = match handed {
                 _ if called => Runs::AtOnce,
                 Some(position) => self.runs_within(this, position as u32, patience),

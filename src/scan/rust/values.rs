@@ -101,7 +101,9 @@ impl<'f> Values<'f> {
         for (file, facts) in self.names.files.iter().enumerate() {
             let file = file as u32;
             for (at, function) in facts.functions.iter().enumerate() {
-                let Some(owner) = function.owner.filter(|_| function.kind == FunctionKind::Fn) else { continue };
+                let Some(owner) = function.owner.filter(|_| function.kind == FunctionKind::Fn) else {
+                    continue;
+                };
                 let id = FunctionId { file, at: super::facts::FunctionAt(at as u32) };
                 let name: Box<str> = facts.text(function.name).into();
                 let head = self.head(file, owner);
@@ -283,7 +285,9 @@ impl<'f> Values<'f> {
             Shape::Future(inner) => Shape::Future(self.with(inner, arguments)),
             Shape::Bounded(inner) => Shape::Bounded(all(inner)),
             Shape::Callable(inner) => Shape::Callable(self.with(inner, arguments)),
-            Shape::Unknown | Shape::Closure(_) | Shape::Function(_) | Shape::Text | Shape::Number => return ty,
+            Shape::Unknown | Shape::Closure(_) | Shape::Function(_) | Shape::Text | Shape::Number => {
+                return ty;
+            }
         };
         self.make(shape)
     }
@@ -313,7 +317,11 @@ impl<'f> Values<'f> {
             Shape::External(text, _) => Head::External(text),
             Shape::Future(output) if name == "Output" => return output,
             Shape::Bounded(bounds) if name == "Output" || name == "Item" => {
-                return bounds.iter().map(|bound| self.first(*bound)).find(|ty| *ty != UNKNOWN).unwrap_or(UNKNOWN);
+                return bounds
+                    .iter()
+                    .map(|bound| self.first(*bound))
+                    .find(|ty| *ty != UNKNOWN)
+                    .unwrap_or(UNKNOWN);
             }
             _ => return UNKNOWN,
         };
@@ -382,7 +390,8 @@ impl<'f> Values<'f> {
                 Shape::Project(id, arguments) => {
                     let facts = &self.names.files[id.file as usize];
                     let fields = &facts.types[id.at.at()].fields;
-                    if let Some((_, value, _)) = fields.iter().find(|(field, ..)| facts.text(*field) == name) {
+                    if let Some((_, value, _)) = fields.iter().find(|(field, ..)| facts.text(*field) == name)
+                    {
                         return self.with(self.ty(id.file, *value), &arguments);
                     }
                 }
@@ -692,7 +701,9 @@ impl<'f> Values<'f> {
             ("std::option::Option" | "std::result::Result", _) => return UNKNOWN,
             _ => {}
         }
-        if on.is_none() && let Some((sender, receiver)) = words::channel(name) {
+        if on.is_none()
+            && let Some((sender, receiver)) = words::channel(name)
+        {
             let element = types.first().copied().unwrap_or(UNKNOWN);
             let ends = [sender, receiver].map(|end| {
                 let module = owner;
@@ -700,8 +711,15 @@ impl<'f> Values<'f> {
             });
             return self.make(Shape::Tuple(ends.to_vec()));
         }
-        if on.is_none() && let Some(stem) = owner.rsplit("::").next() && stem.starts_with(char::is_uppercase) {
-            let made = if words::wraps_argument(owner) { given.first().copied().into_iter().collect() } else { types };
+        if on.is_none()
+            && let Some(stem) = owner.rsplit("::").next()
+            && stem.starts_with(char::is_uppercase)
+        {
+            let made = if words::wraps_argument(owner) {
+                given.first().copied().into_iter().collect()
+            } else {
+                types
+            };
             if words::is_constructor(method) {
                 return self.external(owner, made);
             }

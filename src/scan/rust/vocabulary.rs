@@ -78,7 +78,16 @@ pub(super) fn wraps_argument(name: &str) -> bool {
     is_pointer(name)
         || matches!(
             name.rsplit("::").next(),
-            Some("Mutex" | "RwLock" | "RefCell" | "Cell" | "FairMutex" | "ReentrantMutex" | "OnceLock" | "OnceCell")
+            Some(
+                "Mutex"
+                    | "RwLock"
+                    | "RefCell"
+                    | "Cell"
+                    | "FairMutex"
+                    | "ReentrantMutex"
+                    | "OnceLock"
+                    | "OnceCell"
+            )
         )
 }
 
@@ -165,13 +174,23 @@ pub(super) fn passes(method: &str) -> bool {
 pub(super) fn gives_element(method: &str) -> bool {
     matches!(
         method,
-        "first" | "last" | "next" | "pop" | "pop_front" | "pop_back" | "first_mut" | "last_mut" | "peek" | "front"
+        "first"
+            | "last"
+            | "next"
+            | "pop"
+            | "pop_front"
+            | "pop_back"
+            | "first_mut"
+            | "last_mut"
+            | "peek"
+            | "front"
     )
 }
 
 /// Methods through which a guard passes on its way to a variable: whoever holds the result holds the guard.
 pub(super) fn hands_on(method: &str) -> bool {
-    unwraps(method) || matches!(method, "map_err" | "ok" | "context" | "with_context" | "into_inner" | "or_else")
+    unwraps(method)
+        || matches!(method, "map_err" | "ok" | "context" | "with_context" | "into_inner" | "or_else")
 }
 
 /// The ends that a function which makes a channel gives.
@@ -180,8 +199,16 @@ pub(super) fn channel(function: &str) -> Option<(&'static str, &'static str)> {
     let last = module.rsplit("::").next().unwrap_or(module);
     let module_of_channels = matches!(
         last,
-        "mpsc" | "oneshot" | "broadcast" | "watch" | "crossbeam_channel" | "flume" | "async_channel" | "channel"
-            | "kanal" | "mpmc"
+        "mpsc"
+            | "oneshot"
+            | "broadcast"
+            | "watch"
+            | "crossbeam_channel"
+            | "flume"
+            | "async_channel"
+            | "channel"
+            | "kanal"
+            | "mpmc"
     );
     if !module_of_channels {
         return None;
@@ -204,15 +231,63 @@ pub(super) const PARALLEL_TRAIT: &str = "rayon::iter::ParallelIterator";
 pub(super) fn runs_at_once(function: &str) -> bool {
     matches!(
         function.rsplit("::").next().unwrap_or(function),
-        "map" | "for_each" | "filter" | "filter_map" | "flat_map" | "fold" | "any" | "all" | "find" | "find_map"
-            | "position" | "and_then" | "or_else" | "unwrap_or_else" | "map_or" | "map_or_else" | "map_err"
-            | "then" | "ok_or_else" | "retain" | "sort_by" | "sort_by_key" | "sort_unstable_by" | "min_by_key"
-            | "max_by_key" | "take_while" | "skip_while" | "inspect" | "partition" | "get_or_insert_with"
-            | "or_insert_with" | "get_or_init" | "get_or_try_init" | "call_once" | "try_for_each" | "try_fold"
-            | "is_some_and" | "is_ok_and" | "with" | "scan" | "entry" | "and_modify" | "inspect_err"
-            | "with_context" | "unwrap_or_default" | "sum" | "count" | "dedup_by_key" | "binary_search_by"
-            | "catch_unwind" | "is_none_or" | "modify" | "update" | "fetch_update" | "with_borrow"
-            | "with_borrow_mut" | "in_scope"
+        "map"
+            | "for_each"
+            | "filter"
+            | "filter_map"
+            | "flat_map"
+            | "fold"
+            | "any"
+            | "all"
+            | "find"
+            | "find_map"
+            | "position"
+            | "and_then"
+            | "or_else"
+            | "unwrap_or_else"
+            | "map_or"
+            | "map_or_else"
+            | "map_err"
+            | "then"
+            | "ok_or_else"
+            | "retain"
+            | "sort_by"
+            | "sort_by_key"
+            | "sort_unstable_by"
+            | "min_by_key"
+            | "max_by_key"
+            | "take_while"
+            | "skip_while"
+            | "inspect"
+            | "partition"
+            | "get_or_insert_with"
+            | "or_insert_with"
+            | "get_or_init"
+            | "get_or_try_init"
+            | "call_once"
+            | "try_for_each"
+            | "try_fold"
+            | "is_some_and"
+            | "is_ok_and"
+            | "with"
+            | "scan"
+            | "entry"
+            | "and_modify"
+            | "inspect_err"
+            | "with_context"
+            | "unwrap_or_default"
+            | "sum"
+            | "count"
+            | "dedup_by_key"
+            | "binary_search_by"
+            | "catch_unwind"
+            | "is_none_or"
+            | "modify"
+            | "update"
+            | "fetch_update"
+            | "with_borrow"
+            | "with_borrow_mut"
+            | "in_scope"
     )
 }
 
@@ -223,7 +298,10 @@ pub(super) fn is_parallel(name: &str) -> bool {
 
 /// Whether a name is that of a runtime's type, or of a call that makes one.
 pub(super) fn makes_runtime(name: &str) -> bool {
-    matches!(name, "tokio::runtime::Runtime" | "tokio::runtime::Runtime::new" | "tokio::runtime::Builder::build")
+    matches!(
+        name,
+        "tokio::runtime::Runtime" | "tokio::runtime::Runtime::new" | "tokio::runtime::Builder::build"
+    )
 }
 
 /// Calls on a runtime that give it back.
@@ -233,7 +311,8 @@ pub(super) fn is_builder_step(name: &str) -> bool {
 
 /// Calls that panic where a runtime runs: what tokio calls `blocking_…`.
 pub(super) fn only_outside_of_runtimes(name: &str) -> bool {
-    name.starts_with("tokio::sync::") && name.rsplit("::").next().is_some_and(|last| last.starts_with("blocking_"))
+    name.starts_with("tokio::sync::")
+        && name.rsplit("::").next().is_some_and(|last| last.starts_with("blocking_"))
 }
 
 /// Calls that let time pass.
@@ -256,9 +335,26 @@ pub(super) fn sleeps(name: &str) -> bool {
 pub(super) fn asks(method: &str) -> bool {
     matches!(
         method,
-        "load" | "try_lock" | "try_recv" | "is_finished" | "is_empty" | "try_wait" | "is_some" | "is_none" | "exists"
-            | "is_ready" | "is_done" | "is_complete" | "try_read" | "try_write" | "is_closed" | "is_alive" | "is_set"
-            | "compare_exchange" | "compare_exchange_weak" | "contains_key"
+        "load"
+            | "try_lock"
+            | "try_recv"
+            | "is_finished"
+            | "is_empty"
+            | "try_wait"
+            | "is_some"
+            | "is_none"
+            | "exists"
+            | "is_ready"
+            | "is_done"
+            | "is_complete"
+            | "try_read"
+            | "try_write"
+            | "is_closed"
+            | "is_alive"
+            | "is_set"
+            | "compare_exchange"
+            | "compare_exchange_weak"
+            | "contains_key"
     ) || method.starts_with("poll_status")
 }
 
@@ -277,18 +373,34 @@ pub(super) fn is_plain(name: &str) -> bool {
 
 /// Futures of tokio and futures that have read or written a part when they are dropped.
 pub(super) fn loses_progress(method: &str) -> bool {
-    matches!(method, "read_exact" | "read_to_end" | "read_to_string" | "write_all" | "read_line" | "read_until" | "copy")
+    matches!(
+        method,
+        "read_exact" | "read_to_end" | "read_to_string" | "write_all" | "read_line" | "read_until" | "copy"
+    )
 }
 
 /// Names of functions that ask for something and change nothing.
 pub(super) fn asks_for(name: &str) -> bool {
-    ["fetch", "get", "load", "query", "find", "read", "download", "lookup", "list", "search", "count", "resolve"]
-        .iter()
-        .any(|word| name == *word || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('_')))
+    [
+        "fetch", "get", "load", "query", "find", "read", "download", "lookup", "list", "search", "count",
+        "resolve",
+    ]
+    .iter()
+    .any(|word| name == *word || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('_')))
 }
 
 /// Calls that send a request of their own, independent of any other.
 pub(super) fn is_request(name: &str) -> bool {
-    matches!(name, "reqwest::get" | "reqwest::RequestBuilder::send" | "tokio::fs::read" | "tokio::fs::read_to_string")
-        || name == "tokio::net::lookup_host"
+    matches!(
+        name,
+        "reqwest::get" | "reqwest::RequestBuilder::send" | "tokio::fs::read" | "tokio::fs::read_to_string"
+    ) || name == "tokio::net::lookup_host"
+}
+
+/// Calls that read or write anything that can be read or written, memory included.
+pub(super) fn is_any_stream(name: &str) -> bool {
+    name == "std::io::copy"
+        || ["std::io::Read::", "std::io::Write::", "std::io::BufRead::", "std::io::Seek::"]
+            .iter()
+            .any(|of| name.starts_with(of))
 }

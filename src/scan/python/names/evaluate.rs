@@ -136,6 +136,18 @@ impl Program<'_> {
         })
     }
 
+    /// The function that a module gives under a name.
+    pub(in crate::scan::python) fn function_of_module(
+        &mut self,
+        file: u32,
+        name: &str,
+    ) -> Option<FunctionId> {
+        match self.exported(file, name) {
+            Some(Thing::Function(id)) => Some(id),
+            _ => None,
+        }
+    }
+
     fn import(&mut self, file: u32, level: u32, module: Symbol, member: Option<Symbol>) -> Thing {
         let files = self.files;
         let facts = &files[file as usize];

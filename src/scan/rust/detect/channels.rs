@@ -57,5 +57,11 @@ fn atomic(program: &Program<'_>, id: FunctionId, place: crate::finding::Place, s
 
 fn unbounded(program: &Program<'_>, call: CallId, found: &mut Vec<Observation>) {
     let subject = program.callee(call);
-    found.push(observe(program, "unbounded-channel", program.caller(call), program.call_place(call), &subject));
+    found.push(observe(
+        program,
+        "unbounded-channel",
+        program.caller(call),
+        program.call_place(call),
+        &subject,
+    ));
 }

@@ -21,7 +21,8 @@ pub(super) fn detect(program: &Program<'_>, found: &mut Vec<Observation>) {
             }
             While::Discarded(guard, spot) if guard.kind != Kind::Borrow => {
                 let place = program.place(id.file, spot);
-                let mut seen = observe(program, "let-underscore-lock", id, place, &held::written(program, guard));
+                let mut seen =
+                    observe(program, "let-underscore-lock", id, place, &held::written(program, guard));
                 seen.place = program.call_place(guard.call);
                 found.push(seen);
             }

@@ -20,11 +20,12 @@ pub(super) fn detect(program: &Program<'_>, found: &mut Vec<Observation>) {
         for (at, fact) in function.loops.iter().enumerate() {
             let inside = Inside::of(program, id, at as u32);
             if program.on_loop(id) && fact.awaits == 0 && heavy(function.loops.as_slice(), at, &inside) {
-                let mut seen = observe(program, "cpu-loop-in-async", id, program.place(id.file, fact.spot), "loop");
+                let mut seen =
+                    observe(program, "cpu-loop-in-async", id, program.place(id.file, fact.spot), "loop");
                 seen.cost = Some(if inside.spins { Cost::Unbounded } else { Cost::Large });
                 found.push(seen);
             }
-            if let Some(sleep) = inside.polls(fact) {
+            if let Some(sleep) = inside.polls(program, fact) {
                 let subject = program.callee(sleep);
                 let mut seen = observe(program, "poll-loop", id, program.place(id.file, fact.spot), &subject);
                 seen.wait = Some(WaitKind::Sleep);
@@ -38,7 +39,7 @@ fn heavy(loops: &[LoopFact], at: usize, inside: &Inside) -> bool {
     let fact = &loops[at];
     if fact.depth > 0 && loops[..at].iter().any(|outer| outer.depth < fact.depth && outer.awaits == 0) {
         // The outer loop is the one to tell of.
-        return inside.spins && fact.kind != LoopKind::Loop && false;
+        return false;
     }
     if inside.spins {
         return true;
@@ -46,14 +47,13 @@ fn heavy(loops: &[LoopFact], at: usize, inside: &Inside) -> bool {
     let nested = loops[at + 1..].iter().take_while(|inner| inner.depth > fact.depth);
     match fact.kind {
         LoopKind::For(Bound::Literal(steps)) if steps >= MANY_STEPS => true,
-        LoopKind::For(Bound::Literal(steps)) => {
-            nested.filter_map(|inner| match inner.kind {
+        LoopKind::For(Bound::Literal(steps)) => nested
+            .filter_map(|inner| match inner.kind {
                 LoopKind::For(Bound::Literal(more)) => Some(more),
                 _ => None,
             })
             .max()
-            .is_some_and(|more| steps.saturating_mul(more) >= MANY_STEPS)
-        }
+            .is_some_and(|more| steps.saturating_mul(more) >= MANY_STEPS),
         LoopKind::For(Bound::Computed | Bound::Endless) => {
             let ranges = nested
                 .filter(|inner| matches!(inner.kind, LoopKind::For(Bound::Computed | Bound::Endless)))
@@ -91,8 +91,9 @@ impl Inside {
             }
         }
         let facts = &program.function(id).loops[wanted as usize];
+        let endless = matches!(facts.kind, LoopKind::While | LoopKind::Loop);
         let yields = inside.sleeps.is_some() || inside.waits;
-        inside.spins = inside.asks > 0 && inside.others == 0 && !yields && facts.arithmetic == 0;
+        inside.spins = endless && inside.asks > 0 && inside.others == 0 && !yields && facts.arithmetic == 0;
         inside
     }
 
@@ -115,9 +116,12 @@ impl Inside {
     }
 
     /// The sleep of a loop that only looks and sleeps.
-    fn polls(&self, fact: &LoopFact) -> Option<CallId> {
+    fn polls(&self, program: &Program<'_>, fact: &LoopFact) -> Option<CallId> {
         let only = fact.awaits == self.awaited_sleeps;
         let looks = self.asks > 0;
-        self.sleeps.filter(|_| only && looks && fact.ends && !self.waits)
+        // A sleep up to a moment that was computed is a timer, not a question.
+        let regular =
+            |call: &CallId| program.call(*call).arguments.iter().all(|argument| argument.text.is_some());
+        self.sleeps.filter(regular).filter(|_| only && looks && fact.ends && !self.waits)
     }
 }

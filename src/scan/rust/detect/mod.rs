@@ -29,7 +29,13 @@ pub(super) const DETECTORS: &[Detector] = &[
 ];
 
 /// An observation of something that one place shows.
-fn observe(program: &Program<'_>, rule: &'static str, id: FunctionId, place: Place, subject: &str) -> Observation {
+fn observe(
+    program: &Program<'_>,
+    rule: &'static str,
+    id: FunctionId,
+    place: Place,
+    subject: &str,
+) -> Observation {
     let mut mitigations = Vec::new();
     if program.is_test(id) {
         mitigations.push(Mitigation::Test);

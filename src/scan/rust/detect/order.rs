@@ -113,7 +113,13 @@ fn enclosing_this(program: &Program<'_>, id: FunctionId) -> Option<super::super:
     function.this
 }
 
-fn again_below(program: &Program<'_>, id: FunctionId, holder: &Guard, call: CallId, callee: FunctionId) -> Observation {
+fn again_below(
+    program: &Program<'_>,
+    id: FunctionId,
+    holder: &Guard,
+    call: CallId,
+    callee: FunctionId,
+) -> Observation {
     let mut seen =
         observe(program, "double-lock", id, program.call_place(call), &held::written(program, holder));
     seen.chains.push(vec![Hop {
@@ -147,7 +153,8 @@ fn inversions(program: &Program<'_>, pairs: &[Taken], found: &mut Vec<Observatio
         } else {
             (reverse, taken)
         };
-        let mut seen = observe(program, "lock-order-inversion", later.id, program.call_place(later.at), &subject);
+        let mut seen =
+            observe(program, "lock-order-inversion", later.id, program.call_place(later.at), &subject);
         seen.chains = [later, earlier]
             .into_iter()
             .map(|taken| {
@@ -167,8 +174,7 @@ fn inversions(program: &Program<'_>, pairs: &[Taken], found: &mut Vec<Observatio
 
 /// Whether both orders are taken in the same function, one after the other, by the same thread: no deadlock by itself.
 fn one_lock_rules(program: &Program<'_>, left: &Taken, right: &Taken) -> bool {
-    left.id == right.id
-        && left.at == right.at
+    left.id == right.id && left.at == right.at
         || [left, right].iter().any(|taken| reads(program, taken.at) && reads(program, taken.holder.call))
 }
 
@@ -195,7 +201,9 @@ impl Locks {
                     Target::Project(targets) if targets.len() == 1 => {
                         callers.entry(targets[0]).or_default().push((id, on_self));
                     }
-                    Target::External(_) if held::guard_kind(program, call).is_some_and(|k| k != Kind::Borrow) => {
+                    Target::External(_)
+                        if held::guard_kind(program, call).is_some_and(|k| k != Kind::Borrow) =>
+                    {
                         let Callee::Method(receiver, _) = program.call(call).callee else { continue };
                         if !waits(program, call) {
                             continue;

@@ -34,7 +34,10 @@ fn call_of(program: &Program<'_>, id: FunctionId, value: ValueAt) -> Option<Call
 fn dropped_handle(program: &Program<'_>, id: FunctionId, value: ValueAt, found: &mut Vec<Observation>) {
     let Some(call) = call_of(program, id, value) else { return };
     let starts = program.marked(call, Mark::Spawns)
-        || matches!(program.api(call).map(|api| &api.effect), Some(Effect::Offloads { to: Offload::Task, .. }));
+        || matches!(
+            program.api(call).map(|api| &api.effect),
+            Some(Effect::Offloads { to: Offload::Task, .. })
+        );
     if !starts || !keeps_nothing(program, call) {
         return;
     }
@@ -87,11 +90,18 @@ fn discarded_future(program: &Program<'_>, id: FunctionId, value: ValueAt, found
 }
 
 /// A child process in a variable that nobody waits for.
-fn unwaited_child(program: &Program<'_>, id: FunctionId, local: Local, value: ValueAt, found: &mut Vec<Observation>) {
+fn unwaited_child(
+    program: &Program<'_>,
+    id: FunctionId,
+    local: Local,
+    value: ValueAt,
+    found: &mut Vec<Observation>,
+) {
     let values = &program.values;
     let ty = values.ty(id.file, value);
     let Some(call) = spawned(program, id, value) else { return };
-    if !values.is(ty, Mark::Child) || values.external_name(ty).is_some_and(|name| !name.starts_with("std::")) {
+    if !values.is(ty, Mark::Child) || values.external_name(ty).is_some_and(|name| !name.starts_with("std::"))
+    {
         return;
     }
     let facts = program.facts(id.file);

@@ -67,8 +67,19 @@ impl Reader<'_> {
             self.item(item);
         }
         let mut value = self.value(Value::Tuple(Vec::new()));
+        let mut conditions: Vec<String> = Vec::new();
         for (at, statement) in statements.iter().enumerate() {
             let last = at + 1 == statements.len();
+            if let Some(condition) = condition(statement) {
+                // Only one of two alternatives is ever compiled, and what is for tests is not the program.
+                let alternative = |other: &String| {
+                    *other == format!("not ({condition})") || condition == format!("not ({other})")
+                };
+                if condition == "test" || conditions.iter().any(alternative) {
+                    continue;
+                }
+                conditions.push(condition);
+            }
             match statement {
                 Stmt::Local(local) => self.local(local),
                 Stmt::Item(_) => {}
@@ -197,7 +208,13 @@ impl Reader<'_> {
     }
 
     /// A loop around what `read` reads. The body may run no time at all, so it is one arm of a fork.
-    pub(super) fn in_loop(&mut self, kind: LoopKind, keyword: Span, ends: bool, read: impl FnOnce(&mut Self)) {
+    pub(super) fn in_loop(
+        &mut self,
+        kind: LoopKind,
+        keyword: Span,
+        ends: bool,
+        read: impl FnOnce(&mut Self),
+    ) {
         let spot = self.word(keyword);
         let Some(frame) = self.frames.last_mut() else { return };
         let at = frame.loops.len() as u32;
@@ -227,7 +244,12 @@ impl Reader<'_> {
     }
 
     /// An `async` block.
-    pub(super) fn async_block(&mut self, keyword: Span, moves: bool, read: impl FnOnce(&mut Self) -> ValueAt) -> ValueAt {
+    pub(super) fn async_block(
+        &mut self,
+        keyword: Span,
+        moves: bool,
+        read: impl FnOnce(&mut Self) -> ValueAt,
+    ) -> ValueAt {
         let spot = self.word(keyword);
         let at = self.nested(FunctionKind::AsyncBlock, true, spot, moves, |reader, at| {
             let returns = read(reader);
@@ -240,24 +262,25 @@ impl Reader<'_> {
         let spot = self.spot(closure.inputs_begin.span, closure.inputs_end.span);
         let is_async = closure.asyncness.is_some();
         let handed = std::mem::replace(&mut self.handed, UNKNOWN);
-        let at = self.nested(FunctionKind::Closure, is_async, spot, closure.capture.is_some(), |reader, at| {
-            for input in &closure.inputs {
-                let (value, pat) = match input {
-                    Pat::Type(typed) => (reader.ty(&typed.ty), &*typed.pat),
-                    pat if closure.inputs.len() == 1 => (handed, pat),
-                    pat => (UNKNOWN, pat),
+        let at =
+            self.nested(FunctionKind::Closure, is_async, spot, closure.capture.is_some(), |reader, at| {
+                for input in &closure.inputs {
+                    let (value, pat) = match input {
+                        Pat::Type(typed) => (reader.ty(&typed.ty), &*typed.pat),
+                        pat if closure.inputs.len() == 1 => (handed, pat),
+                        pat => (UNKNOWN, pat),
+                    };
+                    let local = reader.pattern(pat, value);
+                    let param = Param { value, exclusive: false, local };
+                    reader.facts.functions[at.at()].params.push(param);
+                }
+                let given = reader.expr(&closure.body).at;
+                let returns = match &closure.output {
+                    syn::ReturnType::Default => given,
+                    output @ syn::ReturnType::Type(..) => reader.return_type(output),
                 };
-                let local = reader.pattern(pat, value);
-                let param = Param { value, exclusive: false, local };
-                reader.facts.functions[at.at()].params.push(param);
-            }
-            let given = reader.expr(&closure.body).at;
-            let returns = match &closure.output {
-                syn::ReturnType::Default => given,
-                output @ syn::ReturnType::Type(..) => reader.return_type(output),
-            };
-            reader.facts.functions[at.at()].returns = returns;
-        });
+                reader.facts.functions[at.at()].returns = returns;
+            });
         self.handed = handed;
         self.value(Value::Closure(at))
     }
@@ -326,7 +349,33 @@ fn number(expr: &Expr) -> Option<u64> {
     }
 }
 
+/// What `#[cfg(…)]` of a statement asks for.
+fn condition(statement: &Stmt) -> Option<String> {
+    let attributes = match statement {
+        Stmt::Local(local) => &local.attrs,
+        Stmt::Macro(statement) => &statement.attrs,
+        Stmt::Expr(expr, _) => match expr {
+            Expr::Block(e) => &e.attrs,
+            Expr::If(e) => &e.attrs,
+            Expr::Call(e) => &e.attrs,
+            Expr::MethodCall(e) => &e.attrs,
+            Expr::Match(e) => &e.attrs,
+            Expr::Return(e) => &e.attrs,
+            Expr::ForLoop(e) => &e.attrs,
+            _ => return None,
+        },
+        Stmt::Item(_) => return None,
+    };
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("cfg"))
+        .find_map(|attribute| attribute.meta.require_list().ok().map(|list| list.tokens.to_string()))
+}
+
 /// Whether throwing the value away could throw something away.
 fn has_value(expr: &Expr) -> bool {
-    matches!(expr, Expr::Call(_) | Expr::MethodCall(_) | Expr::Await(_) | Expr::Try(_) | Expr::Macro(_) | Expr::Async(_))
+    matches!(
+        expr,
+        Expr::Call(_) | Expr::MethodCall(_) | Expr::Await(_) | Expr::Try(_) | Expr::Macro(_) | Expr::Async(_)
+    )
 }

@@ -3,8 +3,8 @@
 use syn::{Expr, Lit, Pat};
 
 use super::super::facts::{
-    Argument, Call, CallAt, Callee, Circumstances, Event, Fate, FunctionAt, Local, LoopKind, Spot, Sym, Value,
-    ValueAt,
+    Argument, Call, CallAt, Callee, Circumstances, Event, Fate, FunctionAt, Local, LoopKind, Spot, Sym,
+    Value, ValueAt,
 };
 use super::{Reader, UNKNOWN, Variable};
 use crate::scan::rust::span;
@@ -78,6 +78,7 @@ impl Reader<'_> {
             Expr::Match(e) => self.match_expr(e),
             Expr::Let(e) => {
                 let value = self.expr(&e.expr).at;
+                self.matched = value;
                 self.pattern(&e.pat, value);
                 UNKNOWN
             }
@@ -323,12 +324,12 @@ impl Reader<'_> {
         let calls = self.facts.calls.len();
         self.event(Event::Mark);
         self.scoped(|reader| {
-            let cond = reader.expr(&expr.cond);
-            let _ = cond;
+            reader.expr(&expr.cond);
             if !lets {
                 reader.event(Event::Release);
             }
             let asked = reader.asked_since(calls);
+            let missed = reader.missed(&expr.cond);
             reader.event(Event::Fork);
             let mut values = Vec::new();
             let fails = error_pattern(&expr.cond);
@@ -340,6 +341,9 @@ impl Reader<'_> {
             if let Some((_, other)) = &expr.else_branch {
                 let asked = Asked { first_call: false, ..asked };
                 reader.arm(|reader| {
+                    if let Some(value) = missed {
+                        reader.event(Event::Absent(value));
+                    }
                     let value = reader.circumstance(asked, false, |reader| reader.expr(other).at);
                     values.push(value);
                     diverges(other)
@@ -354,7 +358,8 @@ impl Reader<'_> {
     }
 
     fn circumstance<T>(&mut self, asked: Asked, fails: bool, read: impl FnOnce(&mut Self) -> T) -> T {
-        let (guarded, first, fails) = (u32::from(asked.guarded), u32::from(asked.first_call), u32::from(fails));
+        let (guarded, first, fails) =
+            (u32::from(asked.guarded), u32::from(asked.first_call), u32::from(fails));
         if let Some(frame) = self.frames.last_mut() {
             frame.guarded += guarded;
             frame.first_call += first;
@@ -367,6 +372,14 @@ impl Reader<'_> {
             frame.error_path -= fails;
         }
         done
+    }
+
+    /// The value that is an error or nothing where `if let` does not match.
+    fn missed(&self, cond: &Expr) -> Option<ValueAt> {
+        let Expr::Let(cond) = cond else { return None };
+        let Pat::TupleStruct(pat) = &*cond.pat else { return None };
+        let last = pat.path.segments.last()?;
+        (last.ident == "Ok" || last.ident == "Some").then_some(self.matched)
     }
 
     /// What the calls of a condition ask for.
@@ -402,6 +415,9 @@ impl Reader<'_> {
         let mut values = Vec::new();
         for arm in &expr.arms {
             self.arm(|reader| {
+                if is_nothing(&arm.pat) {
+                    reader.event(Event::Absent(scrutinee.at));
+                }
                 reader.pattern(&arm.pat, scrutinee.at);
                 let fails = is_error(&arm.pat);
                 let value = reader.circumstance(asked, fails, |reader| reader.moved(&arm.body));
@@ -474,7 +490,10 @@ impl Reader<'_> {
     }
 
     fn binary(&mut self, expr: &syn::ExprBinary) -> ValueAt {
-        use syn::BinOp::{AddAssign, Add, BitXor, BitXorAssign, Div, DivAssign, Mul, MulAssign, Rem, RemAssign, Shl, Shr, Sub, SubAssign};
+        use syn::BinOp::{
+            Add, AddAssign, BitXor, BitXorAssign, Div, DivAssign, Mul, MulAssign, Rem, RemAssign, Shl, Shr,
+            Sub, SubAssign,
+        };
         // A long sum leans to the left: no recursion along it.
         let mut operands = vec![&*expr.right];
         let mut left = &*expr.left;
@@ -483,8 +502,20 @@ impl Reader<'_> {
         loop {
             arithmetic += u32::from(matches!(
                 op,
-                Add(_) | Sub(_) | Mul(_) | Div(_) | Rem(_) | BitXor(_) | Shl(_) | Shr(_)
-                    | AddAssign(_) | SubAssign(_) | MulAssign(_) | DivAssign(_) | RemAssign(_) | BitXorAssign(_)
+                Add(_)
+                    | Sub(_)
+                    | Mul(_)
+                    | Div(_)
+                    | Rem(_)
+                    | BitXor(_)
+                    | Shl(_)
+                    | Shr(_)
+                    | AddAssign(_)
+                    | SubAssign(_)
+                    | MulAssign(_)
+                    | DivAssign(_)
+                    | RemAssign(_)
+                    | BitXorAssign(_)
             ));
             let Expr::Binary(inner) = left else { break };
             operands.push(&inner.right);
@@ -532,6 +563,11 @@ fn has_let(cond: &Expr) -> bool {
 
 fn error_pattern(cond: &Expr) -> bool {
     matches!(cond, Expr::Let(e) if is_error(&e.pat))
+}
+
+/// `Err(…)` and `None`.
+fn is_nothing(pat: &Pat) -> bool {
+    is_error(pat) || matches!(pat, Pat::Ident(ident) if ident.ident == "None")
 }
 
 fn is_error(pat: &Pat) -> bool {
@@ -610,7 +646,8 @@ fn constant_text(expr: &Expr) -> Option<String> {
             _ => None,
         },
         Expr::Path(e) if e.qself.is_none() => {
-            let names: Vec<String> = e.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+            let names: Vec<String> =
+                e.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
             Some(names.join("::"))
         }
         Expr::Unary(e) if matches!(e.op, syn::UnOp::Neg(_)) => Some(format!("-{}", constant_text(&e.expr)?)),

@@ -336,8 +336,7 @@ impl Reader<'_> {
                 syn::FnArg::Typed(typed) => {
                     let value = self.ty(&typed.ty);
                     let value = self.own(value);
-                    let exclusive =
-                        matches!(&*typed.ty, syn::Type::Reference(r) if r.mutability.is_some());
+                    let exclusive = matches!(&*typed.ty, syn::Type::Reference(r) if r.mutability.is_some());
                     let local = self.pattern(&typed.pat, value);
                     self.facts.functions[at.at()].params.push(Param { value, exclusive, local });
                 }

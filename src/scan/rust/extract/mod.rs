@@ -70,6 +70,8 @@ struct Reader<'a> {
     next_local: u32,
     /// What the closure that is an argument of the current method call is likely to get.
     handed: ValueAt,
+    /// What the last `let` in a condition was matched with.
+    matched: ValueAt,
 }
 
 impl<'a> Reader<'a> {
@@ -89,6 +91,7 @@ impl<'a> Reader<'a> {
             variables: Vec::new(),
             next_local: 0,
             handed: UNKNOWN,
+            matched: UNKNOWN,
         }
     }
 
@@ -122,8 +125,7 @@ impl<'a> Reader<'a> {
 
     /// Opens a scope below the current one and makes it the current one; returns the one before.
     fn enter_scope(&mut self, name: Option<Sym>, block: bool) -> ScopeAt {
-        let scope =
-            Scope { parent: Some(self.scope), name, block, test: self.test, ..Scope::default() };
+        let scope = Scope { parent: Some(self.scope), name, block, test: self.test, ..Scope::default() };
         self.facts.scopes.push(scope);
         let here = ScopeAt(self.facts.scopes.len() as u32 - 1);
         std::mem::replace(&mut self.scope, here)

@@ -163,8 +163,7 @@ impl Reader<'_> {
                 }
                 _ => None,
             });
-            let bounds: Vec<&TypeParamBound> =
-                parameter.bounds.iter().chain(wanted.flatten()).collect();
+            let bounds: Vec<&TypeParamBound> = parameter.bounds.iter().chain(wanted.flatten()).collect();
             let value = self.bounded(bounds.into_iter());
             self.generics[before + at].1 = value;
         }
