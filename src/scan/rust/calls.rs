@@ -169,23 +169,6 @@ pub(super) fn resolved(program: &Program<'_>) -> (u64, u64) {
             let target = program.values.target(file as u32, CallAt(at as u32));
             counts.0 += 1;
             counts.1 += u64::from(target != Target::Unknown);
-            if target == Target::Unknown && std::env::var_os("DUMP_UNRESOLVED").is_some() {
-                #[allow(clippy::print_stderr)]
-                {
-                    eprintln!(
-                        "UNRES {} {}:{}",
-                        match call.callee {
-                            Callee::Path(p, _) => format!("path {}", facts.text(p)),
-                            Callee::Method(r, m) =>
-                                format!("method {} on {:?}", facts.text(m), facts.value(r)),
-                            Callee::Value(_) => "value".into(),
-                            Callee::Macro(_) => "macro".into(),
-                        },
-                        facts.path,
-                        call.spot.start.0
-                    );
-                }
-            }
         }
     }
     counts

@@ -13,7 +13,7 @@ pub struct Sym(pub u32);
 macro_rules! index {
     ($(#[doc = $doc:literal] $name:ident),+ $(,)?) => {$(
         #[doc = $doc]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
         pub struct $name(pub u32);
 
         impl $name {
@@ -236,6 +236,7 @@ pub enum Fate {
 }
 
 /// What the attributes and surroundings of a function say.
+#[allow(clippy::struct_excessive_bools, reason = "each holds or not, whatever the others do")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Marks {
     /// `async fn`, `async` closure or block.
@@ -396,6 +397,7 @@ pub struct Argument {
 }
 
 /// Circumstances of a call.
+#[allow(clippy::struct_excessive_bools, reason = "each holds or not, whatever the others do")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Circumstances {
     /// Directly awaited.

@@ -339,12 +339,9 @@ fn source_of(program: &Program<'_>, file: u32, value: ValueAt) -> String {
             base => format!("{base}.{}", name(*field)),
         },
         Value::Path(path, _) => name(*path),
-        Value::OneOf(_) => facts
-            .functions
-            .iter()
-            .any(|function| function.this == Some(at))
-            .then(|| "self".to_owned())
-            .unwrap_or_default(),
+        Value::OneOf(_) if facts.functions.iter().any(|function| function.this == Some(at)) => {
+            "self".to_owned()
+        }
         _ => String::new(),
     }
 }

@@ -3,6 +3,7 @@
 //! Runs inside the worker that parsed the file: syn's tree cannot leave its thread.
 
 mod body;
+mod control;
 mod expr;
 mod items;
 mod macros;
@@ -45,12 +46,6 @@ struct Frame {
     guarded: u32,
     first_call: u32,
     in_select: u32,
-}
-
-impl Default for FunctionAt {
-    fn default() -> Self {
-        Self(0)
-    }
 }
 
 /// Reads one file.
