@@ -309,12 +309,12 @@ impl<'f> Names<'f> {
         parts.join("::")
     }
 
-    /// Whether a scope, or one around it, has imported everything of an external module.
-    pub(super) fn imports_all_of(&self, scope: ScopeId, module: &str) -> bool {
+    /// Whether a scope, or one around it, has imported something whose path begins so.
+    pub(super) fn imports_of(&self, scope: ScopeId, module: &str) -> bool {
         let mut at = Some(scope);
         while let Some(scope) = at {
             let info = &self.scopes[scope.0 as usize];
-            if info.globs.contains(&module) || info.imports.values().any(|path| path.starts_with(module)) {
+            if info.globs.iter().chain(info.imports.values()).any(|path| path.starts_with(module)) {
                 return true;
             }
             at = info.parent;

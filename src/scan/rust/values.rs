@@ -419,6 +419,9 @@ impl<'f> Values<'f> {
 
     fn index(&self, base: Ty) -> Ty {
         for ty in self.chain(base) {
+            if self.dereferenced(ty).is_some() {
+                continue;
+            }
             match self.shape(ty) {
                 Shape::Slice(element) => return element,
                 Shape::External(_, arguments) if !arguments.is_empty() => {
@@ -432,6 +435,9 @@ impl<'f> Values<'f> {
 
     fn element(&self, base: Ty) -> Ty {
         for ty in self.chain(base) {
+            if self.dereferenced(ty).is_some() {
+                continue;
+            }
             match self.shape(ty) {
                 Shape::Slice(element) => return element,
                 Shape::External(text, arguments) => {

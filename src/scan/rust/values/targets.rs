@@ -46,7 +46,7 @@ impl Values<'_> {
             Callee::Method(receiver, name) => {
                 let name = self.names.sym(file, name);
                 let scope = self.names.scope(file, call.scope);
-                if name.contains("par_") && self.names.imports_all_of(scope, words::PARALLEL_PRELUDE) {
+                if name.contains("par_") && self.names.imports_of(scope, words::PARALLEL_PRELUDE) {
                     let path = format!("{}::{name}", words::PARALLEL_TRAIT);
                     return Target::External(self.names.intern(&path));
                 }
