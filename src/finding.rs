@@ -151,6 +151,15 @@ pub struct Observation {
     pub fix: Option<Fix>,
 }
 
+/// A number or a list of words that a detector reads.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Threshold {
+    /// In its base unit: seconds, bytes, shares of one, or plain.
+    Number(f64),
+    /// In the order of the file.
+    Words(Vec<String>),
+}
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {

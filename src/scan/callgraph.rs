@@ -166,6 +166,12 @@ pub struct CallGraph {
 }
 
 impl CallGraph {
+    /// A graph of these functions, without calls.
+    #[must_use]
+    pub fn of(nodes: Vec<Node>) -> Self {
+        Self { nodes, ..Self::default() }
+    }
+
     /// Adds a function.
     pub fn add_node(&mut self, node: Node) -> NodeId {
         self.nodes.push(node);
@@ -200,6 +206,25 @@ impl CallGraph {
         let (start, count) = self.incoming_of.get(node.0 as usize).copied().unwrap_or_default();
         let stretch = &self.incoming[start as usize..(start + count) as usize];
         stretch.iter().map(|index| (*index, &self.edges[*index as usize]))
+    }
+
+    /// Which functions lead to a sink when they run.
+    #[must_use]
+    pub fn leading_to_sinks(&self) -> Vec<bool> {
+        let mut leads = vec![false; self.nodes.len()];
+        let mut open: Vec<NodeId> =
+            self.sinks.iter().filter(|sink| !sink.guarded).map(|sink| sink.node).collect();
+        while let Some(node) = open.pop() {
+            let here = &mut leads[node.0 as usize];
+            if !*here {
+                *here = true;
+                let plain = self.callers(node).filter(|(_, edge)| !edge.guarded);
+                if self.node(node).colour != Colour::Async {
+                    open.extend(plain.map(|(_, edge)| edge.from));
+                }
+            }
+        }
+        leads
     }
 
     /// Which functions only ever run on behalf of these: called, with `await` where they are async, by nobody else.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::source::SourceFile;
-use super::{Analysis, Extracted, Problem, Progress, python};
+use super::{Analysis, Extracted, Problem, Progress, python, rust};
 use crate::catalog::{Catalog, Language};
 
 /// What a front end has to say of its files.
@@ -23,12 +23,16 @@ pub(super) struct FrontEnd {
 }
 
 /// Every language; a new one is a row here.
-pub(super) const LANGUAGES: &[FrontEnd] = &[FrontEnd {
-    language: Language::Python,
-    run: |files, catalog, progress| {
-        drive(files, catalog, progress, python::extract, |_, _| Analysis::default())
+pub(super) const LANGUAGES: &[FrontEnd] = &[
+    FrontEnd {
+        language: Language::Python,
+        run: |files, catalog, progress| drive(files, catalog, progress, python::extract, python::analyse),
     },
-}];
+    FrontEnd {
+        language: Language::Rust,
+        run: |files, catalog, progress| drive(files, catalog, progress, rust::extract, rust::analyse),
+    },
+];
 
 /// Files into facts, facts into what the whole program shows.
 fn drive<F: Send>(

@@ -19,6 +19,7 @@ pub mod config;
 pub mod deploy;
 mod front;
 pub mod python;
+pub mod rust;
 pub mod source;
 pub mod suppress;
 pub mod walk;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::catalog::Catalog;
-use crate::finding::Observation;
+use crate::finding::{Observation, Threshold};
 use source::SourceFile;
 use walk::{Kind, Walked};
 
@@ -109,8 +110,8 @@ pub struct Scan {
     pub async_functions: u64,
 }
 
-/// Numbers that detectors read, by rule and name. They are written in `rules/source/`.
-pub type Thresholds = BTreeMap<(String, String), f64>;
+/// What detectors read, by rule and name. They are written in `rules/source/`.
+pub type Thresholds = BTreeMap<(String, String), Threshold>;
 
 /// Follows a scan. Called from many threads.
 pub trait Progress: Sync {

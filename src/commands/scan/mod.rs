@@ -23,7 +23,7 @@ use crate::exit;
 use crate::finding::Finding;
 use crate::report::Style;
 use crate::report::scan::{Notice, NoticeKind, ScanFormat, ScanReport, Totals, render, statistics};
-use crate::rules::source::{SourceRules, Threshold};
+use crate::rules::source::SourceRules;
 use crate::scan::baseline::{Baseline, Key};
 use crate::scan::source::SourceFile;
 use crate::scan::walk::{self, Kind};
@@ -337,11 +337,7 @@ fn options<'a>(args: &ScanArgs, thresholds: &'a Thresholds, progress: &'a dyn sc
 
 fn thresholds(rules: &SourceRules) -> Thresholds {
     let options = rules.all().iter().flat_map(|rule| rule.options.iter().map(|option| (&rule.id, option)));
-    let numbers = options.filter_map(|(rule, (name, value))| match value {
-        Threshold::Number(number) => Some(((rule.clone(), name.clone()), *number)),
-        Threshold::Words(_) => None,
-    });
-    numbers.collect()
+    options.map(|(rule, (name, value))| ((rule.clone(), name.clone()), value.clone())).collect()
 }
 
 fn source_rules(own: Option<&Path>) -> Result<SourceRules> {

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use super::suggest::nearest;
 use crate::catalog::Language;
-use crate::finding::{Confidence, Cost, Mitigation, Severity};
+use crate::finding::{Confidence, Cost, Mitigation, Severity, Threshold};
 use crate::yaml::RuleError;
 use crate::yaml::load::{self, Source};
 
@@ -48,15 +48,6 @@ impl SourceKind {
             Self::Opportunity => "opportunity",
         }
     }
-}
-
-/// A number or a list of words that a detector reads.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Threshold {
-    /// In its base unit: seconds, bytes, shares of one, or plain.
-    Number(f64),
-    /// In the order of the file.
-    Words(Vec<String>),
 }
 
 /// How bad, by how long it stalls.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::schema::SourceRuleFile;
 use super::words::Words;
-use super::{BySeverity, FAMILY, SourceKind, SourceRule, Threshold};
+use super::{BySeverity, FAMILY, SourceKind, SourceRule};
 use crate::catalog::Language;
-use crate::finding::{Confidence, Cost, Mitigation, Severity};
+use crate::finding::{Confidence, Cost, Mitigation, Severity, Threshold};
 use crate::rules::schema::{DatumFile, Entries, Spanned, WordsFile};
 use crate::rules::suggest::nearest;
 use crate::units;

@@ -116,6 +116,9 @@ pub(super) const START_UP: &[&str] = &[
 /// Decorators of the commands of command-line programs.
 pub(super) const COMMANDS: &[&str] = &["command", "callback", "group", "argument", "option", "pass_context"];
 
+/// What is put before and after the name of a function to name its async twin.
+pub(super) const ASYNC_TWINS: &[(&str, &str)] = &[("a", ""), ("async_", ""), ("", "_async"), ("aio_", "")];
+
 /// Files of tests, by how they and their directories are named.
 pub(super) fn is_test(path: &str) -> bool {
     let (directories, file) = path.rsplit_once('/').unwrap_or(("", path));
@@ -132,6 +135,118 @@ pub(super) fn is_test(path: &str) -> bool {
 pub(super) fn is_builtin(name: &str) -> bool {
     BUILTINS.binary_search(&name).is_ok()
 }
+
+/// What calling a builtin, or a method of a builtin type, makes.
+pub(super) fn made_by(function: &str) -> Option<&'static str> {
+    let name = function.strip_prefix("builtins.")?;
+    let row = MADE_BY.iter().find(|(_, names)| names.contains(&name))?;
+    Some(row.0)
+}
+
+/// What iterating an instance of a builtin type gives.
+pub(super) fn element_of(made: &str) -> Option<&'static str> {
+    match made {
+        "builtins.str" => Some("builtins.str"),
+        "builtins.bytes" | "builtins.bytearray" | "builtins.range" => Some("builtins.int"),
+        "io.TextIOWrapper" => Some("builtins.str"),
+        _ => None,
+    }
+}
+
+const MADE_BY: &[(&str, &[&str])] = &[
+    (
+        "builtins.str",
+        &[
+            "str",
+            "repr",
+            "ascii",
+            "chr",
+            "hex",
+            "oct",
+            "bin",
+            "format",
+            "input",
+            "str.lower",
+            "str.upper",
+            "str.strip",
+            "str.lstrip",
+            "str.rstrip",
+            "str.format",
+            "str.join",
+            "str.replace",
+            "str.title",
+            "str.capitalize",
+            "str.casefold",
+            "str.removeprefix",
+            "str.removesuffix",
+            "str.zfill",
+            "str.ljust",
+            "str.rjust",
+            "str.center",
+            "str.translate",
+            "str.expandtabs",
+            "str.format_map",
+            "str.swapcase",
+            "bytes.decode",
+            "bytearray.decode",
+            "bytes.hex",
+        ],
+    ),
+    (
+        "builtins.bytes",
+        &["bytes", "str.encode", "bytes.strip", "bytes.join", "bytes.replace", "int.to_bytes"],
+    ),
+    ("builtins.bytearray", &["bytearray"]),
+    (
+        "builtins.int",
+        &[
+            "int",
+            "len",
+            "ord",
+            "hash",
+            "id",
+            "round",
+            "str.find",
+            "str.count",
+            "str.index",
+            "str.rfind",
+            "list.index",
+            "list.count",
+            "int.from_bytes",
+            "int.bit_length",
+        ],
+    ),
+    ("builtins.float", &["float"]),
+    (
+        "builtins.bool",
+        &[
+            "bool",
+            "isinstance",
+            "issubclass",
+            "callable",
+            "hasattr",
+            "all",
+            "any",
+            "str.startswith",
+            "str.endswith",
+            "str.isdigit",
+            "str.isalpha",
+            "str.isalnum",
+            "str.isspace",
+            "str.isupper",
+            "str.islower",
+            "str.isidentifier",
+            "bytes.startswith",
+            "bytes.endswith",
+        ],
+    ),
+    ("builtins.list", &["dir", "str.split", "str.rsplit", "str.splitlines", "bytes.split", "list.copy"]),
+    ("builtins.tuple", &["divmod", "str.partition", "str.rpartition"]),
+    ("builtins.dict", &["dict", "vars", "globals", "locals", "dict.copy"]),
+    ("builtins.range", &["range"]),
+    ("builtins.object", &["object"]),
+    ("builtins.memoryview", &["memoryview"]),
+];
 
 const BUILTINS: &[&str] = &[
     "ArithmeticError",

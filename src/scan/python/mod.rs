@@ -11,12 +11,16 @@ mod collect;
 pub mod context;
 mod depth;
 pub mod facts;
+mod graph;
 mod language;
 mod lower;
 pub mod modules;
+mod names;
 pub mod patterns;
 pub mod resolve;
 pub mod scope;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
@@ -24,11 +28,13 @@ use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 use self::collect::Collector;
 use self::context::Context;
 use self::facts::FileFacts;
+use self::names::Program;
 use self::resolve::Names;
 use self::scope::Scopes;
 use crate::catalog::Catalog;
+use crate::scan::blocking;
 use crate::scan::source::SourceFile;
-use crate::scan::{Extracted, SyntaxError};
+use crate::scan::{Analysis, Extracted, SyntaxError};
 
 /// Syntax errors told per file: what follows the first ones is mostly their echo.
 const ERRORS: usize = 10;
@@ -46,6 +52,33 @@ pub fn extract(file: &SourceFile, catalog: &Catalog) -> Extracted<FileFacts> {
     }
     depth::guarded(|| read(file, catalog))
         .unwrap_or_else(|| refused("reading it failed inside boundby; please report it with the file"))
+}
+
+/// The rules for what blocks a loop.
+const RULES: blocking::Rules = blocking::Rules {
+    waits: "blocking-call-in-async",
+    waits_in_callback: "blocking-in-loop-callback",
+    computes: "cpu-heavy-in-async",
+    runs_loop: "run-loop-in-async",
+};
+
+/// Joins the facts of all files. The order of the observations depends on nothing but the facts.
+#[must_use]
+pub fn analyse(facts: &[FileFacts], catalog: &Catalog) -> Analysis {
+    let mut program = Program::of(facts, catalog);
+    let built = graph::build(&mut program);
+    let mut observations = blocking::observe(&built.graph, RULES);
+    observations.extend(graph::siblings::observe(&mut program, &built, "async-sibling-exists"));
+    observations.sort_by(|one, other| {
+        let key = |seen: &crate::finding::Observation| (seen.place.path.clone(), seen.place.bytes, seen.rule);
+        key(one).cmp(&key(other)).then_with(|| one.subject.cmp(&other.subject))
+    });
+    Analysis {
+        observations,
+        calls: built.calls,
+        calls_resolved: built.resolved,
+        async_functions: built.asynchronous,
+    }
 }
 
 fn read(file: &SourceFile, catalog: &Catalog) -> Extracted<FileFacts> {

@@ -6,6 +6,7 @@ use std::cell::Cell;
 
 use ruff_python_ast::{Expr, Operator, StmtFunctionDef};
 
+use super::language::is_builtin;
 use super::modules::absolute;
 use super::scope::{Binding, Bound, ScopeId, ScopeKind, Scopes, elements};
 use crate::catalog::{Catalog, Language};
@@ -35,7 +36,7 @@ impl<'a> Names<'a> {
     }
 
     /// The qualified name of an expression: `requests.get` for `get` after `from requests import get`,
-    /// `requests.Session.get` for `self.session.get`, `open` for the builtin, `module.Class.method` for what the file
+    /// `requests.Session.get` for `self.session.get`, `builtins.open` for the builtin, `module.Class.method` for what the file
     /// itself defines. A name that is bound nowhere stands for itself; a parameter or local of unknown content has
     /// none.
     #[must_use]
@@ -77,6 +78,7 @@ impl<'a> Names<'a> {
             Expr::Name(name) => {
                 let name = name.id.as_str();
                 match self.scopes.lookup(name, scope) {
+                    None if is_builtin(name) => Some(format!("builtins.{name}")),
                     None => Some(name.to_owned()),
                     Some((owner, bound)) => {
                         bound.iter().find_map(|bound| self.bound_name(name, owner, bound))
@@ -206,7 +208,7 @@ impl<'a> Names<'a> {
             Expr::Named(named) => self.kind(&named.value, scope),
             Expr::If(choice) => self.kind(&choice.body, scope).or_else(|| self.kind(&choice.orelse, scope)),
             Expr::BoolOp(either) => either.values.iter().find_map(|value| self.kind(value, scope)),
-            _ => literal(expression).map(str::to_owned),
+            _ => literal(expression).map(|name| format!("builtins.{name}")),
         }
     }
 
@@ -307,7 +309,7 @@ pub fn looks_like_class(name: &str) -> bool {
     last.starts_with(|first: char| first.is_ascii_uppercase()) && last.chars().any(|c| c.is_ascii_lowercase())
 }
 
-/// The type of a literal.
+/// The builtin type of a literal.
 #[must_use]
 pub fn literal(expression: &Expr) -> Option<&'static str> {
     Some(match expression {

@@ -1,0 +1,639 @@
+//! Expressions: the order in which things happen, and what each gives.
+
+use syn::{Expr, Lit, Pat};
+
+use super::super::facts::{
+    Argument, Call, CallAt, Callee, Circumstances, Event, Fate, FunctionAt, Local, LoopKind, Spot, Sym,
+    Value, ValueAt,
+};
+use super::{Reader, UNKNOWN, Variable};
+use crate::scan::rust::span;
+
+/// What an expression gives.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given {
+    pub(super) at: ValueAt,
+    /// The variable, where the expression is nothing else.
+    pub(super) local: Option<Local>,
+}
+
+impl From<ValueAt> for Given {
+    fn from(at: ValueAt) -> Self {
+        Self { at, local: None }
+    }
+}
+
+impl Reader<'_> {
+    /// Reads an expression with everything in it.
+    pub(super) fn expr(&mut self, expr: &Expr) -> Given {
+        stacker::maybe_grow(256 << 10, 4 << 20, || self.expression(expr))
+    }
+
+    fn expression(&mut self, expr: &Expr) -> Given {
+        match expr {
+            Expr::Path(e) => return self.path_expr(e),
+            Expr::Paren(e) => return self.expr(&e.expr),
+            Expr::Group(e) => return self.expr(&e.expr),
+            Expr::Reference(e) => self.expr(&e.expr).at,
+            Expr::RawAddr(e) => self.expr(&e.expr).at,
+            Expr::Unary(e) => self.expr(&e.expr).at,
+            Expr::Lit(e) => match &e.lit {
+                Lit::Str(_) => self.value(Value::Text),
+                _ => self.value(Value::Number),
+            },
+            Expr::Call(e) => self.call(e),
+            Expr::MethodCall(e) => self.method_call(e),
+            Expr::Await(e) => self.await_expr(e),
+            Expr::Try(e) => {
+                let base = self.expr(&e.expr).at;
+                self.derived(base, Value::Tried)
+            }
+            Expr::Field(e) => {
+                let base = self.expr(&e.base).at;
+                let member = self.member(&e.member);
+                self.derived(base, |base| Value::Field(base, member))
+            }
+            Expr::Index(e) => {
+                let base = self.expr(&e.expr).at;
+                self.expr(&e.index);
+                self.derived(base, Value::Index)
+            }
+            Expr::Cast(e) => {
+                self.expr(&e.expr);
+                self.ty(&e.ty)
+            }
+            Expr::Macro(e) => self.macro_call(&e.mac),
+            Expr::Closure(e) => self.closure(e),
+            Expr::Async(e) => {
+                self.async_block(e.async_token.span, e.capture.is_some(), |reader| reader.block(&e.block))
+            }
+            Expr::Block(e) => self.block(&e.block),
+            Expr::Const(e) => self.block(&e.block),
+            Expr::TryBlock(e) => self.block(&e.block),
+            Expr::Unsafe(e) => self.block(&e.block),
+            Expr::If(e) => self.if_expr(e),
+            Expr::Match(e) => self.match_expr(e),
+            Expr::Let(e) => {
+                let value = self.expr(&e.expr).at;
+                self.pattern(&e.pat, value);
+                UNKNOWN
+            }
+            Expr::Loop(_) | Expr::While(_) | Expr::ForLoop(_) => self.loop_expr(expr),
+            Expr::Assign(e) => self.assign(e),
+            Expr::Binary(e) => self.binary(e),
+            Expr::Array(e) => {
+                let mut first = UNKNOWN;
+                for element in &e.elems {
+                    let given = self.moved(element);
+                    first = if first == UNKNOWN { given } else { first };
+                }
+                self.value(Value::Slice(first))
+            }
+            Expr::Repeat(e) => {
+                let element = self.expr(&e.expr).at;
+                self.expr(&e.len);
+                self.value(Value::Slice(element))
+            }
+            Expr::Tuple(e) => {
+                let parts = e.elems.iter().map(|element| self.moved(element)).collect();
+                self.value(Value::Tuple(parts))
+            }
+            Expr::Struct(e) => {
+                for field in &e.fields {
+                    self.moved(&field.expr);
+                }
+                if let Some(rest) = &e.rest {
+                    self.expr(rest);
+                }
+                let first = e.path.segments.first();
+                match first.and_then(|first| self.named_here(&first.ident)) {
+                    Some(this) => this,
+                    None => {
+                        let (path, types) = (self.path(&e.path), self.arguments_of(&e.path));
+                        self.value(Value::Type(path, self.here(), types))
+                    }
+                }
+            }
+            Expr::Range(e) => {
+                for end in [&e.start, &e.end].into_iter().flatten() {
+                    self.expr(end);
+                }
+                let number = self.value(Value::Number);
+                self.value(Value::Slice(number))
+            }
+            Expr::Return(e) => self.leave(e.expr.as_deref()),
+            Expr::Break(e) => self.leave(e.expr.as_deref()),
+            Expr::Yield(e) => self.leave(e.expr.as_deref()),
+            _ => UNKNOWN,
+        }
+        .into()
+    }
+
+    fn leave(&mut self, value: Option<&Expr>) -> ValueAt {
+        if let Some(value) = value {
+            self.moved(value);
+        }
+        UNKNOWN
+    }
+
+    /// An expression whose value goes somewhere else.
+    pub(super) fn moved(&mut self, expr: &Expr) -> ValueAt {
+        let given = self.expr(expr);
+        if let Some(local) = given.local {
+            self.event(Event::Gone(local));
+        }
+        given.at
+    }
+
+    fn path_expr(&mut self, expr: &syn::ExprPath) -> Given {
+        if expr.qself.is_none()
+            && let Some(ident) = expr.path.get_ident()
+        {
+            let name = self.ident(ident);
+            if let Some(Variable { local, value, .. }) = self.variable(name) {
+                self.event(Event::Used(local));
+                return Given { at: value, local: Some(local) };
+            }
+            if ident == "Self" {
+                return self.owner.unwrap_or(UNKNOWN).into();
+            }
+        }
+        let path = self.path(&expr.path);
+        self.value(Value::Path(path, self.here())).into()
+    }
+
+    fn how(&self) -> Circumstances {
+        let Some(frame) = self.frames.last() else { return Circumstances::default() };
+        Circumstances {
+            in_loop: !frame.open_loops.is_empty(),
+            error_path: frame.error_path > 0,
+            guarded: frame.guarded > 0,
+            first_call: frame.first_call > 0,
+            in_select: frame.in_select > 0,
+            ..Circumstances::default()
+        }
+    }
+
+    /// Records a call, after its arguments have happened.
+    pub(super) fn record(
+        &mut self,
+        callee: Callee,
+        types: Vec<ValueAt>,
+        arguments: Vec<Argument>,
+        spot: Spot,
+    ) -> ValueAt {
+        let function = self.frames.last().map_or(FunctionAt(0), |frame| frame.function);
+        let moved: Vec<Local> = arguments.iter().filter_map(|argument| argument.local).collect();
+        let handed: Vec<(u32, FunctionAt)> = arguments
+            .iter()
+            .enumerate()
+            .filter_map(|(at, argument)| match self.facts.value(argument.value) {
+                Value::Closure(f) | Value::Block(f) if argument.local.is_none() => Some((at as u32, *f)),
+                _ => None,
+            })
+            .collect();
+        let (scope, how) = (self.here(), self.how());
+        let call = self.add_call(Call { function, scope, callee, types, arguments, spot, how });
+        for (at, function) in handed {
+            self.facts.functions[function.at()].fate = Fate::Argument(call, at);
+        }
+        self.event(Event::Call(call));
+        self.count(|l| &mut l.calls);
+        for local in moved {
+            self.event(Event::Gone(local));
+        }
+        self.value(Value::Call(call))
+    }
+
+    pub(super) fn arguments<'e>(&mut self, arguments: impl IntoIterator<Item = &'e Expr>) -> Vec<Argument> {
+        arguments.into_iter().map(|argument| self.argument(argument)).collect()
+    }
+
+    pub(super) fn argument(&mut self, expr: &Expr) -> Argument {
+        let given = self.expr(expr);
+        let text = constant_text(expr).map(|text| self.sym(&text));
+        let exclusive = matches!(expr, Expr::Reference(r) if r.mutability.is_some());
+        Argument { value: given.at, text, local: given.local, exclusive }
+    }
+
+    fn call(&mut self, call: &syn::ExprCall) -> ValueAt {
+        let begin = span::first(&call.func);
+        let mut callee = None;
+        let mut types = Vec::new();
+        if let Expr::Path(path) = &*call.func {
+            let variable = path.path.get_ident().and_then(|ident| {
+                let name = self.ident(ident);
+                self.variable(name)
+            });
+            if variable.is_none() {
+                types = self.arguments_of(&path.path);
+                callee = Some(self.callee(path));
+            }
+        }
+        let callee = match callee {
+            Some(callee) => callee,
+            None => {
+                let value = self.expr(&call.func).at;
+                if let Value::Closure(at) = *self.facts.value(value) {
+                    self.facts.functions[at.at()].fate = Fate::Here;
+                }
+                Callee::Value(value)
+            }
+        };
+        let arguments = self.arguments(&call.args);
+        let close = call.paren_token.span.close();
+        let spot = self.spot(begin.unwrap_or(close), close);
+        self.record(callee, types, arguments, spot)
+    }
+
+    fn callee(&mut self, path: &syn::ExprPath) -> Callee {
+        if let Some(qself) = &path.qself {
+            let on = self.ty(&qself.ty);
+            let name = path.path.segments.last().map(|last| self.ident(&last.ident));
+            let name = name.unwrap_or_else(|| self.sym(""));
+            return Callee::Path(name, Some(on));
+        }
+        if path.path.segments.len() == 2
+            && let Some(on) = self.named_here(&path.path.segments[0].ident)
+        {
+            let name = self.ident(&path.path.segments[1].ident);
+            return Callee::Path(name, Some(on));
+        }
+        if path.path.is_ident("Self") {
+            let name = self.sym("Self");
+            return Callee::Path(name, self.owner);
+        }
+        Callee::Path(self.path(&path.path), None)
+    }
+
+    fn method_call(&mut self, call: &syn::ExprMethodCall) -> ValueAt {
+        let receiver = self.expr(&call.receiver).at;
+        let name = self.ident(&call.method);
+        let method = call.method.to_string();
+        let types = call.turbofish.as_ref().map_or_else(Vec::new, |t| self.generic_arguments(t));
+        let arguments = match method.as_str() {
+            "map_err" | "or_else" | "unwrap_or_else" | "inspect_err" => {
+                self.on_error(|reader| reader.arguments(&call.args))
+            }
+            "get_or_init" | "get_or_try_init" | "get_or_insert_with" | "or_insert_with" | "call_once" => {
+                self.with(|frame| &mut frame.first_call, |reader| reader.arguments(&call.args))
+            }
+            _ => {
+                let element = self.derived(receiver, Value::Element);
+                let outer = std::mem::replace(&mut self.handed, element);
+                let arguments = self.arguments(&call.args);
+                self.handed = outer;
+                arguments
+            }
+        };
+        let spot = self.spot(call.method.span(), call.paren_token.span.close());
+        self.record(Callee::Method(receiver, name), types, arguments, spot)
+    }
+
+    fn await_expr(&mut self, expr: &syn::ExprAwait) -> ValueAt {
+        let given = self.expr(&expr.base);
+        self.awaited(given, expr.await_token.span)
+    }
+
+    /// Awaits a value here.
+    pub(super) fn awaited(&mut self, given: Given, keyword: proc_macro2::Span) -> ValueAt {
+        match *self.facts.value(given.at) {
+            Value::Call(call) => self.await_call(call),
+            Value::Block(at) => self.facts.functions[at.at()].fate = Fate::Here,
+            _ => {}
+        }
+        let spot = self.word(keyword);
+        self.event(Event::Await(given.at, spot));
+        self.count(|l| &mut l.awaits);
+        if let Some(local) = given.local {
+            self.event(Event::Gone(local));
+        }
+        self.derived(given.at, Value::Awaited)
+    }
+
+    fn await_call(&mut self, call: CallAt) {
+        self.facts.calls[call.at()].how.awaited = true;
+    }
+
+    fn if_expr(&mut self, expr: &syn::ExprIf) -> ValueAt {
+        let lets = has_let(&expr.cond);
+        let calls = self.facts.calls.len();
+        self.event(Event::Mark);
+        self.scoped(|reader| {
+            let cond = reader.expr(&expr.cond);
+            let _ = cond;
+            if !lets {
+                reader.event(Event::Release);
+            }
+            let asked = reader.asked_since(calls);
+            reader.event(Event::Fork);
+            let mut values = Vec::new();
+            let fails = error_pattern(&expr.cond);
+            reader.arm(|reader| {
+                let value = reader.circumstance(asked, fails, |reader| reader.block(&expr.then_branch));
+                values.push(value);
+                diverges_block(&expr.then_branch)
+            });
+            if let Some((_, other)) = &expr.else_branch {
+                let asked = Asked { first_call: false, ..asked };
+                reader.arm(|reader| {
+                    let value = reader.circumstance(asked, false, |reader| reader.expr(other).at);
+                    values.push(value);
+                    diverges(other)
+                });
+            }
+            reader.event(Event::Join);
+            if lets {
+                reader.event(Event::Release);
+            }
+            reader.one_of(values)
+        })
+    }
+
+    fn circumstance<T>(&mut self, asked: Asked, fails: bool, read: impl FnOnce(&mut Self) -> T) -> T {
+        let (guarded, first, fails) =
+            (u32::from(asked.guarded), u32::from(asked.first_call), u32::from(fails));
+        if let Some(frame) = self.frames.last_mut() {
+            frame.guarded += guarded;
+            frame.first_call += first;
+            frame.error_path += fails;
+        }
+        let done = read(self);
+        if let Some(frame) = self.frames.last_mut() {
+            frame.guarded -= guarded;
+            frame.first_call -= first;
+            frame.error_path -= fails;
+        }
+        done
+    }
+
+    /// What the calls of a condition ask for.
+    fn asked_since(&self, first: usize) -> Asked {
+        let mut asked = Asked::default();
+        for call in &self.facts.calls[first..] {
+            let (Callee::Method(_, name) | Callee::Path(name, _)) = call.callee else { continue };
+            match self.facts.text(name).rsplit("::").next() {
+                Some("try_current" | "is_inside_runtime") => asked.guarded = true,
+                Some("is_none") => asked.first_call = true,
+                _ => {}
+            }
+        }
+        asked
+    }
+
+    fn one_of(&mut self, mut values: Vec<ValueAt>) -> ValueAt {
+        values.retain(|value| *value != UNKNOWN);
+        values.dedup();
+        match values[..] {
+            [] => UNKNOWN,
+            [one] => one,
+            _ => self.value(Value::OneOf(values)),
+        }
+    }
+
+    fn match_expr(&mut self, expr: &syn::ExprMatch) -> ValueAt {
+        self.event(Event::Mark);
+        let calls = self.facts.calls.len();
+        let scrutinee = self.expr(&expr.expr);
+        let asked = Asked { first_call: false, ..self.asked_since(calls) };
+        self.event(Event::Fork);
+        let mut values = Vec::new();
+        for arm in &expr.arms {
+            self.arm(|reader| {
+                reader.pattern(&arm.pat, scrutinee.at);
+                let fails = is_error(&arm.pat);
+                let value = reader.circumstance(asked, fails, |reader| reader.moved(&arm.body));
+                values.push(value);
+                diverges(&arm.body)
+            });
+        }
+        self.event(Event::Join);
+        self.event(Event::Release);
+        self.one_of(values)
+    }
+
+    fn loop_expr(&mut self, expr: &Expr) -> ValueAt {
+        match expr {
+            Expr::Loop(e) => {
+                let ends = leaves(&e.body);
+                self.in_loop(LoopKind::Loop, e.loop_token.span, ends, |reader| {
+                    reader.block(&e.body);
+                });
+            }
+            Expr::While(e) => {
+                let lets = has_let(&e.cond);
+                self.in_loop(LoopKind::While, e.while_token.span, true, |reader| {
+                    reader.event(Event::Mark);
+                    reader.expr(&e.cond);
+                    if lets {
+                        reader.block(&e.body);
+                        reader.event(Event::Release);
+                    } else {
+                        reader.event(Event::Release);
+                        reader.block(&e.body);
+                    }
+                });
+            }
+            Expr::ForLoop(e) => {
+                self.event(Event::Mark);
+                let over = self.expr(&e.expr).at;
+                let kind = LoopKind::For(Self::bound_of(&e.expr));
+                self.in_loop(kind, e.for_token.span, true, |reader| {
+                    let element = reader.derived(over, Value::Element);
+                    reader.pattern(&e.pat, element);
+                    reader.block(&e.body);
+                });
+                self.event(Event::Release);
+            }
+            _ => {}
+        }
+        UNKNOWN
+    }
+
+    fn assign(&mut self, expr: &syn::ExprAssign) -> ValueAt {
+        let given = self.moved(&expr.right);
+        if let Expr::Path(path) = &*expr.left
+            && let Some(ident) = path.path.get_ident()
+        {
+            let name = self.ident(ident);
+            if let Some(at) = self.variables.iter().rposition(|variable| variable.name == name) {
+                let variable = &mut self.variables[at];
+                if variable.value == UNKNOWN {
+                    variable.value = given;
+                }
+                let local = variable.local;
+                self.event(Event::Gone(local));
+                self.event(Event::Bind(local, given));
+                return UNKNOWN;
+            }
+        }
+        self.expr(&expr.left);
+        UNKNOWN
+    }
+
+    fn binary(&mut self, expr: &syn::ExprBinary) -> ValueAt {
+        use syn::BinOp::{
+            Add, AddAssign, BitXor, BitXorAssign, Div, DivAssign, Mul, MulAssign, Rem, RemAssign, Shl, Shr,
+            Sub, SubAssign,
+        };
+        // A long sum leans to the left: no recursion along it.
+        let mut operands = vec![&*expr.right];
+        let mut left = &*expr.left;
+        let mut arithmetic = 0;
+        let mut op = &expr.op;
+        loop {
+            arithmetic += u32::from(matches!(
+                op,
+                Add(_)
+                    | Sub(_)
+                    | Mul(_)
+                    | Div(_)
+                    | Rem(_)
+                    | BitXor(_)
+                    | Shl(_)
+                    | Shr(_)
+                    | AddAssign(_)
+                    | SubAssign(_)
+                    | MulAssign(_)
+                    | DivAssign(_)
+                    | RemAssign(_)
+                    | BitXorAssign(_)
+            ));
+            let Expr::Binary(inner) = left else { break };
+            operands.push(&inner.right);
+            (left, op) = (&inner.left, &inner.op);
+        }
+        let first = self.expr(left).at;
+        for operand in operands.into_iter().rev() {
+            self.expr(operand);
+        }
+        for _ in 0..arithmetic {
+            self.count(|l| &mut l.arithmetic);
+        }
+        if arithmetic > 0 { first } else { self.value(Value::Number) }
+    }
+
+    pub(super) fn guess(&mut self, callee: Callee, spot: Spot) {
+        let value = self.record(callee, Vec::new(), Vec::new(), spot);
+        if let Value::Call(call) = *self.facts.value(value) {
+            self.facts.calls[call.at()].how.guessed = true;
+        }
+    }
+
+    pub(super) fn text_sym(&mut self, text: &str) -> Sym {
+        self.sym(text)
+    }
+}
+
+/// What a condition asks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked {
+    /// Whether a runtime runs here.
+    guarded: bool,
+    /// Whether something is there already.
+    first_call: bool,
+}
+
+fn has_let(cond: &Expr) -> bool {
+    match cond {
+        Expr::Let(_) => true,
+        Expr::Binary(e) => has_let(&e.left) || has_let(&e.right),
+        Expr::Paren(e) => has_let(&e.expr),
+        _ => false,
+    }
+}
+
+fn error_pattern(cond: &Expr) -> bool {
+    matches!(cond, Expr::Let(e) if is_error(&e.pat))
+}
+
+fn is_error(pat: &Pat) -> bool {
+    match pat {
+        Pat::TupleStruct(tuple) => tuple.path.segments.last().is_some_and(|last| last.ident == "Err"),
+        Pat::Guard(guard) => is_error(&guard.pat),
+        Pat::Or(or) => or.cases.iter().any(is_error),
+        _ => false,
+    }
+}
+
+fn diverges(expr: &Expr) -> bool {
+    match expr {
+        Expr::Return(_) | Expr::Break(_) | Expr::Continue(_) => true,
+        Expr::Block(e) => diverges_block(&e.block),
+        Expr::Unsafe(e) => diverges_block(&e.block),
+        Expr::Macro(e) => panics(&e.mac),
+        Expr::If(e) => {
+            diverges_block(&e.then_branch) && e.else_branch.as_ref().is_some_and(|(_, other)| diverges(other))
+        }
+        _ => false,
+    }
+}
+
+pub(super) fn diverges_block(block: &syn::Block) -> bool {
+    match block.stmts.last() {
+        Some(syn::Stmt::Expr(expr, _)) => diverges(expr),
+        Some(syn::Stmt::Macro(statement)) => panics(&statement.mac),
+        _ => false,
+    }
+}
+
+fn panics(mac: &syn::Macro) -> bool {
+    mac.path.segments.last().is_some_and(|last| {
+        ["panic", "unreachable", "todo", "unimplemented", "bail"].iter().any(|name| last.ident == name)
+    })
+}
+
+/// Whether a `loop` has a way out: anything that looks like one counts.
+fn leaves(block: &syn::Block) -> bool {
+    struct Ways(bool);
+    impl<'ast> syn::visit::Visit<'ast> for Ways {
+        fn visit_expr_break(&mut self, _: &'ast syn::ExprBreak) {
+            self.0 = true;
+        }
+        fn visit_expr_return(&mut self, _: &'ast syn::ExprReturn) {
+            self.0 = true;
+        }
+        fn visit_expr_try(&mut self, _: &'ast syn::ExprTry) {
+            self.0 = true;
+        }
+        fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
+        fn visit_expr_async(&mut self, _: &'ast syn::ExprAsync) {}
+        fn visit_expr(&mut self, expr: &'ast Expr) {
+            if !self.0 {
+                stacker::maybe_grow(64 << 10, 1 << 20, || syn::visit::visit_expr(self, expr));
+            }
+        }
+        fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+            let words = mac.tokens.to_string();
+            self.0 |= ["break", "return"].iter().any(|word| words.contains(word));
+        }
+    }
+    let mut ways = Ways(false);
+    syn::visit::Visit::visit_block(&mut ways, block);
+    ways.0
+}
+
+/// The text of an argument that says the same wherever it stands.
+fn constant_text(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Lit(e) => match &e.lit {
+            Lit::Int(number) => Some(number.base10_digits().to_owned()),
+            Lit::Bool(value) => Some(value.value.to_string()),
+            Lit::Str(text) if text.value().len() < 64 => Some(format!("{:?}", text.value())),
+            _ => None,
+        },
+        Expr::Path(e) if e.qself.is_none() => {
+            let names: Vec<String> =
+                e.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+            Some(names.join("::"))
+        }
+        Expr::Unary(e) if matches!(e.op, syn::UnOp::Neg(_)) => Some(format!("-{}", constant_text(&e.expr)?)),
+        Expr::Reference(e) => constant_text(&e.expr),
+        Expr::Paren(e) => constant_text(&e.expr),
+        Expr::Call(e) if e.args.len() <= 2 => {
+            let arguments: Option<Vec<String>> = e.args.iter().map(constant_text).collect();
+            Some(format!("{}({})", constant_text(&e.func)?, arguments?.join(", ")))
+        }
+        _ => None,
+    }
+}

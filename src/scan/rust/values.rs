@@ -1,0 +1,771 @@
+//! What a value is, and what a call calls: types as far as constructors, fields, parameters and return types tell.
+//! Knows how the standard library wraps things; what the calls of a library do is the catalogue's business.
+
+use std::cell::{Cell, RefCell};
+
+use rustc_hash::FxHashMap;
+
+use super::facts::{Call, CallAt, Callee, Event, FunctionKind, Sym, TypeKind, Value, ValueAt};
+use super::names::{Def, FunctionId, Names, Text, TypeId};
+use super::vocabulary as words;
+use crate::catalog::{Catalog, Language, Mark};
+
+/// A type: an index into the table of [`Values::shape`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Ty(u32);
+
+/// The type of which nothing is known.
+pub(super) const UNKNOWN: Ty = Ty(0);
+
+/// What a type is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Shape {
+    Unknown,
+    Project(TypeId, Vec<Ty>),
+    External(Text, Vec<Ty>),
+    Slice(Ty),
+    Tuple(Vec<Ty>),
+    Future(Ty),
+    Bounded(Vec<Ty>),
+    Callable(Ty),
+    Closure(FunctionId),
+    Function(FunctionId),
+    Text,
+    Number,
+}
+
+/// What a call leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Functions of the project; several where a trait leaves it open.
+    Project(Vec<FunctionId>),
+    /// Something outside, by its qualified name.
+    External(Text),
+    /// Makes a value of the project: a tuple struct, a variant.
+    Constructor(Option<Ty>),
+    /// Not known.
+    Unknown,
+}
+
+/// How deep a question may lead to others before the answer is "unknown".
+const PATIENCE: u32 = 64;
+
+type Methods = FxHashMap<(Head, Box<str>), Vec<FunctionId>>;
+
+/// What implementations belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Head {
+    Project(TypeId),
+    External(Text),
+}
+
+/// The types of the program.
+pub(super) struct Values<'f> {
+    pub(super) names: Names<'f>,
+    pub(super) catalog: &'f Catalog,
+    shapes: RefCell<(FxHashMap<Shape, Ty>, Vec<Shape>)>,
+    known: RefCell<Vec<Vec<Option<Ty>>>>,
+    targets: RefCell<Vec<Vec<Option<Target>>>>,
+    methods: Methods,
+    /// Implementations of a trait's method.
+    implementors: FxHashMap<(Def, Box<str>), Vec<FunctionId>>,
+    derefs: FxHashMap<Head, (u32, ValueAt)>,
+    associated: FxHashMap<(Head, Box<str>), (u32, ValueAt)>,
+    depth: Cell<u32>,
+}
+
+impl<'f> Values<'f> {
+    pub(super) fn new(names: Names<'f>, catalog: &'f Catalog) -> Self {
+        let known = names.files.iter().map(|facts| vec![None; facts.values.len()]).collect();
+        let targets = names.files.iter().map(|facts| vec![None; facts.calls.len()]).collect();
+        let mut values = Self {
+            names,
+            catalog,
+            shapes: RefCell::default(),
+            known: RefCell::new(known),
+            targets: RefCell::new(targets),
+            methods: Methods::default(),
+            implementors: FxHashMap::default(),
+            derefs: FxHashMap::default(),
+            associated: FxHashMap::default(),
+            depth: Cell::new(0),
+        };
+        values.make(Shape::Unknown);
+        values.collect();
+        values
+    }
+
+    /// Who implements what.
+    fn collect(&mut self) {
+        for (file, facts) in self.names.files.iter().enumerate() {
+            let file = file as u32;
+            for (at, function) in facts.functions.iter().enumerate() {
+                let Some(owner) = function.owner.filter(|_| function.kind == FunctionKind::Fn) else {
+                    continue;
+                };
+                let id = FunctionId { file, at: super::facts::FunctionAt(at as u32) };
+                let name: Box<str> = facts.text(function.name).into();
+                let head = self.head(file, owner);
+                if let Some(head) = head {
+                    self.methods.entry((head, name.clone())).or_default().push(id);
+                }
+                if let Some(of_trait) = function.of_trait {
+                    let scope = self.names.scope(file, function.scope);
+                    if let Some(def) = self.names.resolve(scope, facts.text(of_trait))
+                        && !matches!((head, def), (Some(Head::Project(owner)), Def::Type(of)) if owner == of)
+                    {
+                        self.implementors.entry((def, name)).or_default().push(id);
+                    }
+                }
+            }
+            for (owner, target) in &facts.derefs {
+                if let Some(head) = self.head(file, *owner) {
+                    self.derefs.insert(head, (file, *target));
+                }
+            }
+            for (owner, name, value) in &facts.associated {
+                if let Some(head) = self.head(file, *owner) {
+                    self.associated.entry((head, facts.text(*name).into())).or_insert((file, *value));
+                }
+            }
+        }
+    }
+
+    fn head(&self, file: u32, owner: ValueAt) -> Option<Head> {
+        // Only the name is needed: arguments of the type may need what is being collected.
+        let Value::Type(path, scope, _) = self.names.files[file as usize].value(owner) else { return None };
+        self.head_of_path(file, *path, *scope)
+    }
+
+    fn head_of_path(&self, file: u32, path: Sym, scope: super::facts::ScopeAt) -> Option<Head> {
+        match self.names.resolve(self.names.scope(file, scope), self.names.sym(file, path))? {
+            Def::Type(ty) => Some(Head::Project(ty)),
+            Def::External(text) => Some(Head::External(text)),
+            _ => None,
+        }
+    }
+
+    /// The number of a shape.
+    pub(super) fn make(&self, shape: Shape) -> Ty {
+        let mut shapes = self.shapes.borrow_mut();
+        if let Some(ty) = shapes.0.get(&shape) {
+            return *ty;
+        }
+        let ty = Ty(shapes.1.len() as u32);
+        shapes.1.push(shape.clone());
+        shapes.0.insert(shape, ty);
+        ty
+    }
+
+    /// What a type is made of.
+    pub(super) fn shape(&self, ty: Ty) -> Shape {
+        self.shapes.borrow().1[ty.0 as usize].clone()
+    }
+
+    fn external(&self, name: &str, arguments: Vec<Ty>) -> Ty {
+        let name = self.catalog.canonical(Language::Rust, name).unwrap_or(name);
+        self.make(Shape::External(self.names.intern(name), arguments))
+    }
+
+    /// The qualified name of a type from outside.
+    pub(super) fn external_name(&self, ty: Ty) -> Option<Box<str>> {
+        match self.shape(ty) {
+            Shape::External(text, _) => Some(self.names.text(text)),
+            _ => None,
+        }
+    }
+
+    /// Whether a type is marked so in the catalogue.
+    pub(super) fn is(&self, ty: Ty, mark: Mark) -> bool {
+        self.external_name(ty).is_some_and(|name| self.catalog.has(Language::Rust, &name, mark))
+    }
+
+    /// The type of a value.
+    pub(super) fn ty(&self, file: u32, at: ValueAt) -> Ty {
+        if at.0 == 0 {
+            return UNKNOWN;
+        }
+        if let Some(known) = self.known.borrow()[file as usize][at.at()] {
+            return known;
+        }
+        if self.depth.get() > PATIENCE {
+            return UNKNOWN;
+        }
+        // Asked for again while it is looked for, it is unknown.
+        self.known.borrow_mut()[file as usize][at.at()] = Some(UNKNOWN);
+        self.depth.set(self.depth.get() + 1);
+        let ty = stacker::maybe_grow(128 << 10, 2 << 20, || self.evaluate(file, at));
+        self.depth.set(self.depth.get() - 1);
+        self.known.borrow_mut()[file as usize][at.at()] = Some(ty);
+        ty
+    }
+
+    fn evaluate(&self, file: u32, at: ValueAt) -> Ty {
+        match self.names.files[file as usize].value(at) {
+            Value::Unknown => UNKNOWN,
+            Value::Type(path, scope, arguments) => {
+                let arguments: Vec<Ty> = arguments.iter().map(|at| self.ty(file, *at)).collect();
+                let def = self.names.resolve(self.names.scope(file, *scope), self.names.sym(file, *path));
+                self.named(def, arguments)
+            }
+            Value::Associated(on, name) => {
+                let on = self.ty(file, *on);
+                self.associated_type(on, self.names.sym(file, *name))
+            }
+            Value::Slice(element) => self.make(Shape::Slice(self.ty(file, *element))),
+            Value::Tuple(parts) => {
+                self.make(Shape::Tuple(parts.iter().map(|at| self.ty(file, *at)).collect()))
+            }
+            Value::Bounded(bounds) => {
+                self.make(Shape::Bounded(bounds.iter().map(|at| self.ty(file, *at)).collect()))
+            }
+            Value::Callable(returns) => self.make(Shape::Callable(self.ty(file, *returns))),
+            Value::Path(path, scope) => {
+                let def = self.names.resolve(self.names.scope(file, *scope), self.names.sym(file, *path));
+                self.path_value(def)
+            }
+            Value::Closure(at) => self.make(Shape::Closure(FunctionId { file, at: *at })),
+            Value::Block(at) => {
+                let returns = self.names.files[file as usize].function(*at).returns;
+                self.make(Shape::Future(self.ty(file, returns)))
+            }
+            Value::Call(call) => self.call_type(file, *call),
+            Value::Field(base, name) => self.field(self.ty(file, *base), self.names.sym(file, *name)),
+            Value::Index(base) => self.index(self.ty(file, *base)),
+            Value::Element(base) => self.element(self.ty(file, *base)),
+            Value::Tried(base) => self.unwrapped(self.ty(file, *base)),
+            Value::Awaited(base) => self.awaited(self.ty(file, *base)),
+            Value::Part(base, at) => match self.shape(self.ty(file, *base)) {
+                Shape::Tuple(parts) => parts.get(*at as usize).copied().unwrap_or(UNKNOWN),
+                _ => UNKNOWN,
+            },
+            Value::Matched(base, pattern, member) => {
+                let base = self.ty(file, *base);
+                self.matched(base, self.names.sym(file, *pattern), self.names.sym(file, *member))
+            }
+            Value::OneOf(values) => {
+                values.iter().map(|at| self.ty(file, *at)).find(|ty| *ty != UNKNOWN).unwrap_or(UNKNOWN)
+            }
+            Value::Text => self.make(Shape::Text),
+            Value::Number => self.make(Shape::Number),
+        }
+    }
+
+    fn named(&self, def: Option<Def>, arguments: Vec<Ty>) -> Ty {
+        match def {
+            Some(Def::Type(ty)) => {
+                let facts = &self.names.files[ty.file as usize];
+                let definition = &facts.types[ty.at.at()];
+                if definition.kind != TypeKind::Alias {
+                    return self.make(Shape::Project(ty, arguments));
+                }
+                let Some((_, value, _)) = definition.fields.first() else { return UNKNOWN };
+                let target = self.ty(ty.file, *value);
+                match self.shape(target) {
+                    // `type Result<T> = std::result::Result<T, Error>`
+                    Shape::External(text, mut inner) if !arguments.is_empty() && !inner.is_empty() => {
+                        for (place, given) in inner.iter_mut().zip(arguments) {
+                            *place = given;
+                        }
+                        self.make(Shape::External(text, inner))
+                    }
+                    _ => target,
+                }
+            }
+            Some(Def::External(text)) => self.external(&self.names.text(text), arguments),
+            _ => UNKNOWN,
+        }
+    }
+
+    fn path_value(&self, def: Option<Def>) -> Ty {
+        match def {
+            Some(Def::Static(file, at)) => {
+                let (_, value) = self.names.files[file as usize].statics[at as usize];
+                self.ty(file, value)
+            }
+            Some(Def::Function(id)) => self.make(Shape::Function(id)),
+            Some(Def::Type(ty)) => self.make(Shape::Project(ty, Vec::new())),
+            Some(Def::Member(ty, name)) => {
+                let name = self.names.text(name);
+                match self.methods.get(&(Head::Project(ty), name)) {
+                    Some(found) => self.make(Shape::Function(found[0])),
+                    None => self.make(Shape::Project(ty, Vec::new())),
+                }
+            }
+            _ => UNKNOWN,
+        }
+    }
+
+    fn associated_type(&self, on: Ty, name: &str) -> Ty {
+        let head = match self.shape(on) {
+            Shape::Project(ty, _) => Head::Project(ty),
+            Shape::External(text, _) => Head::External(text),
+            Shape::Future(output) if name == "Output" => return output,
+            Shape::Bounded(bounds) if name == "Output" || name == "Item" => {
+                return bounds
+                    .iter()
+                    .map(|bound| self.first(*bound))
+                    .find(|ty| *ty != UNKNOWN)
+                    .unwrap_or(UNKNOWN);
+            }
+            _ => return UNKNOWN,
+        };
+        let found = self.associated.get(&(head, name.into())).copied();
+        found.map_or(UNKNOWN, |(file, at)| self.ty(file, at))
+    }
+
+    fn first(&self, ty: Ty) -> Ty {
+        match self.shape(ty) {
+            Shape::External(_, arguments) => arguments.first().copied().unwrap_or(UNKNOWN),
+            Shape::Slice(element) => element,
+            _ => UNKNOWN,
+        }
+    }
+
+    /// What a smart pointer, guard or reference-like type gives access to.
+    pub(super) fn dereferenced(&self, ty: Ty) -> Option<Ty> {
+        match self.shape(ty) {
+            Shape::External(text, arguments) => {
+                let name = self.names.text(text);
+                if words::is_pointer(&name) || self.is_guard(&name) {
+                    return arguments.first().copied();
+                }
+                if let Some(target) = words::deref_of(&name) {
+                    return Some(self.external(target, arguments));
+                }
+                let (file, at) = *self.derefs.get(&Head::External(text))?;
+                Some(self.ty(file, at))
+            }
+            Shape::Project(id, _) => {
+                let (file, at) = *self.derefs.get(&Head::Project(id))?;
+                Some(self.ty(file, at))
+            }
+            _ => None,
+        }
+    }
+
+    fn is_guard(&self, name: &str) -> bool {
+        [Mark::Guard, Mark::AsyncGuard, Mark::BorrowGuard]
+            .iter()
+            .any(|mark| self.catalog.has(Language::Rust, name, *mark))
+    }
+
+    /// A type and what it dereferences to, nearest first.
+    fn chain(&self, ty: Ty) -> Vec<Ty> {
+        let mut chain = vec![ty];
+        let mut at = ty;
+        while let Some(next) = self.dereferenced(at) {
+            if chain.contains(&next) || chain.len() > 8 {
+                break;
+            }
+            chain.push(next);
+            at = next;
+        }
+        chain
+    }
+
+    /// The type behind all pointers and guards.
+    pub(super) fn innermost(&self, ty: Ty) -> Ty {
+        self.chain(ty).last().copied().unwrap_or(ty)
+    }
+
+    fn field(&self, base: Ty, name: &str) -> Ty {
+        for ty in self.chain(base) {
+            match self.shape(ty) {
+                Shape::Project(id, _) => {
+                    let facts = &self.names.files[id.file as usize];
+                    let fields = &facts.types[id.at.at()].fields;
+                    if let Some((_, value, _)) = fields.iter().find(|(field, ..)| facts.text(*field) == name)
+                    {
+                        return self.ty(id.file, *value);
+                    }
+                }
+                Shape::External(text, _) => {
+                    let owner = self.names.text(text);
+                    if let Some(found) = self.catalog.attribute(Language::Rust, &owner, name) {
+                        return self.external(found, Vec::new());
+                    }
+                }
+                Shape::Tuple(parts) => {
+                    let part = name.parse::<usize>().ok().and_then(|at| parts.get(at).copied());
+                    return part.unwrap_or(UNKNOWN);
+                }
+                _ => {}
+            }
+        }
+        UNKNOWN
+    }
+
+    fn index(&self, base: Ty) -> Ty {
+        for ty in self.chain(base) {
+            match self.shape(ty) {
+                Shape::Slice(element) => return element,
+                Shape::External(_, arguments) if !arguments.is_empty() => {
+                    return arguments.last().copied().unwrap_or(UNKNOWN);
+                }
+                _ => {}
+            }
+        }
+        UNKNOWN
+    }
+
+    fn element(&self, base: Ty) -> Ty {
+        for ty in self.chain(base) {
+            match self.shape(ty) {
+                Shape::Slice(element) => return element,
+                Shape::External(text, arguments) => {
+                    let name = self.names.text(text);
+                    if words::is_map(&name) && arguments.len() == 2 {
+                        return self.make(Shape::Tuple(arguments));
+                    }
+                    if let Some(first) = arguments.first() {
+                        return *first;
+                    }
+                }
+                Shape::Bounded(bounds) => {
+                    let found = bounds.iter().map(|bound| self.first(*bound)).find(|ty| *ty != UNKNOWN);
+                    return found.unwrap_or(UNKNOWN);
+                }
+                Shape::Project(id, _) => {
+                    let item = self.associated.get(&(Head::Project(id), "Item".into())).copied();
+                    if let Some((file, at)) = item {
+                        return self.ty(file, at);
+                    }
+                }
+                _ => {}
+            }
+        }
+        UNKNOWN
+    }
+
+    /// What `?` and `unwrap` give. What is no wrapper stays: the catalogue leaves wrappers out.
+    fn unwrapped(&self, ty: Ty) -> Ty {
+        match self.shape(ty) {
+            Shape::External(text, arguments) if words::is_wrapper(&self.names.text(text)) => {
+                arguments.first().copied().unwrap_or(UNKNOWN)
+            }
+            _ => ty,
+        }
+    }
+
+    fn awaited(&self, ty: Ty) -> Ty {
+        match self.shape(ty) {
+            Shape::Future(output) => output,
+            Shape::Bounded(_) | Shape::Project(..) => self.associated_type(ty, "Output"),
+            Shape::External(text, arguments) => {
+                let name = self.names.text(text);
+                if words::is_pointer(&name) || words::is_future(&name) {
+                    let inner = arguments.first().copied().unwrap_or(UNKNOWN);
+                    return if words::is_future(&name) { inner } else { self.awaited(inner) };
+                }
+                ty
+            }
+            _ => ty,
+        }
+    }
+
+    fn matched(&self, base: Ty, pattern: &str, member: &str) -> Ty {
+        let variant = pattern.rsplit("::").next().unwrap_or(pattern);
+        let base = self.innermost(base);
+        match (variant, self.shape(base)) {
+            ("Some" | "Ok" | "Ready", Shape::External(..)) => self.unwrapped(base),
+            ("Some", Shape::Bounded(_)) => self.element(base),
+            (_, Shape::Project(id, _)) => {
+                let facts = &self.names.files[id.file as usize];
+                let definition = &facts.types[id.at.at()];
+                let wanted = match definition.kind {
+                    TypeKind::Enum => format!("{variant}.{member}"),
+                    _ => member.to_owned(),
+                };
+                let found = definition.fields.iter().find(|(name, ..)| facts.text(*name) == wanted);
+                found.map_or(UNKNOWN, |(_, value, _)| self.ty(id.file, *value))
+            }
+            ("Some" | "Ok", _) => base,
+            _ => UNKNOWN,
+        }
+    }
+
+    /// What a call calls.
+    pub(super) fn target(&self, file: u32, call: CallAt) -> Target {
+        if let Some(known) = &self.targets.borrow()[file as usize][call.at()] {
+            return known.clone();
+        }
+        let target = self.find_target(file, self.names.files[file as usize].call(call));
+        self.targets.borrow_mut()[file as usize][call.at()] = Some(target.clone());
+        target
+    }
+
+    fn find_target(&self, file: u32, call: &Call) -> Target {
+        match call.callee {
+            Callee::Path(path, Some(on)) => {
+                let name = self.names.sym(file, path);
+                let on = self.ty(file, on);
+                if name == "Self" { Target::Constructor(Some(on)) } else { self.method(on, name, false) }
+            }
+            Callee::Path(path, None) => {
+                let scope = self.names.scope(file, call.scope);
+                match self.names.resolve(scope, self.names.sym(file, path)) {
+                    Some(Def::Function(id)) => Target::Project(vec![id]),
+                    Some(Def::External(text)) => self.external_function(text),
+                    Some(Def::Member(ty, name)) => {
+                        let on = self.named(Some(Def::Type(ty)), Vec::new());
+                        let name = self.names.text(name);
+                        match self.method(on, &name, false) {
+                            Target::Unknown => Target::Constructor(Some(on)),
+                            found => found,
+                        }
+                    }
+                    Some(Def::Type(ty)) => {
+                        Target::Constructor(Some(self.named(Some(Def::Type(ty)), Vec::new())))
+                    }
+                    _ => Target::Unknown,
+                }
+            }
+            Callee::Method(receiver, name) => {
+                let name = self.names.sym(file, name);
+                let scope = self.names.scope(file, call.scope);
+                if name.contains("par_") && self.names.imports_all_of(scope, words::PARALLEL_PRELUDE) {
+                    let path = format!("{}::{name}", words::PARALLEL_TRAIT);
+                    return Target::External(self.names.intern(&path));
+                }
+                self.method(self.ty(file, receiver), name, true)
+            }
+            Callee::Value(value) => match self.shape(self.innermost(self.ty(file, value))) {
+                Shape::Closure(id) | Shape::Function(id) => Target::Project(vec![id]),
+                _ => Target::Unknown,
+            },
+            Callee::Macro(_) => Target::Unknown,
+        }
+    }
+
+    fn external_function(&self, text: Text) -> Target {
+        let name = self.names.text(text);
+        if let Some((owner, method)) = name.rsplit_once("::") {
+            let owner = self.names.intern(owner);
+            if let Some(found) = self.methods.get(&(Head::External(owner), method.into())) {
+                return Target::Project(found.clone());
+            }
+        }
+        Target::External(text)
+    }
+
+    /// A function of a type, looked for along what it dereferences to.
+    pub(super) fn method(&self, on: Ty, name: &str, deref: bool) -> Target {
+        let chain = if deref { self.chain(on) } else { vec![on] };
+        let mut nearest = None;
+        for ty in chain {
+            match self.shape(ty) {
+                Shape::Project(id, _) => {
+                    if let Some(found) = self.project_method(id, name) {
+                        return found;
+                    }
+                }
+                Shape::External(text, _) => {
+                    if let Some(found) = self.methods.get(&(Head::External(text), name.into())) {
+                        return Target::Project(found.clone());
+                    }
+                    let owner = self.names.text(text);
+                    let path = format!("{owner}::{name}");
+                    if self.catalog.knows(Language::Rust, &path) {
+                        return Target::External(self.names.intern(&path));
+                    }
+                    if !words::is_pointer(&owner) || words::of_pointer(name) || !deref {
+                        nearest.get_or_insert(path);
+                    }
+                    if words::of_pointer(name) && words::is_pointer(&owner) {
+                        break;
+                    }
+                }
+                Shape::Bounded(bounds) => {
+                    for bound in bounds {
+                        let found = self.method(bound, name, false);
+                        if found != Target::Unknown {
+                            return found;
+                        }
+                    }
+                }
+                Shape::Slice(_) => {
+                    nearest.get_or_insert_with(|| format!("slice::{name}"));
+                }
+                Shape::Text => {
+                    nearest.get_or_insert_with(|| format!("str::{name}"));
+                }
+                Shape::Number => {
+                    nearest.get_or_insert_with(|| format!("number::{name}"));
+                }
+                Shape::Future(_) => {
+                    nearest.get_or_insert_with(|| format!("std::future::Future::{name}"));
+                }
+                Shape::Tuple(_) => {
+                    nearest.get_or_insert_with(|| format!("tuple::{name}"));
+                }
+                Shape::Closure(_) | Shape::Function(_) | Shape::Callable(_) => {
+                    nearest.get_or_insert_with(|| format!("std::ops::Fn::{name}"));
+                }
+                Shape::Unknown => {}
+            }
+        }
+        nearest.map_or(Target::Unknown, |path| Target::External(self.names.intern(&path)))
+    }
+
+    fn project_method(&self, id: TypeId, name: &str) -> Option<Target> {
+        let own = self.methods.get(&(Head::Project(id), name.into())).cloned();
+        let kind = self.names.files[id.file as usize].types[id.at.at()].kind;
+        if kind == TypeKind::Trait {
+            let mut all = self.implementors.get(&(Def::Type(id), name.into())).cloned().unwrap_or_default();
+            let has_body = |id: &FunctionId| !self.function(*id).events.is_empty();
+            all.extend(own.into_iter().flatten().filter(has_body));
+            return if all.is_empty() { None } else { Some(Target::Project(all)) };
+        }
+        own.map(Target::Project)
+    }
+
+    pub(super) fn function(&self, id: FunctionId) -> &'f super::facts::Function {
+        self.names.files[id.file as usize].function(id.at)
+    }
+
+    /// What calling a function gives.
+    fn returned(&self, id: FunctionId) -> Ty {
+        let function = self.function(id);
+        let returns = self.ty(id.file, function.returns);
+        if function.marks.is_async { self.make(Shape::Future(returns)) } else { returns }
+    }
+
+    fn call_type(&self, file: u32, at: CallAt) -> Ty {
+        let call = self.names.files[file as usize].call(at);
+        let arguments = || call.arguments.iter().map(|argument| self.ty(file, argument.value));
+        match self.target(file, at) {
+            Target::Project(found) => found.first().map_or(UNKNOWN, |id| self.returned(*id)),
+            Target::Constructor(ty) => ty.unwrap_or(UNKNOWN),
+            Target::External(text) => {
+                let name = self.names.text(text);
+                let on = match call.callee {
+                    Callee::Method(receiver, _) => Some(self.ty(file, receiver)),
+                    _ => None,
+                };
+                let given: Vec<Ty> = arguments().collect();
+                let types: Vec<Ty> = call.types.iter().map(|ty| self.ty(file, *ty)).collect();
+                self.external_call(&name, on, &given, types)
+            }
+            Target::Unknown => match call.callee {
+                Callee::Value(value) => match self.shape(self.innermost(self.ty(file, value))) {
+                    Shape::Callable(returns) => returns,
+                    _ => UNKNOWN,
+                },
+                Callee::Method(receiver, name) if words::passes(self.names.sym(file, name)) => {
+                    self.ty(file, receiver)
+                }
+                _ => UNKNOWN,
+            },
+        }
+    }
+
+    fn external_call(&self, name: &str, on: Option<Ty>, given: &[Ty], types: Vec<Ty>) -> Ty {
+        let (owner, method) = name.rsplit_once("::").unwrap_or(("", name));
+        if let Some(on) = on
+            && let Some(ty) = self.standard_method(on, method, given)
+        {
+            return ty;
+        }
+        if let Some(returns) = self.catalog.returns(Language::Rust, name) {
+            // A guard or an iterator is of what its owner is of.
+            let inner = match on {
+                Some(on) => self.arguments_along(on, owner),
+                None if types.is_empty() => given.iter().copied().take(1).collect(),
+                None => types,
+            };
+            return self.external(returns, inner);
+        }
+        match (owner, method) {
+            ("std::option::Option" | "std::result::Result", "Some" | "Ok") => {
+                return self.external(owner, given.iter().copied().take(1).collect());
+            }
+            ("std::option::Option" | "std::result::Result", _) => return UNKNOWN,
+            _ => {}
+        }
+        if on.is_none()
+            && let Some((sender, receiver)) = words::channel(name)
+        {
+            let element = types.first().copied().unwrap_or(UNKNOWN);
+            let ends = [sender, receiver].map(|end| {
+                let module = owner;
+                self.external(&format!("{module}::{end}"), vec![element])
+            });
+            return self.make(Shape::Tuple(ends.to_vec()));
+        }
+        if on.is_none()
+            && let Some(stem) = owner.rsplit("::").next()
+            && stem.starts_with(char::is_uppercase)
+        {
+            let made = if words::wraps_argument(owner) {
+                given.first().copied().into_iter().collect()
+            } else {
+                types
+            };
+            if words::is_constructor(method) {
+                return self.external(owner, made);
+            }
+            if method == "clone" {
+                return given.first().copied().unwrap_or(UNKNOWN);
+            }
+        }
+        UNKNOWN
+    }
+
+    /// The generic arguments of the type in the chain of `on` that is called `owner`.
+    fn arguments_along(&self, on: Ty, owner: &str) -> Vec<Ty> {
+        for ty in self.chain(on) {
+            if let Shape::External(text, arguments) = self.shape(ty)
+                && &*self.names.text(text) == owner
+            {
+                return arguments;
+            }
+        }
+        Vec::new()
+    }
+
+    /// Methods of the standard library that give what they are called on, or a part of it.
+    fn standard_method(&self, on: Ty, method: &str, given: &[Ty]) -> Option<Ty> {
+        if words::unwraps(method) {
+            return Some(self.unwrapped(on));
+        }
+        if words::passes(method) {
+            return Some(on);
+        }
+        if words::gives_element(method) {
+            return Some(self.element(on));
+        }
+        if method == "map" || method == "and_then" || method == "then" {
+            let made = given.first().map(|closure| self.shape(*closure));
+            if let Some(Shape::Closure(id) | Shape::Function(id)) = made {
+                let returned = self.returned(id);
+                return Some(match self.shape(on) {
+                    Shape::External(text, _) if method == "map" => {
+                        self.make(Shape::External(text, vec![returned]))
+                    }
+                    Shape::Slice(_) => self.make(Shape::Slice(returned)),
+                    _ => returned,
+                });
+            }
+        }
+        None
+    }
+
+    /// The future behind a value, if it is an `async` block or the call of an `async` function of the project.
+    pub(super) fn future_of(&self, file: u32, at: ValueAt) -> Option<Vec<FunctionId>> {
+        let facts = &self.names.files[file as usize];
+        match facts.value(at) {
+            Value::Block(block) => Some(vec![FunctionId { file, at: *block }]),
+            Value::Call(call) => match self.target(file, *call) {
+                Target::Project(found) => Some(found),
+                Target::External(_) | Target::Constructor(_) | Target::Unknown => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Every event of a function with its file.
+    pub(super) fn events(&self, id: FunctionId) -> &'f [Event] {
+        &self.names.files[id.file as usize].function(id.at).events
+    }
+}
