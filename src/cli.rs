@@ -31,7 +31,7 @@ pub enum Command {
     Scan(Box<ScanArgs>),
     /// Show a saved profile again, with the advice of the present rules
     Report(ReportArgs),
-    /// The rules behind the advice: list, explain, check your own
+    /// The rules behind advice and scan: list, explain, check your own
     Rules(RulesArgs),
     /// Which measuring sources work here, what each missing one costs, and what to type to enable it
     Doctor(DoctorArgs),
@@ -146,8 +146,12 @@ pub enum KindArg {
     Prefer,
     /// Adds a sentence to the report
     Note,
-    /// Reports a mistake
+    /// Reports what goes wrong under circumstances
     Hazard,
+    /// Scan: does not do what it looks like
+    Mistake,
+    /// Scan: could be faster
+    Opportunity,
 }
 
 /// Which measuring sources work here, what each missing one costs, and what to type to enable it.

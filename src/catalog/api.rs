@@ -13,6 +13,15 @@ pub enum Language {
 }
 
 impl Language {
+    /// The name in files and output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::Rust => "rust",
+        }
+    }
+
     /// What stands between the parts of a qualified name.
     #[must_use]
     pub fn separator(self) -> &'static str {

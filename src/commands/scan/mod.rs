@@ -16,6 +16,7 @@ use self::judge::{Judged, judge};
 use self::progress::Watched;
 use self::settings::{Ground, Settings};
 use super::report::deliver;
+use super::rules::load_source;
 use super::terminal::{Sink, style_for};
 use crate::catalog::Catalog;
 use crate::cli::{Output, ScanArgs};
@@ -68,7 +69,7 @@ pub fn scan_in(args: &ScanArgs, here: &Path) -> Result<Outcome> {
     let top = top.map(|top| top.canonicalize().unwrap_or(top));
     let ground = Ground::find(args, here, top)?;
     let own = args.rules.as_ref().map(|path| here.join(path)).or_else(|| ground.config.rules.clone());
-    let rules = source_rules(own.as_deref())?;
+    let rules = load_source(own.as_deref())?;
     let settings = Settings::new(args, ground, &rules)?;
     let own = own_catalog(own.as_deref())?;
     let catalog = own.as_ref().unwrap_or_else(|| Catalog::builtin());
@@ -338,17 +339,6 @@ fn options<'a>(args: &ScanArgs, thresholds: &'a Thresholds, progress: &'a dyn sc
 fn thresholds(rules: &SourceRules) -> Thresholds {
     let options = rules.all().iter().flat_map(|rule| rule.options.iter().map(|option| (&rule.id, option)));
     options.map(|(rule, (name, value))| ((rule.clone(), name.clone()), value.clone())).collect()
-}
-
-fn source_rules(own: Option<&Path>) -> Result<SourceRules> {
-    let rules = match own {
-        None => SourceRules::builtin(),
-        Some(path) if !path.exists() => {
-            bail!("{}: no such file or directory; name a directory of rules", path.display())
-        }
-        Some(path) => SourceRules::with_overlay(path),
-    };
-    rules.map_err(|errors| anyhow!("the rules cannot be used\n\n{}", listed(&errors)))
 }
 
 /// A user's catalogue, laid over the built-in one.

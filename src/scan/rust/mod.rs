@@ -63,3 +63,6 @@ pub fn analyse(files: &[FileFacts], catalog: &Catalog) -> Analysis {
         program.functions().filter(|id| program.function(*id).marks.is_async).count() as u64;
     Analysis { observations, calls, calls_resolved, async_functions }
 }
+
+#[cfg(test)]
+mod tests;

@@ -751,19 +751,6 @@ impl<'f> Values<'f> {
         None
     }
 
-    /// The future behind a value, if it is an `async` block or the call of an `async` function of the project.
-    pub(super) fn future_of(&self, file: u32, at: ValueAt) -> Option<Vec<FunctionId>> {
-        let facts = &self.names.files[file as usize];
-        match facts.value(at) {
-            Value::Block(block) => Some(vec![FunctionId { file, at: *block }]),
-            Value::Call(call) => match self.target(file, *call) {
-                Target::Project(found) => Some(found),
-                Target::External(_) | Target::Constructor(_) | Target::Unknown => None,
-            },
-            _ => None,
-        }
-    }
-
     /// Every event of a function with its file.
     pub(super) fn events(&self, id: FunctionId) -> &'f [Event] {
         &self.names.files[id.file as usize].function(id.at).events
