@@ -5,15 +5,27 @@ use super::check;
 #[test]
 fn modules_in_files_and_directories() {
     check(&[
-        ("src/lib.rs", "mod net;\nmod store;\n#[path = \"odd/place.rs\"]\nmod odd;\nmod inline { pub mod deep; }\n"),
+        (
+            "src/lib.rs",
+            "mod net;\nmod store;\n#[path = \"odd/place.rs\"]\nmod odd;\nmod inline { pub mod deep; }\n",
+        ),
         (
             "src/net/mod.rs",
             "use crate::store::load;\nuse super::odd::read as r;\nasync fn go() { load(); r(); crate::inline::deep::x(); }\n",
         ),
         ("src/store.rs", "pub use self::inner::load;\nmod inner;\n"),
-        ("src/store/inner.rs", "pub fn load() {\n    std::fs::read(\"x\").unwrap(); //~ blocking-call-in-async\n}\n"),
-        ("src/odd/place.rs", "pub fn read() {\n    std::fs::read(\"x\").unwrap(); //~ blocking-call-in-async\n}\n"),
-        ("src/inline/deep.rs", "pub fn x() {\n    std::fs::read(\"x\").unwrap(); //~ blocking-call-in-async\n}\n"),
+        (
+            "src/store/inner.rs",
+            "pub fn load() {\n    std::fs::read(\"x\").unwrap(); //~ blocking-call-in-async\n}\n",
+        ),
+        (
+            "src/odd/place.rs",
+            "pub fn read() {\n    std::fs::read(\"x\").unwrap(); //~ blocking-call-in-async\n}\n",
+        ),
+        (
+            "src/inline/deep.rs",
+            "pub fn x() {\n    std::fs::read(\"x\").unwrap(); //~ blocking-call-in-async\n}\n",
+        ),
     ]);
 }
 
