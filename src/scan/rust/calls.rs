@@ -138,6 +138,11 @@ fn sink(program: &Program<'_>, call: CallId, node_of: &dyn Fn(FunctionId) -> Nod
             Effect::Offloads { .. } | Effect::Schedules { .. } | Effect::Harmless => return None,
         }
     };
+    let mut mitigations = program.mitigations(call);
+    if words::is_any_stream(&name) && !program.on_file(call) && !mitigations.contains(&Mitigation::Inferred) {
+        mitigations.push(Mitigation::Inferred);
+        mitigations.sort_unstable();
+    }
     let text = |text: &Option<String>| text.as_deref().map(Arc::<str>::from);
     Some(Sink {
         node: node_of(program.caller(call)),
@@ -145,7 +150,7 @@ fn sink(program: &Program<'_>, call: CallId, node_of: &dyn Fn(FunctionId) -> Nod
         callee: name.as_ref().into(),
         kind,
         cost,
-        mitigations: program.mitigations(call),
+        mitigations,
         guarded: how.guarded,
         sibling: api.and_then(|api| text(&api.sibling)),
         cure: api.and_then(|api| text(&api.cure)),
@@ -164,6 +169,23 @@ pub(super) fn resolved(program: &Program<'_>) -> (u64, u64) {
             let target = program.values.target(file as u32, CallAt(at as u32));
             counts.0 += 1;
             counts.1 += u64::from(target != Target::Unknown);
+            if target == Target::Unknown && std::env::var_os("DUMP_UNRESOLVED").is_some() {
+                #[allow(clippy::print_stderr)]
+                {
+                    eprintln!(
+                        "UNRES {} {}:{}",
+                        match call.callee {
+                            Callee::Path(p, _) => format!("path {}", facts.text(p)),
+                            Callee::Method(r, m) =>
+                                format!("method {} on {:?}", facts.text(m), facts.value(r)),
+                            Callee::Value(_) => "value".into(),
+                            Callee::Macro(_) => "macro".into(),
+                        },
+                        facts.path,
+                        call.spot.start.0
+                    );
+                }
+            }
         }
     }
     counts

@@ -78,6 +78,17 @@ pub struct FileFacts {
 }
 
 impl FileFacts {
+    /// The facts of a file that says nothing: one scope, one unknown value.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        Self {
+            path: path.into(),
+            values: vec![Value::Unknown],
+            scopes: vec![Scope::default()],
+            ..Self::default()
+        }
+    }
+
     /// The text of a symbol.
     #[must_use]
     pub fn text(&self, sym: Sym) -> &str {
@@ -303,6 +314,8 @@ pub enum Event {
     ArmEnd(bool),
     /// Control comes together again.
     Join,
+    /// On this way the value is an error or nothing: it holds no guard.
+    Absent(ValueAt),
     /// A closure or block is made here.
     Make(FunctionAt),
     /// A loop begins: index into [`Function::loops`].
@@ -429,6 +442,10 @@ pub enum Value {
     Type(Sym, ScopeAt, Vec<ValueAt>),
     /// `<T as Trait>::Name` or `T::Name` with a generic `T`.
     Associated(ValueAt, Sym),
+    /// A type parameter of the definition around it, by position.
+    Parameter(u32),
+    /// `*x`: what it gives access to.
+    Behind(ValueAt),
     /// A slice or array of something.
     Slice(ValueAt),
     /// `(A, B)`.

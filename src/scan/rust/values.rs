@@ -28,6 +28,7 @@ pub(super) enum Shape {
     Future(Ty),
     Bounded(Vec<Ty>),
     Callable(Ty),
+    Parameter(u32),
     Closure(FunctionId),
     Function(FunctionId),
     Text,
@@ -208,6 +209,11 @@ impl<'f> Values<'f> {
                 let def = self.names.resolve(self.names.scope(file, *scope), self.names.sym(file, *path));
                 self.named(def, arguments)
             }
+            Value::Parameter(at) => self.make(Shape::Parameter(*at)),
+            Value::Behind(base) => {
+                let base = self.ty(file, *base);
+                self.dereferenced(base).unwrap_or(base)
+            }
             Value::Associated(on, name) => {
                 let on = self.ty(file, *on);
                 self.associated_type(on, self.names.sym(file, *name))
@@ -260,21 +266,30 @@ impl<'f> Values<'f> {
                     return self.make(Shape::Project(ty, arguments));
                 }
                 let Some((_, value, _)) = definition.fields.first() else { return UNKNOWN };
-                let target = self.ty(ty.file, *value);
-                match self.shape(target) {
-                    // `type Result<T> = std::result::Result<T, Error>`
-                    Shape::External(text, mut inner) if !arguments.is_empty() && !inner.is_empty() => {
-                        for (place, given) in inner.iter_mut().zip(arguments) {
-                            *place = given;
-                        }
-                        self.make(Shape::External(text, inner))
-                    }
-                    _ => target,
-                }
+                self.with(self.ty(ty.file, *value), &arguments)
             }
             Some(Def::External(text)) => self.external(&self.names.text(text), arguments),
             _ => UNKNOWN,
         }
+    }
+
+    /// A type with these for its type parameters.
+    fn with(&self, ty: Ty, arguments: &[Ty]) -> Ty {
+        let all = |types: Vec<Ty>| types.into_iter().map(|ty| self.with(ty, arguments)).collect();
+        let shape = match self.shape(ty) {
+            Shape::Parameter(at) => return arguments.get(at as usize).copied().unwrap_or(UNKNOWN),
+            Shape::Project(id, inner) => Shape::Project(id, all(inner)),
+            Shape::External(text, inner) => Shape::External(text, all(inner)),
+            Shape::Slice(inner) => Shape::Slice(self.with(inner, arguments)),
+            Shape::Tuple(inner) => Shape::Tuple(all(inner)),
+            Shape::Future(inner) => Shape::Future(self.with(inner, arguments)),
+            Shape::Bounded(inner) => Shape::Bounded(all(inner)),
+            Shape::Callable(inner) => Shape::Callable(self.with(inner, arguments)),
+            Shape::Unknown | Shape::Closure(_) | Shape::Function(_) | Shape::Text | Shape::Number => {
+                return ty;
+            }
+        };
+        self.make(shape)
     }
 
     fn path_value(&self, def: Option<Def>) -> Ty {
@@ -372,12 +387,12 @@ impl<'f> Values<'f> {
     fn field(&self, base: Ty, name: &str) -> Ty {
         for ty in self.chain(base) {
             match self.shape(ty) {
-                Shape::Project(id, _) => {
+                Shape::Project(id, arguments) => {
                     let facts = &self.names.files[id.file as usize];
                     let fields = &facts.types[id.at.at()].fields;
                     if let Some((_, value, _)) = fields.iter().find(|(field, ..)| facts.text(*field) == name)
                     {
-                        return self.ty(id.file, *value);
+                        return self.with(self.ty(id.file, *value), &arguments);
                     }
                 }
                 Shape::External(text, _) => {
@@ -470,7 +485,7 @@ impl<'f> Values<'f> {
         match (variant, self.shape(base)) {
             ("Some" | "Ok" | "Ready", Shape::External(..)) => self.unwrapped(base),
             ("Some", Shape::Bounded(_)) => self.element(base),
-            (_, Shape::Project(id, _)) => {
+            (_, Shape::Project(id, arguments)) => {
                 let facts = &self.names.files[id.file as usize];
                 let definition = &facts.types[id.at.at()];
                 let wanted = match definition.kind {
@@ -478,7 +493,7 @@ impl<'f> Values<'f> {
                     _ => member.to_owned(),
                 };
                 let found = definition.fields.iter().find(|(name, ..)| facts.text(*name) == wanted);
-                found.map_or(UNKNOWN, |(_, value, _)| self.ty(id.file, *value))
+                found.map_or(UNKNOWN, |(_, value, _)| self.with(self.ty(id.file, *value), &arguments))
             }
             ("Some" | "Ok", _) => base,
             _ => UNKNOWN,
@@ -602,7 +617,7 @@ impl<'f> Values<'f> {
                 Shape::Closure(_) | Shape::Function(_) | Shape::Callable(_) => {
                     nearest.get_or_insert_with(|| format!("std::ops::Fn::{name}"));
                 }
-                Shape::Unknown => {}
+                Shape::Unknown | Shape::Parameter(_) => {}
             }
         }
         nearest.map_or(Target::Unknown, |path| Target::External(self.names.intern(&path)))
@@ -662,6 +677,9 @@ impl<'f> Values<'f> {
 
     fn external_call(&self, name: &str, on: Option<Ty>, given: &[Ty], types: Vec<Ty>) -> Ty {
         let (owner, method) = name.rsplit_once("::").unwrap_or(("", name));
+        if owner == words::PARALLEL_TRAIT && method.contains("par_") {
+            return self.external(owner, on.map(|on| self.element(on)).into_iter().collect());
+        }
         if let Some(on) = on
             && let Some(ty) = self.standard_method(on, method, given)
         {

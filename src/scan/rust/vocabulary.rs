@@ -396,3 +396,11 @@ pub(super) fn is_request(name: &str) -> bool {
         "reqwest::get" | "reqwest::RequestBuilder::send" | "tokio::fs::read" | "tokio::fs::read_to_string"
     ) || name == "tokio::net::lookup_host"
 }
+
+/// Calls that read or write anything that can be read or written, memory included.
+pub(super) fn is_any_stream(name: &str) -> bool {
+    name == "std::io::copy"
+        || ["std::io::Read::", "std::io::Write::", "std::io::BufRead::", "std::io::Seek::"]
+            .iter()
+            .any(|of| name.starts_with(of))
+}

@@ -148,8 +148,11 @@ fn inversions(program: &Program<'_>, pairs: &[Taken], found: &mut Vec<Observatio
         let names = [held::written(program, &taken.holder), held::written(program, &reverse.holder)];
         let subject = format!("{} / {}", names[0], names[1]);
         // Where it is taken second, in both places: the later one in the program is the one that turned it round.
-        let (later, earlier) =
-            if (taken.id, taken.at) > (reverse.id, reverse.at) { (taken, reverse) } else { (reverse, taken) };
+        let (later, earlier) = if program.call_place(taken.at) > program.call_place(reverse.at) {
+            (taken, reverse)
+        } else {
+            (reverse, taken)
+        };
         let mut seen =
             observe(program, "lock-order-inversion", later.id, program.call_place(later.at), &subject);
         seen.chains = [later, earlier]

@@ -36,7 +36,10 @@ impl Reader<'_> {
             Expr::Group(e) => return self.expr(&e.expr),
             Expr::Reference(e) => self.expr(&e.expr).at,
             Expr::RawAddr(e) => self.expr(&e.expr).at,
-            Expr::Unary(e) => self.expr(&e.expr).at,
+            Expr::Unary(e) => {
+                let base = self.expr(&e.expr).at;
+                if matches!(e.op, syn::UnOp::Deref(_)) { self.derived(base, Value::Behind) } else { base }
+            }
             Expr::Lit(e) => match &e.lit {
                 Lit::Str(_) => self.value(Value::Text),
                 _ => self.value(Value::Number),
@@ -75,6 +78,7 @@ impl Reader<'_> {
             Expr::Match(e) => self.match_expr(e),
             Expr::Let(e) => {
                 let value = self.expr(&e.expr).at;
+                self.matched = value;
                 self.pattern(&e.pat, value);
                 UNKNOWN
             }
@@ -320,12 +324,12 @@ impl Reader<'_> {
         let calls = self.facts.calls.len();
         self.event(Event::Mark);
         self.scoped(|reader| {
-            let cond = reader.expr(&expr.cond);
-            let _ = cond;
+            reader.expr(&expr.cond);
             if !lets {
                 reader.event(Event::Release);
             }
             let asked = reader.asked_since(calls);
+            let missed = reader.missed(&expr.cond);
             reader.event(Event::Fork);
             let mut values = Vec::new();
             let fails = error_pattern(&expr.cond);
@@ -337,6 +341,9 @@ impl Reader<'_> {
             if let Some((_, other)) = &expr.else_branch {
                 let asked = Asked { first_call: false, ..asked };
                 reader.arm(|reader| {
+                    if let Some(value) = missed {
+                        reader.event(Event::Absent(value));
+                    }
                     let value = reader.circumstance(asked, false, |reader| reader.expr(other).at);
                     values.push(value);
                     diverges(other)
@@ -365,6 +372,14 @@ impl Reader<'_> {
             frame.error_path -= fails;
         }
         done
+    }
+
+    /// The value that is an error or nothing where `if let` does not match.
+    fn missed(&self, cond: &Expr) -> Option<ValueAt> {
+        let Expr::Let(cond) = cond else { return None };
+        let Pat::TupleStruct(pat) = &*cond.pat else { return None };
+        let last = pat.path.segments.last()?;
+        (last.ident == "Ok" || last.ident == "Some").then_some(self.matched)
     }
 
     /// What the calls of a condition ask for.
@@ -400,6 +415,9 @@ impl Reader<'_> {
         let mut values = Vec::new();
         for arm in &expr.arms {
             self.arm(|reader| {
+                if is_nothing(&arm.pat) {
+                    reader.event(Event::Absent(scrutinee.at));
+                }
                 reader.pattern(&arm.pat, scrutinee.at);
                 let fails = is_error(&arm.pat);
                 let value = reader.circumstance(asked, fails, |reader| reader.moved(&arm.body));
@@ -545,6 +563,11 @@ fn has_let(cond: &Expr) -> bool {
 
 fn error_pattern(cond: &Expr) -> bool {
     matches!(cond, Expr::Let(e) if is_error(&e.pat))
+}
+
+/// `Err(…)` and `None`.
+fn is_nothing(pat: &Pat) -> bool {
+    is_error(pat) || matches!(pat, Pat::Ident(ident) if ident.ident == "None")
 }
 
 fn is_error(pat: &Pat) -> bool {
