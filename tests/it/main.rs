@@ -13,3 +13,4 @@ mod report_schema;
 mod rules_builtin;
 mod rules_load;
 mod rules_readme;
+mod source_rules;
