@@ -115,11 +115,11 @@ impl Baseline {
         findings.iter().map(take).collect()
     }
 
-    /// What is in here and no more in the source, among the paths that were scanned.
+    /// What is in here and no more in the source.
     #[must_use]
-    pub fn stale(&self, findings: &[Finding], scanned: impl Fn(&str) -> bool) -> Self {
+    pub fn stale(&self, findings: &[Finding]) -> Self {
         let found = Self::of(findings).known;
-        let gone = self.known.iter().filter(|(key, _)| scanned(&key.path)).filter_map(|(key, count)| {
+        let gone = self.known.iter().filter_map(|(key, count)| {
             let more = count.saturating_sub(found.get(key).copied().unwrap_or(0));
             (more > 0).then(|| (key.clone(), more))
         });
