@@ -13,5 +13,5 @@ mod report_schema;
 mod rules_builtin;
 mod rules_load;
 mod rules_readme;
-mod source_rules;
 mod scan_command;
+mod source_rules;

@@ -269,7 +269,8 @@ fn examples_are_source() {
 /// Nothing where it is items, statements or fields; dots stand for what does not matter.
 fn wrong_rust(code: &str) -> Vec<String> {
     let code = code.replace("...", "");
-    let forms = [code.clone(), format!("async fn example() {{ {code} }}"), format!("struct Example {{ {code} }}")];
+    let forms =
+        [code.clone(), format!("async fn example() {{ {code} }}"), format!("struct Example {{ {code} }}")];
     let wrong = forms.map(|form| problems("example.rs", Language::Rust, &form));
     if wrong.iter().any(Vec::is_empty) { Vec::new() } else { wrong.concat() }
 }
