@@ -14,3 +14,4 @@ mod rules_builtin;
 mod rules_load;
 mod rules_readme;
 mod scan_command;
+mod source_rules;

@@ -157,6 +157,11 @@ pub(super) fn follow(program: &Program<'_>, id: FunctionId, mut tell: impl FnMut
                     held.push(guard);
                 }
             }
+            Event::Absent(value) => {
+                if let Some(from) = origin(program, id.file, value) {
+                    held.retain(|guard| guard.local.is_some() || guard.call.at != from);
+                }
+            }
             Event::Discard(value, spot) => {
                 if let Some(from) = origin(program, id.file, value)
                     && let Some(at) =
@@ -264,6 +269,10 @@ fn without_views(program: &Program<'_>, file: u32, value: ValueAt) -> ValueAt {
     let facts = program.facts(file);
     let mut at = value;
     for _ in 0..16 {
+        if let Value::Behind(base) = facts.value(at) {
+            at = *base;
+            continue;
+        }
         let Value::Call(call) = facts.value(at) else { break };
         let call = facts.call(*call);
         match call.callee {
@@ -330,12 +339,9 @@ fn source_of(program: &Program<'_>, file: u32, value: ValueAt) -> String {
             base => format!("{base}.{}", name(*field)),
         },
         Value::Path(path, _) => name(*path),
-        Value::OneOf(_) => facts
-            .functions
-            .iter()
-            .any(|function| function.this == Some(at))
-            .then(|| "self".to_owned())
-            .unwrap_or_default(),
+        Value::OneOf(_) if facts.functions.iter().any(|function| function.this == Some(at)) => {
+            "self".to_owned()
+        }
         _ => String::new(),
     }
 }

@@ -112,6 +112,15 @@ impl<'f> Program<'f> {
         (!excused).then_some(api)
     }
 
+    /// Whether an argument of a call is known to be a file or something like it, not memory.
+    pub(super) fn on_file(&self, call: CallId) -> bool {
+        let values = &self.values;
+        self.call(call)
+            .arguments
+            .iter()
+            .any(|argument| values.is(values.innermost(values.ty(call.file, argument.value)), Mark::File))
+    }
+
     pub(super) fn place(&self, file: u32, spot: Spot) -> Place {
         Place {
             path: Arc::clone(&self.paths[file as usize]),

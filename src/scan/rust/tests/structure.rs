@@ -18,6 +18,7 @@ async fn g() { let _ = work(); } //~ let-underscore-future
 async fn h() { let _ = work().await; }
 fn child() { let child = std::process::Command::new("x").spawn().unwrap(); println!("{}", child.id()); } //~ zombie-process
 fn waited() { let mut child = std::process::Command::new("x").spawn().unwrap(); child.wait().unwrap(); }
+fn forgotten() -> std::io::Result<()> { std::process::Command::new("x").spawn()?; Ok(()) } //~ zombie-process
 fn given() -> std::process::Child { let child = std::process::Command::new("x").spawn().unwrap(); child }
 "#,
     );
