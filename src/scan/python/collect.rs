@@ -334,7 +334,7 @@ impl<'a> Collector<'a> {
             start_up: self.start_up,
             lines: Lines::of(&file.text),
             symbols: self.values.symbols,
-            values: self.values.values,
+            values: self.values.all,
             pool: self.values.pool,
         }
     }

@@ -165,8 +165,19 @@ impl<'p> Builder<'_, 'p> {
         if call.flags.has(Flags::DECORATOR) {
             return;
         }
+        // Of a plain and an async one, what is awaited is the async one.
+        let awaited = call.flags.has(Flags::AWAITED) && all.iter().any(|thing| self.is_async(*thing));
         for thing in &all {
-            self.calls(facts, call, *thing, all.len() > 1);
+            if !awaited || self.is_async(*thing) {
+                self.calls(facts, call, *thing, all.len() > 1);
+            }
+        }
+    }
+
+    fn is_async(&self, thing: Thing) -> bool {
+        match thing {
+            Thing::Function(id) => self.program.function(id).1.traits.has(Traits::ASYNC),
+            _ => false,
         }
     }
 

@@ -154,9 +154,8 @@ pub(super) fn made_by(function: &str) -> Option<&'static str> {
 /// What iterating an instance of a builtin type gives.
 pub(super) fn element_of(made: &str) -> Option<&'static str> {
     match made {
-        "builtins.str" => Some("builtins.str"),
+        "builtins.str" | "io.TextIOWrapper" => Some("builtins.str"),
         "builtins.bytes" | "builtins.bytearray" | "builtins.range" => Some("builtins.int"),
-        "io.TextIOWrapper" => Some("builtins.str"),
         _ => None,
     }
 }

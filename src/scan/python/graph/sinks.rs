@@ -28,7 +28,7 @@ impl<'p> Builder<'_, 'p> {
         }
         let before = self.built.graph.sinks.len();
         self.sink_at(call.function, (call.start, call.end), call.flags, api, name, inferred);
-        let fix = self.fix(facts, call, api);
+        let fix = fix(facts, call, api);
         if let Some(sink) = self.built.graph.sinks.get_mut(before) {
             sink.fix = fix;
         }
@@ -67,21 +67,21 @@ impl<'p> Builder<'_, 'p> {
             fix: None,
         });
     }
+}
 
-    /// `time.sleep(x)` as a statement of an async function becomes `await asyncio.sleep(x)`: sleeping takes one number
-    /// and gives nothing back, so only the name and the `await` change. Anything else may differ in more.
-    fn fix(&self, facts: &FileFacts, call: &Call, api: &Api) -> Option<Fix> {
-        let sleeps = matches!(api.effect, Effect::Blocks { wait: WaitKind::Sleep, .. });
-        let in_async = facts.functions[call.function as usize].traits.has(Traits::ASYNC);
-        let one_number = matches!(facts.arguments_of(call), [only] if only.keyword.is_none());
-        if !(sleeps && in_async && one_number && facts.exact && call.flags.has(Flags::STATEMENT)) {
-            return None;
-        }
-        let sibling = api.sibling.as_deref()?;
-        let callee = spelled(facts, sibling)?;
-        let edit = Edit { bytes: (call.start, call.callee_end), text: format!("await {callee}") };
-        Some(Fix { title: format!("await `{sibling}`"), edits: vec![edit] })
+/// `time.sleep(x)` as a statement of an async function becomes `await asyncio.sleep(x)`: sleeping takes one number
+/// and gives nothing back, so only the name and the `await` change. Anything else may differ in more.
+fn fix(facts: &FileFacts, call: &Call, api: &Api) -> Option<Fix> {
+    let sleeps = matches!(api.effect, Effect::Blocks { wait: WaitKind::Sleep, .. });
+    let in_async = facts.functions[call.function as usize].traits.has(Traits::ASYNC);
+    let one_number = matches!(facts.arguments_of(call), [only] if only.keyword.is_none());
+    if !(sleeps && in_async && one_number && facts.exact && call.flags.has(Flags::STATEMENT)) {
+        return None;
     }
+    let sibling = api.sibling.as_deref()?;
+    let callee = spelled(facts, sibling)?;
+    let edit = Edit { bytes: (call.start, call.callee_end), text: format!("await {callee}") };
+    Some(Fix { title: format!("await `{sibling}`"), edits: vec![edit] })
 }
 
 /// How a file can spell a function of a library without a new import.
