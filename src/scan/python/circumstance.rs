@@ -159,7 +159,7 @@ fn is_loop(expression: &Expr) -> bool {
         && !expression.is_call_expr()
 }
 
-fn is_identity(operator: &CmpOp) -> bool {
+fn is_identity(operator: CmpOp) -> bool {
     matches!(operator, CmpOp::Is | CmpOp::IsNot)
 }
 
@@ -188,7 +188,11 @@ impl<'t> Finder<'t> {
                     || call.arguments.args.iter().any(|argument| self.asks(argument))
             }
             // `loop is None`: whoever found it out, it was asked.
-            Expr::Compare(compare) if is_loop(&compare.left) && compare.ops.iter().all(is_identity) => true,
+            Expr::Compare(compare)
+                if is_loop(&compare.left) && compare.ops.iter().all(|operator| is_identity(*operator)) =>
+            {
+                true
+            }
             Expr::Compare(compare) => {
                 self.asks(&compare.left) || compare.comparators.iter().any(|side| self.asks(side))
             }

@@ -221,7 +221,7 @@ impl<'a> Collector<'a> {
         let scope = context.scope();
         let value = self.values.lower(given, scope);
         let text = match given {
-            Expr::Name(_) | Expr::Attribute(_) => {
+            Expr::Name(_) | Expr::Attribute(_) if last_part(given).is_some_and(is_constant) => {
                 let name = context.resolve(given).unwrap_or_else(|| context.text(given).to_owned());
                 (name.len() <= LONGEST_CONSTANT).then_some(name)
             }
@@ -232,7 +232,7 @@ impl<'a> Collector<'a> {
             Expr::Starred(_) => Some("*".to_owned()),
             Expr::StringLiteral(literal) => {
                 let text = literal.value.to_str();
-                (text.len() <= LONGEST_CONSTANT / 2).then(|| format!("\"{text}\""))
+                (text.len() <= LONGEST_CONSTANT / 4).then(|| format!("\"{text}\""))
             }
             _ => None,
         };
@@ -334,7 +334,7 @@ impl<'a> Collector<'a> {
             start_up: self.start_up,
             lines: Lines::of(&file.text),
             symbols: self.values.symbols,
-            values: self.values.values,
+            values: self.values.all,
             pool: self.values.pool,
         }
     }
@@ -352,6 +352,11 @@ impl<'a> Collector<'a> {
             })
             .collect()
     }
+}
+
+/// Whether a name is written like a constant.
+fn is_constant(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 fn traits_of(function: &StmtFunctionDef) -> Traits {

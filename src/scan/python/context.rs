@@ -268,7 +268,7 @@ pub fn is_main_guard(test: &Expr) -> bool {
     let Expr::Compare(compare) = test else { return false };
     let sides = [Some(&*compare.left), compare.comparators.first()];
     let is_name = |side: &&Expr| matches!(side, Expr::Name(name) if name.id.as_str() == "__name__");
-    let is_main =
-        |side: &&Expr| matches!(side, Expr::StringLiteral(text) if text.value.to_str() == "__main__");
-    sides.iter().flatten().any(is_name) && sides.iter().flatten().any(is_main)
+    let is_entry =
+        |side: &&Expr| matches!(side, Expr::StringLiteral(literal) if literal.value.to_str() == "__main__");
+    sides.iter().flatten().any(is_name) && sides.iter().flatten().any(is_entry)
 }

@@ -89,6 +89,11 @@ pub(super) const LOOP_QUESTIONS: &[&str] = &[
 pub(super) const LOOP_PROOFS: &[&str] =
     &["get_running_loop", "current_task", "get_event_loop", "current_async_library"];
 
+/// Methods, and the argument with which they make what they are called on never wait: a `connect` on a socket without a
+/// timeout returns at once.
+pub(super) const NEVER_WAITS: &[(&str, &[&str])] =
+    &[("setblocking", &["False", "0"]), ("settimeout", &["0", "0.0"])];
+
 /// Keywords, attributes and decorators that frameworks use for what runs while a program starts or stops.
 pub(super) const START_UP: &[&str] = &[
     "lifespan",
@@ -154,9 +159,8 @@ pub(super) fn made_by(function: &str) -> Option<&'static str> {
 /// What iterating an instance of a builtin type gives.
 pub(super) fn element_of(made: &str) -> Option<&'static str> {
     match made {
-        "builtins.str" => Some("builtins.str"),
+        "builtins.str" | "io.TextIOWrapper" => Some("builtins.str"),
         "builtins.bytes" | "builtins.bytearray" | "builtins.range" => Some("builtins.int"),
-        "io.TextIOWrapper" => Some("builtins.str"),
         _ => None,
     }
 }
