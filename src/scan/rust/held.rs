@@ -61,9 +61,10 @@ pub(super) fn guard_kind(program: &Program<'_>, call: CallId) -> Option<Kind> {
     let values = &program.values;
     let returned = match program.target(call) {
         Target::External(text) => {
-            let name = values.names.text(text);
-            let returns = values.catalog.returns(Language::Rust, &name)?;
-            return kind_of(program, returns);
+            return program.kind_of(text, || {
+                let returns = values.catalog.returns(Language::Rust, &values.names.text(text))?;
+                kind_of(program, returns)
+            });
         }
         Target::Project(found) => {
             let id = *found.first()?;
@@ -99,6 +100,10 @@ fn kind_of(program: &Program<'_>, name: &str) -> Option<Kind> {
 
 /// Follows the guards of a function and tells what happens while some are held.
 pub(super) fn follow(program: &Program<'_>, id: FunctionId, mut tell: impl FnMut(&[Guard], While<'_>)) {
+    let gives = |event: &Event| matches!(event, Event::Call(at) if guard_kind(program, CallId { file: id.file, at: *at }).is_some());
+    if !program.values.events(id).iter().any(gives) {
+        return;
+    }
     let facts = program.facts(id.file);
     let mut held: Vec<Guard> = Vec::new();
     // Guards that were moved out of a variable and may arrive in another one.
