@@ -98,10 +98,15 @@ fn kind_of(program: &Program<'_>, name: &str) -> Option<Kind> {
     }
 }
 
+fn gives_guards(program: &Program<'_>, id: FunctionId) -> bool {
+    program.values.events(id).iter().any(|event| {
+        matches!(event, Event::Call(at) if guard_kind(program, CallId { file: id.file, at: *at }).is_some())
+    })
+}
+
 /// Follows the guards of a function and tells what happens while some are held.
 pub(super) fn follow(program: &Program<'_>, id: FunctionId, mut tell: impl FnMut(&[Guard], While<'_>)) {
-    let gives = |event: &Event| matches!(event, Event::Call(at) if guard_kind(program, CallId { file: id.file, at: *at }).is_some());
-    if !program.values.events(id).iter().any(gives) {
+    if !gives_guards(program, id) {
         return;
     }
     let facts = program.facts(id.file);
