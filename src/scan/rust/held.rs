@@ -157,14 +157,8 @@ pub(super) fn follow(program: &Program<'_>, id: FunctionId, mut tell: impl FnMut
                 if let Some(scope) = scopes.last_mut() {
                     scope.push(local);
                 }
-                let Some(from) = origin(program, id.file, value) else { continue };
-                if let Some(guard) =
-                    held.iter_mut().find(|guard| guard.local.is_none() && guard.call.at == from)
-                {
-                    guard.local = Some(local);
-                } else if let Some(mut guard) = moved.take_if(|guard| guard.call.at == from) {
-                    guard.local = Some(local);
-                    held.push(guard);
+                if let Some(from) = origin(program, id.file, value) {
+                    arrive(&mut held, &mut moved, local, from);
                 }
             }
             Event::Absent(value) => {
@@ -208,6 +202,16 @@ pub(super) fn follow(program: &Program<'_>, id: FunctionId, mut tell: impl FnMut
             }
             Event::Used(_) | Event::Make(_) | Event::Loop(_) | Event::LoopEnd | Event::Statement(_) => {}
         }
+    }
+}
+
+/// A guard arrives in a variable: from a temporary, or from another variable.
+fn arrive(held: &mut Vec<Guard>, moved: &mut Option<Guard>, local: Local, from: CallAt) {
+    if let Some(guard) = held.iter_mut().find(|guard| guard.local.is_none() && guard.call.at == from) {
+        guard.local = Some(local);
+    } else if let Some(mut guard) = moved.take_if(|guard| guard.call.at == from) {
+        guard.local = Some(local);
+        held.push(guard);
     }
 }
 
