@@ -88,10 +88,10 @@ impl Waiting {
         for call in program.calls() {
             let caller = program.caller(call);
             if let Some(wait) = waits(program, call) {
-                if !functions.contains_key(&caller) {
-                    functions.insert(caller, (call, wait));
+                functions.entry(caller).or_insert_with(|| {
                     pending.push(caller);
-                }
+                    (call, wait)
+                });
             } else if let Target::Project(targets) = program.target(call)
                 && let [callee] = targets[..]
             {

@@ -168,12 +168,12 @@ fn threads() {
 #[test]
 fn guards_that_guard_nothing() {
     check_one(
-        r#"
+        r"
 use std::sync::Mutex;
 fn thrown(lock: &Mutex<u32>) { let _ = lock.lock(); } //~ let-underscore-lock
 fn kept(lock: &Mutex<u32>) { let _guard = lock.lock().unwrap(); }
 fn value(lock: &Mutex<u32>) { let _ = lock.lock().unwrap().checked_add(1); }
-"#,
+",
     );
 }
 
