@@ -97,7 +97,7 @@ pub enum Argument {
 pub struct Unless {
     /// Which argument.
     pub argument: Argument,
-    /// Its source text, normalised, is one of these.
+    /// Its source text, normalised, is one of these; empty text is an argument that is not given.
     pub is: Vec<String>,
 }
 
