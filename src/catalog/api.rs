@@ -166,6 +166,10 @@ marks! {
     ThreadPool = "thread-pool",
     /// A pool of processes.
     ProcessPool = "process-pool",
+    /// Runs a function in a pool, once for each item.
+    Maps = "maps",
+    /// Registers the function it decorates as the answer to requests.
+    Routes = "routes",
     /// A queue between threads.
     ThreadQueue = "thread-queue",
     /// A queue between processes.

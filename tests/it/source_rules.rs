@@ -40,29 +40,7 @@ const PENDING_THREADS: &[&str] = &[
 ];
 
 /// Of processes, executors and sizes.
-const PENDING_PROCESSES: &[&str] = &[
-    "as-completed-in-order",
-    "default-pool-for-many-waits",
-    "executor-never-shut-down",
-    "global-mutated-in-worker",
-    "join-before-drain",
-    "large-argument-pickled",
-    "map-never-consumed",
-    "missing-main-guard",
-    "nested-pools",
-    "pool-deadlock",
-    "pool-never-closed",
-    "pool-per-call",
-    "preexec-fn",
-    "processes-for-io",
-    "queue-empty-polled",
-    "result-without-timeout",
-    "submit-result-dropped",
-    "tiny-tasks-in-process-pool",
-    "unpicklable-to-process-pool",
-    "workers-exceed-cores",
-    "zombie-process",
-];
+const PENDING_PROCESSES: &[&str] = &["workers-exceed-cores"];
 
 /// Of tasks, queues and opportunities.
 const PENDING_TASKS: &[&str] = &[

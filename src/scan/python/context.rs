@@ -6,9 +6,10 @@ use std::sync::Arc;
 use ruff_python_ast::{ExceptHandler, Expr, ExprCall, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::{Ranged, TextRange};
 
+use super::language::is_test;
 use super::resolve::Names;
 use super::scope::{ScopeId, ScopeKind, last_part};
-use crate::finding::{Observation, Place};
+use crate::finding::{Mitigation, Observation, Place};
 use crate::scan::source::SourceFile;
 
 /// A node around the one at hand.
@@ -209,7 +210,13 @@ impl<'a> Context<'a> {
     /// The qualified name of the function or class around, or of the module.
     #[must_use]
     pub fn symbol(&self) -> Arc<str> {
-        let inner = self.names.scopes.qualified(self.names.scopes.running(self.scope));
+        self.symbol_of(self.scope)
+    }
+
+    /// As [`symbol`](Self::symbol), for code in another scope of the file.
+    #[must_use]
+    pub fn symbol_of(&self, scope: ScopeId) -> Arc<str> {
+        let inner = self.names.scopes.qualified(self.names.scopes.running(scope));
         match (self.names.module, inner.as_str()) {
             (module, "") => module.into(),
             ("", inner) => inner.into(),
@@ -241,7 +248,7 @@ impl<'a> Context<'a> {
             reached_from: 1,
             wait: None,
             cost: None,
-            mitigations: Vec::new(),
+            mitigations: if is_test(&self.file.path) { vec![Mitigation::Test] } else { Vec::new() },
             facts: Vec::new(),
             fix: None,
         }
