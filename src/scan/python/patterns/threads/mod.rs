@@ -1,0 +1,36 @@
+//! Threads and locks: what is shared without a lock, what a lock is held over, threads that never end.
+//!
+//! Most of these questions are about functions of the file together: who runs in a thread, what is held meanwhile.
+//! So the file is read once, into a [`model::Model`], and only if it speaks of threads at all.
+
+mod locks;
+mod model;
+mod starts;
+
+use ruff_python_ast::Stmt;
+
+use super::{Pattern, Visit};
+use crate::scan::python::context::Context;
+
+/// The detectors.
+pub(super) const PATTERNS: &[Pattern] = &[Pattern {
+    rules: &[
+        "double-lock",
+        "endless-thread-without-stop",
+        "lock-order-inversion",
+        "lock-without-with",
+        "thread-args-not-tuple",
+        "thread-lock-across-await",
+        "thread-target-called",
+    ],
+    visit: Visit::Module(module),
+}];
+
+fn module<'a>(context: &mut Context<'a>, body: &'a [Stmt]) {
+    if !context.file.text.contains("hread") {
+        return;
+    }
+    let model = model::Model::of(context, body);
+    locks::observe(context, &model);
+    starts::observe(context, &model);
+}
