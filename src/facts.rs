@@ -327,6 +327,12 @@ pub const VOCABULARY: &[FactSpec] = &[
         PROFILE,
     ),
     number("lock.waiters", Unit::Count, "threads that queue for the most contended lock", PROFILE),
+    number(
+        "lock.queued",
+        Unit::Ratio,
+        "share of wall time with at least one thread queueing for that lock",
+        PROFILE,
+    ),
     number("lock.episodes", Unit::Count, "how often they queue for it", PROFILE),
     number("disk.sync", Unit::Ratio, "share of file waits that are fsync and kin", PROFILE),
     text("site.kind", "kind of the wait that costs most wall time", LONGER),

@@ -92,6 +92,7 @@ fn site(kind: WaitKind, episodes: u64, wait: f64) -> Site {
         counted: true,
         wait: s(wait),
         critical: s(wait),
+        queued: s(wait),
         p95: None,
         cpu: s(0.01),
         threads: 1,

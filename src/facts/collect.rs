@@ -296,7 +296,8 @@ fn sites(facts: &mut Facts, profile: &Profile) {
     } else {
         facts.unknown("handoff.cpu", "nothing was handed over");
     }
-    let (waiters, episodes) = contended(profile).map_or((0, 0), |site| (site.threads, site.episodes));
+    let (waiters, episodes, queued) =
+        contended(profile).map_or((0, 0, 0.0), |site| (site.threads, site.episodes, site.queued.as_secs_f64()));
     facts.number("lock.waiters", waiters as f64, Origin::Measured);
     facts.number("lock.episodes", episodes as f64, Origin::Measured);
     let disk = profile.sites.iter().filter(|s| s.kind == WaitKind::Disk);
@@ -310,6 +311,7 @@ fn sites(facts: &mut Facts, profile: &Profile) {
         facts.unknown("disk.sync", "no wait for a file was seen");
     }
     if wall > 0.0 {
+        facts.number("lock.queued", (queued / wall).min(1.0), Origin::Measured);
         facts.number("loop.blocked", loop_blocked(profile) / wall, Origin::Measured);
     }
 }

@@ -168,6 +168,8 @@ pub struct Site {
     pub wait: Duration,
     /// Of it, wall time the program really waited for it (critical path).
     pub critical: Duration,
+    /// Wall time with at least one thread waiting here. For a lock: how long there was a queue.
+    pub queued: Duration,
     /// 95th percentile of a wait; `None` where waits were shorter than the sampling interval.
     pub p95: Option<Duration>,
     /// CPU used by the same threads between these waits.

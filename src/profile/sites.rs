@@ -8,8 +8,10 @@ use crate::wait::classify::Reason;
 
 /// Distinct blocking points kept apart; later ones are merged by process and kind, so memory stays bounded.
 const KEPT_APART: usize = 8192;
-/// A futex is a parking spot if all its users wait for more than this share of the time that any of them does.
-const PARKED_SHARE: f64 = 0.2;
+/// A futex is a parking spot if all its users wait for more than this share of the time that any of them does. Of
+/// threads that take a mutex in turn for good, the first is never seen waiting; while it holds it, all others wait:
+/// half of the time of three, less of more.
+const PARKED_SHARE: f64 = 0.6;
 /// Threads remembered per site.
 const THREADS_KEPT: usize = 4096;
 
@@ -64,9 +66,15 @@ impl SiteRecord {
         if self.key.kind != WaitKind::Lock || self.key.operation != "futex" {
             return self.key.kind;
         }
-        let waited = |at_least: usize| self.waiting.2.iter().skip(at_least).sum::<u64>() as f64;
-        let parked = waited(self.threads.len().max(1)) > PARKED_SHARE * waited(1) || self.threads.len() < 2;
+        let all = self.waited(self.threads.len().max(1)) as f64;
+        let parked = all > PARKED_SHARE * self.waited(1) as f64 || self.threads.len() < 2;
         if parked { WaitKind::Idle } else { WaitKind::Lock }
+    }
+
+    /// How long at least so many threads waited here at once, nanoseconds.
+    #[must_use]
+    pub fn waited(&self, at_least: usize) -> u64 {
+        self.waiting.2.iter().skip(at_least).sum()
     }
 
     /// The operation's name; a parking spot says so.
@@ -316,6 +324,19 @@ mod tests {
         assert_eq!(sites.get(mutex).kind(), WaitKind::Lock);
         assert_eq!(sites.get(park).kind(), WaitKind::Idle);
         assert_eq!((sites.get(join).kind(), sites.get(join).operation()), (WaitKind::Idle, "park"));
+    }
+
+    #[test]
+    fn a_mutex_that_each_takes_once_for_long_is_no_parking_spot() {
+        let mut sites = Sites::default();
+        let mutex = sites.find(1, 9, &lock("0x10"));
+        let at = |ms: u64| ms * 1_000_000;
+        // Thread 1 holds it from the start; 2, then 3 follow, half a second each.
+        sites.waits(mutex, 2, true, at(0));
+        sites.waits(mutex, 3, true, at(10));
+        sites.waits(mutex, 2, false, at(500));
+        sites.waits(mutex, 3, false, at(1000));
+        assert_eq!(sites.get(mutex).kind(), WaitKind::Lock);
     }
 
     #[test]

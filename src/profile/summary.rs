@@ -204,6 +204,7 @@ fn sites(books: &Closed) -> Vec<Site> {
                 counted: false,
                 wait: Duration::ZERO,
                 critical: Duration::ZERO,
+                queued: Duration::ZERO,
                 p95: None,
                 cpu: Duration::ZERO,
                 threads: 0,
@@ -215,6 +216,7 @@ fn sites(books: &Closed) -> Vec<Site> {
         entry.0.episodes += site.ended;
         entry.0.wait += Duration::from_nanos(site.blocked);
         entry.0.critical += Duration::from_nanos(critical);
+        entry.0.queued = entry.0.queued.max(Duration::from_nanos(site.waited(1)));
         entry.0.cpu += Duration::from_nanos(site.progress);
         entry.0.threads += site.threads.len() as u64;
         entry.1.merge(&site.durations);

@@ -313,6 +313,7 @@ fn site(site: &SiteV1, i: usize) -> Result<Site, JsonError> {
         counted: site.counted,
         wait,
         critical: critical.unwrap_or(wait),
+        queued: optional(site.queued_s, format_args!("profile.sites[{i}].queued_s"))?.unwrap_or_default(),
         p95: optional(site.p95_wait_s, format_args!("profile.sites[{i}].p95_wait_s"))?,
         cpu: seconds(site.cpu_s, format_args!("profile.sites[{i}].cpu_s"))?,
         threads: site.threads.unwrap_or(1),

@@ -213,6 +213,8 @@ pub(super) struct SiteV1 {
     pub(super) wait_s: f64,
     /// Of it, wall time the program really waited for it.
     pub(super) critical_s: Option<f64>,
+    /// Wall time with at least one thread waiting here.
+    pub(super) queued_s: Option<f64>,
     /// Mean length of a wait; null without waits.
     pub(super) mean_wait_s: Option<f64>,
     /// 95th percentile of a wait.

@@ -157,6 +157,7 @@ fn site_v1(site: &Site, profile: &Profile) -> SiteV1 {
         counted: site.counted,
         wait_s: seconds(site.wait),
         critical_s: Some(seconds(site.critical)),
+        queued_s: Some(seconds(site.queued)),
         mean_wait_s: (site.episodes > 0).then(|| seconds(site.wait) / site.episodes as f64).and_then(derived),
         p95_wait_s: site.p95.map(seconds),
         cpu_s: seconds(site.cpu),

@@ -112,6 +112,7 @@ pub(super) fn site(
         counted: true,
         wait,
         critical: wait,
+        queued: wait,
         p95: None,
         cpu: Duration::ZERO,
         threads: 1,
