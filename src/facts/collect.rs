@@ -136,23 +136,25 @@ fn runtime(facts: &mut Facts, profile: &Profile) {
 /// Mean number of running threads from which stages of a pipeline really work side by side.
 const SIDE_BY_SIDE: f64 = 1.4;
 
-/// Whether a shell connected the processes with pipes and one of them sets the pace: stages, not workers.
-fn is_pipeline(profile: &Profile) -> bool {
-    let shell = |group: &ProcessGroup| group.runtime.language == Language::Shell;
+/// Whether a shell connected these processes with pipes and one of them sets the pace: stages, not workers.
+fn is_pipeline(profile: &Profile, stages: &ProcessGroup) -> bool {
+    let started_them = |group: &&ProcessGroup| stages.parent.as_ref() == Some(&group.name);
+    let by_shell = profile
+        .process_groups
+        .iter()
+        .filter(started_them)
+        .any(|group| group.runtime.language == Language::Shell);
     let piped = profile.thread_book.share(Account::Wait(WaitKind::Pipe)).is_some_and(|share| share >= 0.1);
-    profile.process_groups.iter().any(shell) && piped && profile.parallelism.mean < SIDE_BY_SIDE
+    by_shell && piped && profile.parallelism.mean < SIDE_BY_SIDE
 }
 
 /// The group of processes that works side by side: most CPU among those of which several lived at once.
 fn crew(profile: &Profile) -> Option<&ProcessGroup> {
-    if is_pipeline(profile) {
-        return None;
-    }
     let all: Duration = profile.process_groups.iter().map(|group| group.cpu).sum();
     profile
         .process_groups
         .iter()
-        .filter(|group| group.concurrent >= 2 && group.cpu * 4 >= all)
+        .filter(|group| group.concurrent >= 2 && group.cpu * 4 >= all && !is_pipeline(profile, group))
         .max_by_key(|group| group.cpu)
 }
 

@@ -102,12 +102,12 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
 /// Where most of the waiting was seen wait by wait, those waits are the items: the dispatches in between (a second
 /// packet that was nearly there) are none.
 fn outweigh(count: u64, durations: &Durations, blocked: u64) -> u64 {
-    match durations.mean() {
-        Some(mean) if durations.count() as f64 * mean * 2.0 >= blocked as f64 => {
-            ((blocked as f64 / mean).round() as u64).clamp(1, count)
-        }
-        _ => count,
+    let seen = durations.total();
+    if seen == 0 || seen.saturating_mul(2) < blocked {
+        return count;
     }
+    let items = durations.weighty() as f64 * (blocked as f64 / seen as f64).max(1.0);
+    (items.round() as u64).clamp(1, count)
 }
 
 /// Children of one role that did most of the work, more of them than ever ran at once.

@@ -189,7 +189,8 @@ impl Ledger {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.cpu += clock.cpu();
         }
-        self.newborn.push(Mover { run: clock.cpu(), delay: clock.delay(), lock: self.lock_share(pid) });
+        let (run, delay) = (clock.cpu(), clock.delay());
+        self.newborn.push(Mover { over: run + delay, run, delay, lock: self.lock_share(pid) });
         let record = ThreadRecord {
             pid,
             tid,
@@ -252,7 +253,7 @@ impl Ledger {
             }
             if let Some(step) = step {
                 let lock = self.lock_share(record.pid);
-                movers.push(Mover { run: step.cpu, delay: step.delay, lock });
+                movers.push(Mover { over: step.over, run: step.cpu, delay: step.delay, lock });
             }
             self.live.insert(reading.tid, record);
         }

@@ -236,6 +236,8 @@ pub struct EventLoop {
 pub struct ProcessGroup {
     /// Command name.
     pub name: String,
+    /// Command name of the process that started them; `None`: it is not part of the program.
+    pub parent: Option<String>,
     /// Processes seen, in all.
     pub count: u64,
     /// Most of them alive at once.

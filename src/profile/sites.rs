@@ -208,10 +208,14 @@ impl Sites {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Durations {
     counts: Vec<u32>,
+    /// Nanoseconds by bucket: what is summed up is exact.
+    sums: Vec<u64>,
     longest: u64,
 }
 
 const PER_DOUBLING: f64 = 6.0;
+/// A wait shorter than this share of the typical one is a second packet that was nearly there, and no wait of its own.
+const NEGLIGIBLE: f64 = 0.05;
 
 impl Durations {
     /// Counts one duration, nanoseconds.
@@ -220,8 +224,10 @@ impl Durations {
         let bucket = bucket.min(255);
         if self.counts.len() <= bucket {
             self.counts.resize(bucket + 1, 0);
+            self.sums.resize(bucket + 1, 0);
         }
         self.counts[bucket] = self.counts[bucket].saturating_add(1);
+        self.sums[bucket] = self.sums[bucket].saturating_add(nanos);
         self.longest = self.longest.max(nanos);
     }
 
@@ -229,8 +235,12 @@ impl Durations {
     pub fn merge(&mut self, other: &Self) {
         if self.counts.len() < other.counts.len() {
             self.counts.resize(other.counts.len(), 0);
+            self.sums.resize(other.sums.len(), 0);
         }
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine = mine.saturating_add(*theirs);
+        }
+        for (mine, theirs) in self.sums.iter_mut().zip(&other.sums) {
             *mine = mine.saturating_add(*theirs);
         }
         self.longest = self.longest.max(other.longest);
@@ -248,13 +258,21 @@ impl Durations {
         (self.longest > 0).then_some(self.longest)
     }
 
-    /// The mean, nanoseconds.
+    /// All of them together, nanoseconds.
     #[must_use]
-    pub fn mean(&self) -> Option<f64> {
-        let sum: f64 =
-            (0..self.counts.len()).map(middle).zip(&self.counts).map(|(at, n)| at * f64::from(*n)).sum();
-        let count = self.count();
-        (count > 0).then(|| sum / count as f64)
+    pub fn total(&self) -> u64 {
+        self.sums.iter().sum()
+    }
+
+    /// How many carry the time: those that are not negligible beside what a random moment of waiting falls into, the
+    /// mean weighted by duration.
+    #[must_use]
+    pub fn weighty(&self) -> u64 {
+        let total = self.total() as f64;
+        let buckets = || self.sums.iter().zip(&self.counts).filter(|(_, count)| **count > 0);
+        let squares: f64 = buckets().map(|(sum, count)| (*sum as f64).powi(2) / f64::from(*count)).sum();
+        let least = NEGLIGIBLE * squares / total;
+        buckets().filter(|(sum, count)| **sum as f64 >= least * f64::from(**count)).map(|(_, n)| u64::from(*n)).sum()
     }
 
     /// Coefficient of variation.
@@ -358,5 +376,21 @@ mod tests {
         assert!((p95 / 95e6 - 1.0).abs() < 0.13, "{p95}");
         assert_eq!(durations.longest(), Some(100_000_000));
         assert_eq!(Durations::default().quantile(0.5), None);
+        assert_eq!(durations.total(), 5_050_000_000);
+    }
+
+    #[test]
+    fn second_packets_carry_no_weight() {
+        let mut durations = Durations::default();
+        for _ in 0..20 {
+            durations.add(50_000_000);
+            durations.add(200_000);
+        }
+        assert_eq!((durations.count(), durations.weighty()), (40, 20));
+        // Waits of every length between one and fifty are all waits.
+        let mut even = Durations::default();
+        (1..=50).for_each(|ms| even.add(ms * 1_000_000));
+        assert!(even.weighty() >= 49, "{}", even.weighty());
+        assert_eq!(Durations::default().weighty(), 0);
     }
 }

@@ -271,19 +271,19 @@ fn event_loop(books: &Closed) -> Option<EventLoop> {
 }
 
 fn groups(books: &Closed) -> Vec<ProcessGroup> {
-    type Role = (String, String);
+    type Role = (String, Option<String>);
     let mut groups: BTreeMap<Role, (ProcessGroup, Vec<(u64, u64)>)> = BTreeMap::new();
     for process in books.processes.values() {
-        let parent =
-            books.processes.get(&process.parent).map(|parent| parent.name.clone()).unwrap_or_default();
+        let parent = books.processes.get(&process.parent).map(|parent| parent.name.clone());
         let entry = groups.entry((process.name.clone(), parent)).or_default();
         add_to_group(&mut entry.0, process);
         entry.1.push(process.seen);
     }
     let mut groups: Vec<ProcessGroup> = groups
-        .into_values()
-        .map(|(mut group, lives)| {
+        .into_iter()
+        .map(|((_, parent), (mut group, lives))| {
             group.concurrent = items::most_at_once(&lives);
+            group.parent = parent;
             group
         })
         .collect();

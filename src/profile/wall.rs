@@ -20,6 +20,8 @@ use super::thread_clock::SiteId;
 /// A thread that ran or was delayed during a span.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mover {
+    /// Length of its own interval, nanoseconds: longer than the span if it did not move for a while.
+    pub over: u64,
     /// Nanoseconds on a CPU.
     pub run: u64,
     /// Nanoseconds runnable.
@@ -73,6 +75,8 @@ impl WallTotals {
 
 /// How long quiet time is collected before it is charged: long enough that a rare poll does not decide alone.
 const CHARGE_AFTER: u64 = 200_000_000;
+/// How long a thread that is ready to run, and may yet turn out to have been all the time, can put that off.
+const CHARGE_AT_LAST: u64 = 2_000_000_000;
 
 /// How late the counters may be: two ticks of the slowest clock.
 const LAG: u64 = 20_000_000;
@@ -107,8 +111,15 @@ pub struct WallClock {
     open: u64,
     quiet: u64,
     credits: BTreeMap<SiteId, (u64, bool)>,
-    /// Recent quiet time that lagging counters may yet turn out to have been active.
-    revocable: u64,
+    /// Uncharged quiet time by the end of its span: counters that lag may yet turn it into something else.
+    recent: Vec<(u64, u64)>,
+    /// Time that went by, nanoseconds.
+    now: u64,
+    /// CPU time and run-queue time of the span that follows, from counters that were read long after the nominal end
+    /// of theirs: a large executable had to be examined first, or nobody gave us a CPU.
+    ahead: (u64, u64),
+    /// Threads active at the last sighting.
+    active: usize,
     overlap: Overlap,
     totals: WallTotals,
 }
@@ -122,7 +133,10 @@ impl WallClock {
             open: 0,
             quiet: 0,
             credits: BTreeMap::new(),
-            revocable: 0,
+            recent: Vec::new(),
+            now: 0,
+            ahead: (0, 0),
+            active: 0,
             overlap: Overlap::default(),
             totals: WallTotals::default(),
         }
@@ -136,19 +150,22 @@ impl WallClock {
 
     /// A random moment at which this many threads were active.
     pub fn observe(&mut self, active: usize) {
+        self.active = active;
         self.overlap.observe(active);
     }
 
     /// `elapsed` nanoseconds went by, in which these threads moved.
     pub fn round(&mut self, elapsed: u64, movers: &[Mover], contention: Contention) {
         self.open += elapsed;
+        self.now += elapsed;
         if movers.is_empty() || self.open == 0 {
             return;
         }
         let span = std::mem::take(&mut self.open);
-        self.revoke(movers.iter().map(|mover| mover.run.saturating_sub(span)).max().unwrap_or(0));
+        let (ran_ahead, queued_ahead) = std::mem::take(&mut self.ahead);
+        self.revoke_late(span, movers);
 
-        let active = active_time(span, movers, self.cpus, self.overlap.apart());
+        let active = (active_time(span, movers, self.cpus, self.overlap.apart()) + ran_ahead).min(span);
         match contention {
             Contention::Free => self.totals.cpu += active,
             Contention::Serialised => self.totals.gil += active,
@@ -156,26 +173,59 @@ impl WallClock {
         let sum: u64 = movers.iter().map(|mover| mover.run.min(span)).sum();
         self.count_running(span - active, active, sum as f64);
         let delay = movers.iter().map(|mover| mover.delay).max().unwrap_or(0);
-        let runnable = delay.min(span - active);
+        let runnable = (delay + queued_ahead).min(span - active);
         self.totals.runnable += runnable;
         let quiet = span - active - runnable;
-        self.revocable = (self.revocable + quiet).min(LAG);
         self.quiet += quiet;
-        if self.quiet >= CHARGE_AFTER {
+        if quiet > 0 {
+            self.recent.push((self.now, quiet));
+        }
+        if self.quiet >= CHARGE_AFTER && (self.active == 0 || self.quiet >= CHARGE_AT_LAST) {
             self.charge();
         }
     }
 
-    /// CPU time that the counters booked too late for the span it belongs to.
-    fn revoke(&mut self, late: u64) {
-        let moved = late.min(self.revocable).min(self.quiet);
-        self.quiet -= moved;
-        self.revocable -= moved;
-        self.totals.cpu += moved;
-        if moved > 0 {
-            self.count_running(0, moved, moved as f64);
-            self.totals.running[0] = self.totals.running[0].saturating_sub(moved);
+    /// Time that the counters book too late for the spans it belongs to: CPU time up to two ticks, and a delay in the
+    /// run queue only when it is over. Meanwhile the spans looked quiet.
+    fn revoke_late(&mut self, span: u64, movers: &[Mover]) {
+        let late = movers.iter().map(|mover| mover.run.saturating_sub(span)).max().unwrap_or(0);
+        let ran = self.take_back(late.min(LAG), self.now.saturating_sub(span + LAG));
+        self.totals.cpu += ran;
+        if ran > 0 {
+            self.count_running(0, ran, ran as f64);
+            self.totals.running[0] = self.totals.running[0].saturating_sub(ran);
         }
+        let mut queued = 0;
+        if let Some(longest) = movers.iter().max_by_key(|mover| mover.run + mover.delay) {
+            let late = longest.delay.min((longest.run + longest.delay).saturating_sub(span));
+            queued = self.take_back(late, self.now.saturating_sub(longest.over));
+            self.totals.runnable += queued;
+        }
+        let beyond = |mover: &Mover| {
+            let own = mover.over.max(span);
+            let run = mover.run.saturating_sub(own);
+            let delay = (mover.run + mover.delay).saturating_sub(own + run);
+            (run.saturating_sub(ran), delay.saturating_sub(queued))
+        };
+        self.ahead = movers.iter().map(beyond).max_by_key(|(run, delay)| run + delay).unwrap_or_default();
+    }
+
+    /// Takes up to `amount` of the quiet time that lies after `since`, the latest first.
+    fn take_back(&mut self, amount: u64, since: u64) -> u64 {
+        let mut left = amount;
+        while left > 0
+            && let Some((end, quiet)) = self.recent.last_mut()
+            && *end > since
+        {
+            let moved = left.min(*quiet);
+            *quiet -= moved;
+            left -= moved;
+            if *quiet == 0 {
+                self.recent.pop();
+            }
+        }
+        self.quiet -= amount - left;
+        amount - left
     }
 
     fn count_running(&mut self, none: u64, active: u64, sum: f64) {
@@ -203,7 +253,7 @@ impl WallClock {
             return;
         }
         let quiet = std::mem::take(&mut self.quiet);
-        self.revocable = 0;
+        self.recent.clear();
         let mut left = quiet;
         for (i, (site, weight)) in chosen.iter().enumerate() {
             let share = if i + 1 == chosen.len() {
@@ -212,6 +262,9 @@ impl WallClock {
                 ((quiet as f64 * *weight as f64 / sum as f64) as u64).min(left)
             };
             left -= share;
+            if share == 0 {
+                continue;
+            }
             *self.totals.waits.entry(*site).or_default() += share;
         }
         self.credits.clear();
@@ -281,7 +334,7 @@ mod tests {
     const LOCK: SiteId = SiteId(3);
 
     fn ran(run: u64) -> Mover {
-        Mover { run: run * MS, delay: 0, lock: None }
+        Mover { over: 10 * MS, run: run * MS, delay: 0, lock: None }
     }
 
     fn after(site: SiteId, progress: u64, external: bool) -> Credit {
@@ -306,7 +359,7 @@ mod tests {
         let mut wall = WallClock::new(2.0);
         for round in 0..200 {
             wall.credit(after(SLEEP, MS / 100, true));
-            let mut movers = vec![Mover { run: MS / 100, delay: 0, lock: None }];
+            let mut movers = vec![Mover { run: MS / 100, ..ran(0) }];
             if round % 5 == 4 {
                 wall.credit(after(NET, 2 * MS, true));
                 movers.push(ran(2));
@@ -319,7 +372,7 @@ mod tests {
 
     #[test]
     fn threads_that_take_turns_under_one_lock_leave_no_gap() {
-        let half = Mover { run: 5 * MS, delay: 0, lock: Some((7, 1.0)) };
+        let half = Mover { lock: Some((7, 1.0)), ..ran(5) };
         assert_eq!(active_time(10 * MS, &[half, half], 2.0, None), 10 * MS);
         let free = Mover { lock: None, ..half };
         assert_eq!(active_time(10 * MS, &[free, free], 8.0, None) / MS, 7);
@@ -329,7 +382,7 @@ mod tests {
 
     #[test]
     fn threads_that_are_never_seen_active_together_take_turns() {
-        let half = Mover { run: 5 * MS, delay: 0, lock: None };
+        let half = ran(5);
         let mut turns = Overlap::default();
         let mut together = Overlap::default();
         for round in 0..50 {
@@ -350,6 +403,20 @@ mod tests {
     }
 
     #[test]
+    fn counters_read_after_the_end_of_their_span_bring_the_next_one_along() {
+        let mut wall = WallClock::new(2.0);
+        wall.round(10 * MS, &[ran(110)], Contention::Free);
+        wall.round(110 * MS, &[ran(10)], Contention::Free);
+        let totals = wall.finish(&[]);
+        assert_eq!((totals.cpu, totals.total()), (120 * MS, 120 * MS));
+        let mut wall = WallClock::new(2.0);
+        wall.round(10 * MS, &[Mover { delay: 70 * MS, ..ran(40) }], Contention::Free);
+        wall.round(110 * MS, &[Mover { over: 110 * MS, ..ran(10) }], Contention::Free);
+        let totals = wall.finish(&[]);
+        assert_eq!((totals.cpu, totals.runnable, totals.total()), (50 * MS, 70 * MS, 120 * MS));
+    }
+
+    #[test]
     fn a_program_that_never_moves_is_charged_to_what_it_waits_for() {
         let mut wall = WallClock::new(2.0);
         wall.round(500 * MS, &[], Contention::Free);
@@ -360,9 +427,29 @@ mod tests {
     #[test]
     fn being_kept_from_the_cpu_by_others_is_runnable_not_waiting() {
         let mut wall = WallClock::new(2.0);
-        wall.round(10 * MS, &[Mover { run: 4 * MS, delay: 6 * MS, lock: None }], Contention::Free);
+        wall.round(10 * MS, &[Mover { delay: 6 * MS, ..ran(4) }], Contention::Free);
         let totals = wall.finish(&[]);
         assert_eq!((totals.cpu, totals.runnable), (4 * MS, 6 * MS));
+    }
+
+    /// ```text
+    /// ms     0     10     20     30     40
+    /// main   | ran |    in the run queue  |ran
+    /// other  | .   | 1   | 1   | 1   | 1  |
+    /// ```
+    #[test]
+    fn a_delay_that_is_known_when_it_is_over_was_not_quiet() {
+        let mut wall = WallClock::new(2.0);
+        wall.credit(after(NET, MS, true));
+        wall.round(10 * MS, &[ran(10)], Contention::Free);
+        for _ in 0..3 {
+            wall.observe(1);
+            wall.round(10 * MS, &[ran(1)], Contention::Free);
+        }
+        wall.round(10 * MS, &[Mover { over: 40 * MS, run: 5 * MS, delay: 35 * MS, lock: None }], Contention::Free);
+        let totals = wall.finish(&[]);
+        assert_eq!((totals.cpu, totals.runnable), (18 * MS, 32 * MS));
+        assert_eq!(totals.waits, BTreeMap::new());
     }
 
     proptest! {
@@ -381,7 +468,7 @@ mod tests {
                 elapsed += span;
                 let movers: Vec<Mover> = movers
                     .into_iter()
-                    .map(|(run, delay, lock)| Mover { run, delay, lock: (lock > 0).then_some((lock, 0.5)) })
+                    .map(|(run, delay, lock)| Mover { over: run + delay, run, delay, lock: (lock > 0).then_some((lock, 0.5)) })
                     .collect();
                 if let Some(mover) = movers.first() {
                     wall.credit(after(NET, mover.run, mover.run % 2 == 0));

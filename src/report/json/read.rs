@@ -357,6 +357,7 @@ fn event_loop(event_loop: &EventLoopV1) -> Result<EventLoop, JsonError> {
 fn process_group(group: &ProcessGroupV1, i: usize) -> Result<ProcessGroup, JsonError> {
     Ok(ProcessGroup {
         name: group.name.clone(),
+        parent: group.parent.clone(),
         count: group.count,
         concurrent: group.concurrent,
         threads: group.threads,

@@ -275,6 +275,9 @@ pub(super) struct EventLoopV1 {
 pub(super) struct ProcessGroupV1 {
     /// Command name.
     pub(super) name: String,
+    /// Command name of the process that started them; null: it is not part of the program.
+    #[serde(default)]
+    pub(super) parent: Option<String>,
     /// Processes seen, in all.
     pub(super) count: u64,
     /// Most of them alive at once.

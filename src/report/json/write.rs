@@ -198,6 +198,7 @@ fn event_loop(event_loop: &EventLoop) -> EventLoopV1 {
 fn process_group(group: &ProcessGroup) -> ProcessGroupV1 {
     ProcessGroupV1 {
         name: group.name.clone(),
+        parent: group.parent.clone(),
         count: group.count,
         concurrent: group.concurrent,
         threads: group.threads,
