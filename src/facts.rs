@@ -326,6 +326,12 @@ pub const VOCABULARY: &[FactSpec] = &[
         "share of wall time the event loop's thread is blocked outside the loop",
         PROFILE,
     ),
+    number(
+        "threads.alternating",
+        Unit::Count,
+        "threads that share the CPU work and park again and again in between",
+        PROFILE,
+    ),
     number("lock.waiters", Unit::Count, "threads that queue for the most contended lock", PROFILE),
     number(
         "lock.queued",

@@ -298,8 +298,9 @@ fn sites(facts: &mut Facts, profile: &Profile) {
     } else {
         facts.unknown("handoff.cpu", "nothing was handed over");
     }
-    let (waiters, episodes, queued) =
-        contended(profile).map_or((0, 0, 0.0), |site| (site.threads, site.episodes, site.queued.as_secs_f64()));
+    let (waiters, episodes, queued) = contended(profile)
+        .map_or((0, 0, 0.0), |site| (site.threads, site.episodes, site.queued.as_secs_f64()));
+    facts.number("threads.alternating", profile.parallelism.alternating as f64, Origin::Measured);
     facts.number("lock.waiters", waiters as f64, Origin::Measured);
     facts.number("lock.episodes", episodes as f64, Origin::Measured);
     let disk = profile.sites.iter().filter(|s| s.kind == WaitKind::Disk);

@@ -136,6 +136,9 @@ pub struct Parallelism {
     pub mean: f64,
     /// Share of wall time with 0, 1, 2, … threads running; sums to 1. Empty: not measured.
     pub share_of_wall_by_running_threads: Vec<f64>,
+    /// Threads of one process that each do a tenth of the CPU work and more, and park again and again in between: they
+    /// wait for each other. At most one of them: 0.
+    pub alternating: u64,
 }
 
 /// CPU time by its relation to the interpreter lock. Only for runtimes that have one.

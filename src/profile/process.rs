@@ -6,6 +6,7 @@ use std::os::linux::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::ledger::{Ledger, Reading, Under};
+use super::model::Language;
 use super::runtime::detect;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
@@ -64,6 +65,8 @@ pub(super) struct Process {
     links: u64,
     memory: Option<File>,
     interpreter: Option<Interpreter>,
+    /// See [`Evidence::semaphore_locks`].
+    semaphore_locks: bool,
     runtime_looks: usize,
     /// Birth or last exec.
     image_since: u64,
@@ -100,6 +103,7 @@ impl Process {
             links: 0,
             memory: None,
             interpreter: None,
+            semaphore_locks: false,
             runtime_looks: 0,
             image_since: now,
             stack: 0,
@@ -338,6 +342,7 @@ impl Process {
                 evidence.target = lookups.descriptors.target(self.pid, args[0] as i32, &lookups.pids, now);
             }
             (Some(Means::Futex), Call::Inside { args, .. }) => {
+                evidence.semaphore_locks = self.semaphore_locks;
                 if let Some(interpreter) = self.interpreter.as_mut().filter(|known| known.contains(args[0])) {
                     interpreter.waiter_at(args[0]);
                     evidence.interpreter_lock = true;
@@ -380,6 +385,7 @@ impl Process {
             self.image_since = now;
             self.runtime_looks = 0;
             self.interpreter = None;
+            self.semaphore_locks = false;
             self.memory = File::open(path("mem")).ok();
             for thread in &mut self.threads {
                 thread.last = None;
@@ -395,6 +401,8 @@ impl Process {
             if let Some(process) = ledger.processes.get_mut(&self.pid) {
                 process.event_loop |= has_event_loop;
                 if let Some(found) = found {
+                    // CPython builds its locks of POSIX semaphores.
+                    self.semaphore_locks = found.runtime.language == Language::Python;
                     process.runtime = found.runtime;
                     self.interpreter = found.interpreter;
                 }

@@ -12,6 +12,11 @@ use super::source::interpreter::Interpreter;
 /// Shells, by the name of their executable: they are ordinary native programs otherwise.
 const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "busybox", "ash"];
 
+/// Interpreters of languages we know nothing of, by how the name of their executable begins: what they compute is not
+/// native code, and whether it can use threads is not known.
+const INTERPRETERS: &[&str] =
+    &["perl", "php", "lua", "tclsh", "wish", "guile", "erl", "beam", "octave", "gawk", "mawk", "julia"];
+
 /// A file mapped into a process at its beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mapping {
@@ -143,6 +148,9 @@ fn by_marks(marks: &[Mark], exe: &str) -> Runtime {
         Some(Mark::Ruby) => runtime(Language::Ruby, Some("MRI"), true),
         Some(Mark::Go) => runtime(Language::Go, None, false),
         Some(Mark::Rust) => runtime(Language::Rust, None, false),
+        None if INTERPRETERS.iter().any(|prefix| name.starts_with(prefix)) => {
+            Runtime { implementation: Some(name.to_owned()), ..Runtime::default() }
+        }
         None if SHELLS.contains(&name) => runtime(Language::Shell, Some(name), false),
         None => runtime(Language::Native, None, false),
     }
@@ -177,6 +185,10 @@ mod tests {
         assert_eq!((own.runtime.language, own.runtime.gil), (Language::Rust, Some(false)));
         assert_eq!(by_marks(&[], "/usr/bin/dash").language, Language::Shell);
         assert_eq!(by_marks(&[], "/usr/bin/xz").language, Language::Native);
+        assert_eq!(
+            (by_marks(&[], "/usr/bin/perl").language, by_marks(&[], "/usr/bin/perl").gil),
+            (Language::Unknown, None)
+        );
         assert_eq!(by_marks(&[Mark::Rust, Mark::Node], "/opt/n").language, Language::Node);
     }
 }

@@ -82,7 +82,7 @@ impl SiteRecord {
     pub fn operation(&self) -> &'static str {
         match (self.kind(), self.key.operation) {
             (WaitKind::Idle, "futex") => "park",
-            (WaitKind::Lock, "futex") => "lock",
+            (WaitKind::Lock, "futex" | "mutex") => "lock",
             (_, operation) => operation,
         }
     }
@@ -122,7 +122,7 @@ fn record(key: SiteKey, external: bool, event_loop: bool) -> SiteRecord {
 impl Sites {
     /// The site of a wait of process `pid` at program counter `pc`.
     pub fn find(&mut self, pid: i32, pc: u64, reason: &Reason) -> SiteId {
-        let by_address = reason.kind == WaitKind::Lock && reason.operation == "futex";
+        let by_address = reason.kind == WaitKind::Lock && matches!(reason.operation, "futex" | "mutex");
         let mut key = SiteKey {
             pid,
             pc: if by_address { 0 } else { pc },
@@ -272,7 +272,10 @@ impl Durations {
         let buckets = || self.sums.iter().zip(&self.counts).filter(|(_, count)| **count > 0);
         let squares: f64 = buckets().map(|(sum, count)| (*sum as f64).powi(2) / f64::from(*count)).sum();
         let least = NEGLIGIBLE * squares / total;
-        buckets().filter(|(sum, count)| **sum as f64 >= least * f64::from(**count)).map(|(_, n)| u64::from(*n)).sum()
+        buckets()
+            .filter(|(sum, count)| **sum as f64 >= least * f64::from(**count))
+            .map(|(_, n)| u64::from(*n))
+            .sum()
     }
 
     /// Coefficient of variation.

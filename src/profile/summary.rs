@@ -134,7 +134,31 @@ fn parallelism(books: &Closed, cpu: u64, wall: u64) -> Parallelism {
     if let Some(first) = shares.first_mut() {
         *first += rest;
     }
-    Parallelism { mean: cpu as f64 / wall.max(1) as f64, share_of_wall_by_running_threads: shares }
+    Parallelism {
+        mean: cpu as f64 / wall.max(1) as f64,
+        share_of_wall_by_running_threads: shares,
+        alternating: alternating(books, cpu),
+    }
+}
+
+/// Parkings from which a thread waits for others again and again; a join or two are fewer.
+const AGAIN_AND_AGAIN: u64 = 10;
+
+/// See [`Parallelism::alternating`].
+fn alternating(books: &Closed, cpu: u64) -> u64 {
+    let parks = |thread: &&super::ledger::ThreadRecord| {
+        let ended = |(id, (_, ended)): (&SiteId, &(u64, u64))| {
+            let site = books.sites.get(*id);
+            (!site.external && matches!(site.kind(), WaitKind::Idle | WaitKind::Lock)).then_some(*ended)
+        };
+        thread.clock.cpu() * 10 >= cpu
+            && thread.sites.iter().filter_map(ended).sum::<u64>() >= AGAIN_AND_AGAIN
+    };
+    let mut by_process: BTreeMap<i32, u64> = BTreeMap::new();
+    for thread in books.threads.iter().filter(parks) {
+        *by_process.entry(thread.pid).or_default() += 1;
+    }
+    by_process.into_values().max().filter(|threads| *threads >= 2).unwrap_or(0)
 }
 
 /// CPU under and outside the lock; what no sample classed is divided like the rest of its process.

@@ -446,7 +446,11 @@ mod tests {
             wall.observe(1);
             wall.round(10 * MS, &[ran(1)], Contention::Free);
         }
-        wall.round(10 * MS, &[Mover { over: 40 * MS, run: 5 * MS, delay: 35 * MS, lock: None }], Contention::Free);
+        wall.round(
+            10 * MS,
+            &[Mover { over: 40 * MS, run: 5 * MS, delay: 35 * MS, lock: None }],
+            Contention::Free,
+        );
         let totals = wall.finish(&[]);
         assert_eq!((totals.cpu, totals.runnable), (18 * MS, 32 * MS));
         assert_eq!(totals.waits, BTreeMap::new());

@@ -99,6 +99,8 @@ pub struct Evidence {
     pub state: Option<char>,
     /// Whether a futex address lies inside the interpreter's own structure.
     pub interpreter_lock: bool,
+    /// Whether the locks of this runtime are semaphores, which a futex call does not tell from a place to park.
+    pub semaphore_locks: bool,
 }
 
 /// Why a thread is blocked.
@@ -319,7 +321,7 @@ fn inside(operation: &'static str, means: Means, args: &[u64; 6], evidence: &Evi
     let reason = match means {
         Means::Descriptor | Means::Accept => return descriptor(operation, evidence),
         Means::Futex if evidence.interpreter_lock => Reason::new(WaitKind::Gil, "take the GIL", false),
-        Means::Futex => Reason::new(WaitKind::Lock, operation, false).on(Some(format!("{:#x}", args[0]))),
+        Means::Futex => futex(args, evidence.semaphore_locks),
         Means::Sleep => Reason::new(WaitKind::Sleep, operation, true),
         Means::Child => Reason::new(WaitKind::Child, operation, false),
         Means::Poll | Means::Select | Means::Epoll => return Some(polling(operation, evidence)),
@@ -333,6 +335,37 @@ fn inside(operation: &'static str, means: Means, args: &[u64; 6], evidence: &Evi
         },
     };
     Some(reason)
+}
+
+/// Values of the futex word and of its operation that a mutex waits with; see futex(2).
+mod mutex {
+    /// `FUTEX_PRIVATE_FLAG`: a join waits on a word that the kernel clears, and that is not private.
+    pub(super) const PRIVATE: u64 = 0x80;
+    /// `FUTEX_CMD_MASK`, without the flags for privacy and the clock.
+    pub(super) const COMMAND: u64 = 0x7f;
+    /// `FUTEX_WAIT` and `FUTEX_WAIT_BITSET`.
+    pub(super) const WAITS: [u64; 2] = [0, 9];
+    /// `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2`.
+    pub(super) const INHERITS: [u64; 2] = [6, 13];
+    /// "Locked, with waiters" in glibc, in Rust's standard library and in Go's runtime.
+    pub(super) const CONTENDED: u64 = 2;
+    /// The same in musl: this bit beside the owner.
+    pub(super) const CONTENDED_BIT: u64 = 0x8000_0000;
+}
+
+/// A mutex says so by the value it waits for. Conditions, semaphores, joins and parked threads do not: with
+/// `semaphore_locks` they may be locks and who waits there has to tell; elsewhere they are places to park.
+fn futex(args: &[u64; 6], semaphore_locks: bool) -> Reason {
+    let (command, private, value) = (args[1] & mutex::COMMAND, args[1] & mutex::PRIVATE, args[2]);
+    let waits = mutex::WAITS.contains(&command) && private != 0;
+    let contended = value == mutex::CONTENDED
+        || value & mutex::CONTENDED_BIT != 0 && value >> 32 == 0 && value != u64::from(u32::MAX);
+    let operation = match waits && contended || mutex::INHERITS.contains(&command) {
+        true => "mutex",
+        false if semaphore_locks => "futex",
+        false => return Reason::new(WaitKind::Idle, "park", false),
+    };
+    Reason::new(WaitKind::Lock, operation, false).on(Some(format!("{:#x}", args[0])))
 }
 
 fn descriptor(operation: &'static str, evidence: &Evidence) -> Option<Reason> {

@@ -248,6 +248,7 @@ fn profile(profile: &ProfileV1) -> Result<Profile, JsonError> {
         parallelism: Parallelism {
             mean: at_least_zero(mean, format_args!("profile.parallelism.mean"))?,
             share_of_wall_by_running_threads: shares.clone(),
+            alternating: profile.parallelism.alternating,
         },
         cpu_split: CpuSplit {
             gil: optional(profile.cpu_split.gil_s, format_args!("profile.cpu_split.gil_s"))?,

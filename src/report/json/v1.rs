@@ -171,6 +171,9 @@ pub(super) struct ParallelismV1 {
     pub(super) mean: Option<f64>,
     /// Share of wall time with 0, 1, 2, … threads running; empty: not measured.
     pub(super) share_of_wall_by_running_threads: Vec<f64>,
+    /// Threads of one process that share its CPU work and park again and again in between.
+    #[serde(default)]
+    pub(super) alternating: u64,
 }
 
 /// CPU time by its relation to the interpreter lock.

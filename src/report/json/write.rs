@@ -108,6 +108,7 @@ fn profile_v1(profile: &Profile, machine: &Machine) -> ProfileV1 {
         parallelism: ParallelismV1 {
             mean: derived(profile.parallelism.mean),
             share_of_wall_by_running_threads: shares.iter().filter_map(|share| derived(*share)).collect(),
+            alternating: profile.parallelism.alternating,
         },
         cpu_split: CpuSplitV1 {
             gil_s: profile.cpu_split.gil.map(seconds),

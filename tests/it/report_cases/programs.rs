@@ -138,8 +138,11 @@ pub(super) fn native_threads() -> Case {
     profile.cpu_system = ms(210.0);
     profile.thread_book =
         book(&[(Account::Cpu, 38_910.0), (Account::Runnable, 640.0), (wait(WaitKind::Lock), 20_500.0)]);
-    profile.parallelism =
-        Parallelism { mean: 1.938, share_of_wall_by_running_threads: vec![0.003, 0.056, 0.941] };
+    profile.parallelism = Parallelism {
+        mean: 1.938,
+        share_of_wall_by_running_threads: vec![0.003, 0.056, 0.941],
+        alternating: 0,
+    };
     let mut keep = advise(
         Strategy::Threads,
         Action::Keep,
@@ -408,6 +411,7 @@ pub(super) fn child_tree() -> Case {
     profile.quality.cpu_coverage = Some(0.83);
     profile.process_groups = vec![ProcessGroup {
         name: "convert".into(),
+        parent: Some("bash".into()),
         count: 240,
         concurrent: 1,
         threads: 1,
