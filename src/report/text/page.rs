@@ -188,7 +188,23 @@ fn wrap(text: &[(char, Role)], limit: usize, extra: usize) -> Vec<Vec<(char, Rol
     if !line.is_empty() {
         lines.push(line);
     }
+    join_orphan(&mut lines, limit);
     lines
+}
+
+/// A last line of one word gets company from the line above, where that can spare a word.
+fn join_orphan(lines: &mut [Vec<(char, Role)>], limit: usize) {
+    let [.., above, last] = lines else { return };
+    let spaces = |line: &[(char, Role)]| line.iter().filter(|(char, _)| *char == ' ').count();
+    let Some(cut) = above.iter().rposition(|(char, _)| *char == ' ') else { return };
+    let moved = width(&above[cut + 1..]) + 1 + width(last);
+    if spaces(last) == 0 && spaces(above) >= 2 && moved <= limit && !above[cut + 1..].is_empty() {
+        let mut line = above.split_off(cut + 1);
+        let (space, _) = above.pop().unwrap_or((' ', Role::Plain));
+        line.push((space, Role::Plain));
+        line.append(last);
+        *last = line;
+    }
 }
 
 /// Where to cut a line of one word that is too long for any: after the punctuation of paths and code if there is
@@ -346,6 +362,13 @@ mod tests {
         assert_eq!(lines("a /very/long/path b", 6), ["a", "/very/", "long/", "path b"]);
         assert_eq!(lines("日本語 ab", 6), ["日本語", "ab"]);
         assert_eq!(lines("", 6), Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_word_is_left_alone_on_the_last_line() {
+        assert_eq!(lines("one two three four", 13), ["one two", "three four"]);
+        assert_eq!(lines("one three four", 9), ["one three", "four"]);
+        assert_eq!(lines("one two incomprehensible", 16), ["one two", "incomprehensible"]);
     }
 
     #[test]
