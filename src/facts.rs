@@ -97,6 +97,12 @@ pub struct FactSpec {
 }
 
 impl FactSpec {
+    /// Whether no measurement can tell, only whoever knows the program.
+    #[must_use]
+    pub fn only_the_user_knows(&self) -> bool {
+        self.how_to_learn == STATE
+    }
+
     /// Whether learning it takes more than the profile that is at hand.
     #[must_use]
     pub fn needs_more_than_a_profile(&self) -> bool {
