@@ -84,7 +84,7 @@ fn terms(best: &Recommendation, report: &Report<'_>) -> Vec<String> {
 fn held(workers: &Workers) -> Option<String> {
     let natural = ["", "knee", "items", "cores"];
     let cap = Some(workers.binding_cap.as_str()).filter(|cap| !natural.contains(cap))?;
-    Some(format!("more would help but for {cap}"))
+    Some(format!("rule {cap} allows no more"))
 }
 
 /// Resident memory it adds, where anybody would notice.

@@ -121,7 +121,7 @@ fn listed(parts: &[String]) -> String {
 
 /// The name of what is waited for, where it is one thing with a name that means something; else what kind it is.
 fn only_resource(profile: &Profile, kind: WaitKind) -> String {
-    let named = matches!(kind, WaitKind::Network | WaitKind::Pipe);
+    let named = kind == WaitKind::Network;
     let sites = profile.sites.iter().filter(|site| site.kind == kind);
     let resources: BTreeSet<&str> = sites.filter_map(|site| site.resource.as_deref()).collect();
     match resources.first() {

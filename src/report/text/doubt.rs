@@ -56,3 +56,62 @@ pub(super) fn largest(best: &Recommendation, report: &Report<'_>) -> String {
     let heaviest = doubts.into_iter().max_by(|(one, _), (other, _)| one.total_cmp(other));
     heaviest.map(|(_, said)| said).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::advice::{Action, Advice, Confidence, Predicted, Strategy, Workers};
+    use crate::machine::Machine;
+    use crate::profile::{Profile, Quality};
+
+    fn plan() -> Recommendation {
+        let workers =
+            Workers { suggested: 8, low: 8, high: 8, formula: String::new(), binding_cap: String::new() };
+        Recommendation {
+            strategy: Strategy::Threads,
+            action: Action::Adopt,
+            headline: String::new(),
+            workers: Some(workers),
+            stages: Vec::new(),
+            predicted: Some(Predicted { wall_s: 1.0, speedup: 2.0, low: 1.9, high: 2.1 }),
+            confidence: Confidence::Low,
+            rule: String::new(),
+            because: Vec::new(),
+            caveats: Vec::new(),
+            flip: None,
+            construct: None,
+            snippet: None,
+            memory: None,
+        }
+    }
+
+    fn told(best: &Recommendation, samples: u64, queued: u64) -> String {
+        let mut profile = Profile {
+            wall: Duration::from_secs(1),
+            quality: Quality { samples, ..Quality::default() },
+            ..Profile::default()
+        };
+        profile.wall_book[Account::Cpu] = 1_000 - queued;
+        profile.wall_book[Account::Runnable] = queued;
+        let machine = Machine { capacity: Some(2.0), ..Machine::default() };
+        let advice = Advice::default();
+        largest(best, &Report { profile: &profile, machine: &machine, advice: &advice })
+    }
+
+    #[test]
+    fn the_heaviest_doubt_is_told_with_what_settles_it() {
+        let wide = Recommendation {
+            predicted: Some(Predicted { wall_s: 1.0, speedup: 2.0, low: 0.5, high: 4.0 }),
+            ..plan()
+        };
+        assert_eq!(told(&plan(), 4, 0), "only 4 samples were taken; profile a longer run");
+        assert!(told(&plan(), 400, 300).contains("30 % of the time; profile it on a quiet machine"));
+        assert!(
+            told(&wide, 400, 300).contains("from 0.5× to 4.0×; try 8 workers"),
+            "{}",
+            told(&wide, 400, 300)
+        );
+    }
+}

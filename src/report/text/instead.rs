@@ -118,4 +118,13 @@ mod tests {
         let lines = ruled_out_together(&rejected);
         assert_eq!(lines, ["not processes (10×): too much memory", "not threads or async: no faster"]);
     }
+
+    #[test]
+    fn an_alternative_keeps_to_its_line_by_leaving_out_asides() {
+        let line = "processes × 10: 5.4× (4.1–5.8×), +241 MiB; arguments are pickled: names, not data";
+        let cut = |room| without_asides(line.to_owned(), room);
+        assert_eq!(cut(100), line);
+        assert_eq!(cut(68), "processes × 10: 5.4× (4.1–5.8×), +241 MiB; arguments are pickled");
+        assert_eq!(cut(20), "processes × 10: 5.4× (4.1–5.8×), +241 MiB");
+    }
 }
