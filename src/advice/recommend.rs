@@ -382,7 +382,7 @@ fn rejected(case: &Case<'_>, decision: &Decision, offered: &[Recommendation]) ->
                 let least = case.rules.constant("min_gain").unwrap_or(1.0);
                 let settled = offered.first().map(|one| one.rule.as_str()).unwrap_or_default();
                 if gain >= least {
-                    format!("{settled} comes first")
+                    format!("rule {settled} decides")
                 } else if gain >= 1.05 {
                     format!("predicted {}, not worth the change", units::factor(gain))
                 } else if gain > 0.95 {

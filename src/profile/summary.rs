@@ -353,13 +353,13 @@ fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
     let mut remarks = Vec::new();
     if recording.left_running > 0 {
         remarks.push(format!(
-            "{} it started outlived the command: seen only until it ended; follow with --pid",
+            "{} it started not seen to end; follow what still runs with --pid",
             crate::units::count(recording.left_running as u64, "process")
         ));
     }
     if recording.launched && exact > 20_000_000 && (seen as f64) < 0.9 * exact as f64 {
         remarks.push(format!(
-            "{} of the CPU time: used by processes too short-lived to be sampled, counted at their exit",
+            "processes too short-lived to be sampled used {} of the CPU time",
             crate::units::percent(1.0 - seen as f64 / exact as f64)
         ));
     }

@@ -144,9 +144,8 @@ fn identify(bytes: &[u8]) -> Result<(), JsonError> {
 
 /// Whether the mistake is the end of the text: a number cut off after its point is no end of file to the parser.
 fn at_end(error: &serde_json::Error, bytes: &[u8]) -> bool {
-    let lines = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let last = bytes.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len);
-    error.line() == lines && error.column() >= last
+    let lines = || bytes.split(|byte| *byte == b'\n');
+    error.line() == lines().count() && lines().next_back().is_some_and(|last| error.column() >= last.len())
 }
 
 fn shortened(text: &str) -> String {

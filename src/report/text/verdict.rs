@@ -6,6 +6,9 @@ use crate::report::Report;
 use crate::units;
 use crate::wait::{Account, WaitKind};
 
+/// Share of the wall time in the run queue from which on the verdict names it.
+const NOTABLE_QUEUE: f64 = 0.1;
+
 /// What binds, and how sure that is.
 pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
     let verdict = &report.advice.verdict;
@@ -13,7 +16,8 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
     // The share of a mixture would be a share of what?
     let of_wall = bound != "mixed" && is_of_wall(report.profile, verdict.share);
     let shown = if of_wall {
-        format!("{}{} of the wall time", in_words(bound), units::percent(verdict.share))
+        let queued = queued_too(bound, report.profile);
+        format!("{}{} of the wall time{queued}", in_words(bound), units::percent(verdict.share))
     } else {
         verdict.summary.clone()
     };
@@ -42,6 +46,15 @@ fn is_of_wall(profile: &Profile, share: f64) -> bool {
     share > 0.0 && shares.into_iter().any(|one| (one - share).abs() < 0.001)
 }
 
+/// What computing lost to other programs, where that is much: it would look like little computing else.
+fn queued_too(bound_by: &str, profile: &Profile) -> String {
+    let queued = profile.wall_book.share(Account::Runnable).unwrap_or(0.0);
+    if bound_by != "cpu" || queued < NOTABLE_QUEUE {
+        return String::new();
+    }
+    format!(", waiting for one {}", units::percent(queued))
+}
+
 /// What a verdict means where its name does not say it; ends in a space.
 fn in_words(bound_by: &str) -> &'static str {
     match bound_by {
@@ -49,7 +62,7 @@ fn in_words(bound_by: &str) -> &'static str {
         "contended" => "no free CPU for ",
         "throttled" => "stopped for ",
         "idle" => "nothing to do ",
-        "child" => "processes that could not be seen ",
+        "child" => "unseen processes ",
         _ => "",
     }
 }
