@@ -9,6 +9,8 @@ use crate::units;
 
 /// Open questions shown when not everything is asked for.
 const QUESTIONS: usize = 2;
+/// Unknown facts named of each.
+const FACTS: usize = 1;
 
 pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
     let Report { profile, machine, advice } = *report;
@@ -54,11 +56,15 @@ fn questions(not_decided: &[NotDecided], verbose: bool) -> Vec<String> {
     let mut lines: Vec<String> = asked[..shown]
         .iter()
         .map(|(how, facts)| {
-            let facts: Vec<&str> = facts
+            let named = if verbose { facts.len() } else { FACTS.min(facts.len()) };
+            let mut meanings: Vec<String> = facts[..named]
                 .iter()
-                .map(|fact| crate::facts::spec(fact).map_or(*fact, |spec| spec.meaning))
+                .map(|fact| crate::facts::spec(fact).map_or(*fact, |spec| spec.meaning).to_owned())
                 .collect();
-            format!("not known: {} ({how})", facts.join("; "))
+            if named < facts.len() {
+                meanings.push(format!("{} more", facts.len() - named));
+            }
+            format!("not known: {} ({how})", meanings.join("; "))
         })
         .collect();
     if asked.len() > shown {
