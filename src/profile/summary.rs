@@ -353,24 +353,22 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
     } else if locked.iter().any(|process| process.cpu > 50_000_000) {
         quality.refused.push(Refused {
             source: "gil-owner".to_owned(),
-            reason: "the interpreter lock was not found in the process's memory, or may not be read"
-                .to_owned(),
-            costs: "CPU under the lock and outside it cannot be told apart".to_owned(),
+            reason: "the interpreter lock was not found, or its memory may not be read".to_owned(),
+            costs: "CPU time under it and outside cannot be told apart".to_owned(),
         });
     }
     if recording.hidden > 0 {
         quality.refused.push(Refused {
             source: "syscall".to_owned(),
             reason: format!("/proc/PID/syscall was refused {} times", recording.hidden),
-            costs: "some waits could only be told from the kernel function they sleep in".to_owned(),
+            costs: "some waits are told by their kernel function alone".to_owned(),
         });
     }
     if books.threads.is_empty() && recording.wall > Duration::from_millis(50) {
         quality.refused.push(Refused {
             source: "procfs".to_owned(),
             reason: "no thread of the program could be read under /proc".to_owned(),
-            costs: "only its CPU time is known, not what it waited for; check with: boundby doctor"
-                .to_owned(),
+            costs: "only its CPU time is known, not what it waited for; ask: boundby doctor".to_owned(),
         });
     }
     quality.remarks = remarks(recording, seen, exact);
@@ -381,13 +379,13 @@ fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
     let mut remarks = Vec::new();
     if recording.left_running > 0 {
         remarks.push(format!(
-            "{} it started still run; they were measured until the command itself ended (follow them with --pid)",
-            crate::units::count(recording.left_running as u64, "process").replace("processs", "processes")
+            "{} it started not seen to end; follow what still runs with --pid",
+            crate::units::count(recording.left_running as u64, "process")
         ));
     }
     if recording.launched && exact > 20_000_000 && (seen as f64) < 0.9 * exact as f64 {
         remarks.push(format!(
-            "{} of the CPU time was used by processes that lived too short to be sampled; it is counted from their exit",
+            "processes too short-lived to be sampled used {} of the CPU time",
             crate::units::percent(1.0 - seen as f64 / exact as f64)
         ));
     }

@@ -517,9 +517,30 @@ mod tests {
 
     #[test]
     fn a_futex_inside_the_interpreter_is_the_gil() {
-        assert_eq!(kind(libc::SYS_futex, &Evidence::default()), Some(WaitKind::Lock));
+        let python = Evidence { semaphore_locks: true, ..Evidence::default() };
+        assert_eq!(kind(libc::SYS_futex, &python), Some(WaitKind::Lock));
         let gil = Evidence { interpreter_lock: true, ..Evidence::default() };
         assert_eq!(kind(libc::SYS_futex, &gil), Some(WaitKind::Gil));
+    }
+
+    #[test]
+    fn a_mutex_says_so_and_what_does_not_is_a_place_to_park() {
+        let wait = |operation: u64, value: u64| {
+            let args = [0x7f00_0000_1000, operation, value, 0, 0, 0];
+            let at = Call::Inside { number: libc::SYS_futex, args, sp: 1, pc: 2 };
+            classify(&at, &Evidence::default()).map(|reason| (reason.kind, reason.operation))
+        };
+        let (mutex, park) = (Some((WaitKind::Lock, "mutex")), Some((WaitKind::Idle, "park")));
+        // glibc, Rust, musl, priority inheritance.
+        assert_eq!(wait(0x80, 2), mutex);
+        assert_eq!(wait(0x89, 2), mutex);
+        assert_eq!(wait(0x80, 0x8000_1234), mutex);
+        assert_eq!(wait(0x86, 0), mutex);
+        // A condition or semaphore, a join, a parked thread of Rust, a note of Go.
+        assert_eq!(wait(0x189, 0), park);
+        assert_eq!(wait(0x109, 2), park);
+        assert_eq!(wait(0x89, 0xffff_ffff), park);
+        assert_eq!(wait(0x80, 0), park);
     }
 
     #[test]

@@ -126,7 +126,7 @@ fn identify(bytes: &[u8]) -> Result<(), JsonError> {
         Some(_) => return Err(JsonError::Foreign("it does not begin with `{`".to_owned())),
     }
     let head: Head = serde_json::from_slice(bytes).map_err(|error| {
-        if error.is_eof() {
+        if error.is_eof() || at_end(&error, bytes) {
             JsonError::Truncated { line: error.line(), column: error.column() }
         } else {
             JsonError::NotJson(error)
@@ -140,6 +140,12 @@ fn identify(bytes: &[u8]) -> Result<(), JsonError> {
         Some(other) => Err(JsonError::Foreign(format!("its `schema` is {}", shortened(&other.to_string())))),
         None => Err(JsonError::Foreign("it has no `schema`".to_owned())),
     }
+}
+
+/// Whether the mistake is the end of the text: a number cut off after its point is no end of file to the parser.
+fn at_end(error: &serde_json::Error, bytes: &[u8]) -> bool {
+    let lines = || bytes.split(|byte| *byte == b'\n');
+    error.line() == lines().count() && lines().next_back().is_some_and(|last| error.column() >= last.len())
 }
 
 fn shortened(text: &str) -> String {
