@@ -12,6 +12,7 @@ mod items;
 pub mod launch;
 pub mod ledger;
 pub mod model;
+pub mod observation;
 mod process;
 pub mod record;
 mod runtime;
@@ -25,6 +26,7 @@ mod tree;
 pub mod wall;
 
 use crate::machine::Machine;
+use ledger::Ledger;
 
 pub use model::*;
 pub use record::{ProfileError, Target};
@@ -35,5 +37,6 @@ pub use record::{ProfileError, Target};
 /// # Errors
 /// If the command does not start, or the process to attach to is gone or not ours.
 pub fn profile(target: &Target, machine: &mut Machine) -> Result<Profile, ProfileError> {
-    record::record(target, machine).map(summary::summarise)
+    let books = Ledger::new(f64::from(machine.cpus()));
+    record::record(target, machine, books).map(summary::summarise)
 }

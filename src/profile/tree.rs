@@ -31,11 +31,11 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// A tree that starts with `root` at time zero. `adopts`: orphans of the tree become children of boundby.
+    /// A tree that starts with `root` at time zero, and the books to keep of it. `adopts`: orphans of the tree become children of boundby.
     #[must_use]
-    pub(super) fn new(root: i32, cpus: f64, adopts: bool, descriptors_left: usize) -> Self {
+    pub(super) fn new(root: i32, ledger: Ledger, adopts: bool, descriptors_left: usize) -> Self {
         let mut tree = Self {
-            ledger: Ledger::new(cpus),
+            ledger,
             lookups: Lookups {
                 files: ElfFiles::default(),
                 descriptors: Descriptors::new(),
@@ -119,7 +119,7 @@ impl Tree {
             .and_then(|text| parse_schedstat(&text));
         if let Some(counters) = counters.filter(|_| self.processes.contains_key(&pid)) {
             let reading = Reading { tid: pid, counters, seen: Seen::Active, under: Under::Unknown };
-            self.ledger.round(now, &[reading]);
+            self.ledger.last_words(now, reading);
         }
         self.remove(pid, now);
     }
