@@ -325,6 +325,11 @@ impl Ledger {
         self.note(|| Observation::ThreadGone { tid });
         if let Some(record) = self.live.remove(&tid) {
             let at = self.last_round;
+            // It came out of the wait it was last seen in, if only to end. What it did then is not known.
+            if let Some(Seen::Blocked(site)) = record.clock.seen() {
+                let external = self.sites.get(site).external;
+                self.wall.credit(Credit { site, progress: 0, external });
+            }
             self.retire(record, at);
         }
     }
