@@ -524,3 +524,6 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,9 +200,13 @@ prop_compose! {
     fn any_site()(
         kind in any_kind(), operation in any_text(), resource in prop::option::of(any_text()), thread in any_text(),
         (episodes, threads) in any::<(u64, u64)>(), (counted, in_event_loop) in any::<(bool, bool)>(),
-        (wait, critical, cpu) in (any_time(), any_time(), any_time()), p95 in prop::option::of(any_time()),
+        (wait, critical, queued, cpu) in (any_time(), any_time(), any_time(), any_time()),
+        p95 in prop::option::of(any_time()),
     ) -> Site {
-        Site { kind, operation, resource, thread, episodes, counted, wait, critical, p95, cpu, threads, in_event_loop }
+        Site {
+            kind, operation, resource, thread, episodes, counted, wait, critical, queued, p95, cpu, threads,
+            in_event_loop,
+        }
     }
 }
 
