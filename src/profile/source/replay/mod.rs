@@ -1,5 +1,5 @@
 //! A measured run written down and played again: one line of JSON per observation, between how it began and how it
-//! ended. Knows the order of the lines; [`wire`] knows what stands in one.
+//! ended. Knows the order of the lines; `wire` knows what stands in one.
 
 mod wire;
 
