@@ -72,7 +72,9 @@ fn every_name_a_wait_can_have_is_known() {
     for (_, name, _) in CALLS {
         assert_eq!(crate::wait::classify::operation(name), Some(*name));
     }
-    assert_eq!(crate::wait::classify::operation("take the GIL"), Some("take the GIL"));
+    for name in ["take the GIL", "page fault", "mutex", "park"] {
+        assert_eq!(crate::wait::classify::operation(name), Some(name));
+    }
     assert_eq!(crate::wait::classify::operation("dance"), None);
 }
 
