@@ -70,8 +70,14 @@ pub struct ProfileArgs {
     /// Show everything: code, comparisons, every open question
     #[arg(short, long)]
     pub verbose: bool,
+    /// For boundby's own tests: write down everything that was seen, to be replayed. Kept in memory until the end
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub record: Option<PathBuf>,
+    /// For boundby's own tests: report on a recorded run instead of measuring one
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with_all = ["command", "pid", "record"])]
+    pub replay: Option<PathBuf>,
     /// The command and its arguments
-    #[arg(last = true, value_name = "CMD", required_unless_present = "pid")]
+    #[arg(last = true, value_name = "CMD", required_unless_present_any = ["pid", "replay"])]
     pub command: Vec<String>,
 }
 

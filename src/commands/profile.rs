@@ -1,6 +1,7 @@
 //! `boundby profile`: measure, save, advise, report; and end as the command ended.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,9 +13,9 @@ use super::terminal::{Sink, style_for};
 use crate::advice::advise;
 use crate::cli::ProfileArgs;
 use crate::exit;
-use crate::machine::{probe_capacity, survey};
+use crate::machine::{Machine, probe_capacity, survey};
 use crate::profile::launch::LaunchError;
-use crate::profile::{Exit, ProfileError, Target, profile};
+use crate::profile::{Exit, Profile, ProfileError, Target, profile, profile_on_tape, replay};
 use crate::report::{Format, Report, Style, render};
 
 /// Time the spin probe may take. It runs when the program has ended, before the report appears.
@@ -29,19 +30,13 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
     let own = |error: anyhow::Error| (exit::OWN_FAILURE, error);
     // Everything that can be known to be wrong is found before the program runs, not after.
     let rules = load(args.rules.as_deref()).map_err(own)?;
-    if let Some(path) = file(args) {
+    for path in file(args).into_iter().chain(args.record.as_deref()) {
         check_writable(path).map_err(own)?;
     }
-    let target = match args.pid {
-        Some(pid) => Target::Pid { pid, duration: args.duration },
-        None => Target::Command(args.command.clone()),
+    let (measured, machine) = match &args.replay {
+        Some(path) => play(path).map_err(own)?,
+        None => measure(args)?,
     };
-    let mut machine = survey(args.pid);
-    let measured = profile(&target, &mut machine).map_err(|error| (code(&error), error.into()))?;
-    // A running service must not be disturbed by a spin.
-    if !args.no_probe && measured.launched {
-        machine.set_capacity(probe_capacity(machine.cpus(), PROBE));
-    }
 
     let advice = advise(&measured, &machine, &rules);
     let report = Report { profile: &measured, machine: &machine, advice: &advice };
@@ -64,6 +59,36 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
         Some(Exit::Signal(signal)) => exit::SIGNAL_BASE.wrapping_add(u8::try_from(signal).unwrap_or(0)),
         None => exit::SUCCESS,
     })
+}
+
+/// Runs or follows the program, and probes the machine when it is done.
+fn measure(args: &ProfileArgs) -> Result<(Profile, Machine), (u8, anyhow::Error)> {
+    let target = match args.pid {
+        Some(pid) => Target::Pid { pid, duration: args.duration },
+        None => Target::Command(args.command.clone()),
+    };
+    let mut machine = survey(args.pid);
+    let (measured, tape) = match &args.record {
+        Some(_) => profile_on_tape(&target, &mut machine).map(|(measured, tape)| (measured, Some(tape))),
+        None => profile(&target, &mut machine).map(|measured| (measured, None)),
+    }
+    .map_err(|error| (code(&error), error.into()))?;
+    // A running service must not be disturbed by a spin.
+    if !args.no_probe && measured.launched {
+        machine.set_capacity(probe_capacity(machine.cpus(), PROBE));
+    }
+    if let Some((tape, path)) = tape.zip(args.record.as_ref()) {
+        File::create(path)
+            .and_then(|file| tape.write(&machine, BufWriter::new(file)))
+            .with_context(|| format!("cannot write {}: choose another file with --record", path.display()))
+            .map_err(|error| (exit::OWN_FAILURE, error))?;
+    }
+    Ok((measured, machine))
+}
+
+fn play(path: &Path) -> anyhow::Result<(Profile, Machine)> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    replay(BufReader::new(file)).with_context(|| path.display().to_string())
 }
 
 fn code(error: &ProfileError) -> u8 {

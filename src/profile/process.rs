@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::ledger::{Ledger, Reading, Under};
 use super::model::Language;
+use super::observation::{Birth, Census};
 use super::runtime::detect;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
@@ -193,7 +194,7 @@ impl Process {
             let mut buffer = [0u8; 96];
             let Some(counters) = schedstat.read(&mut buffer).ok().and_then(parse_schedstat) else { continue };
             lookups.descriptors_left = lookups.descriptors_left.saturating_sub(2);
-            ledger.thread(self.pid, tid, now, counters, !attached);
+            ledger.thread(Birth { pid: self.pid, tid, at: now, counters, newborn: !attached });
             self.threads.push(ThreadSource { tid, schedstat, syscall, counters, blocked: false, last: None });
         }
         // A zombie still has its directory, but nothing of it can be read any more.
@@ -318,13 +319,7 @@ impl Process {
             Call::Running | Call::Hidden => 0,
         };
         let pc = if reason.kind == WaitKind::Gil { 0 } else { pc };
-        let site = ledger.sites.find(self.pid, pc, &reason);
-        if fan > 0 {
-            ledger.sites.watches(site, fan);
-        }
-        if let Some(process) = ledger.processes.get_mut(&self.pid).filter(|_| reason.event_loop) {
-            process.event_loop = true;
-        }
+        let site = ledger.site(self.pid, pc, &reason, fan);
         self.threads[index].last = Some((*at, site, now));
         Seen::Blocked(site)
     }
@@ -397,15 +392,14 @@ impl Process {
                 .interpreter
                 .is_none()
                 .then(|| detect(self.pid, &mut lookups.files, self.memory.as_ref()));
-            let has_event_loop = self.runtime_looks > 0 && self.has_event_loop();
-            if let Some(process) = ledger.processes.get_mut(&self.pid) {
-                process.event_loop |= has_event_loop;
-                if let Some(found) = found {
-                    // CPython builds its locks of POSIX semaphores.
-                    self.semaphore_locks = found.runtime.language == Language::Python;
-                    process.runtime = found.runtime;
-                    self.interpreter = found.interpreter;
-                }
+            if self.runtime_looks > 0 && self.has_event_loop() {
+                ledger.event_loop(self.pid);
+            }
+            if let Some(found) = found {
+                // CPython builds its locks of POSIX semaphores.
+                self.semaphore_locks = found.runtime.language == Language::Python;
+                ledger.runtime(self.pid, found.runtime);
+                self.interpreter = found.interpreter;
             }
         }
         while LOOKS_NS.get(self.runtime_looks).is_some_and(|age| now >= self.image_since + age) {
@@ -413,12 +407,9 @@ impl Process {
         }
         let next_look = LOOKS_NS.get(self.runtime_looks).map_or(u64::MAX, |age| self.image_since + age);
         self.next_census = (now + CENSUS_NS).min(next_look);
-        let Some(process) = ledger.processes.get_mut(&self.pid) else { return };
-        process.name = stat.name;
-        process.threads = process.threads.max(stat.threads);
-        process.rss = process.rss.max(Some(stat.resident * page_size()));
-        process.io = read_small(&path("io")).ok().and_then(|text| parse_io(&text)).or(process.io);
-        process.seen.1 = now;
+        let io = read_small(&path("io")).ok().and_then(|text| parse_io(&text));
+        let rss = stat.resident * page_size();
+        ledger.census(self.pid, now, Census { name: stat.name, threads: stat.threads, rss, io });
     }
 
     /// Whether it holds an epoll instance: an event loop that is always busy is never seen waiting in one.

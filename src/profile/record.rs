@@ -13,7 +13,7 @@ use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
 use super::launch::{self, LaunchError, Reaped};
-use super::ledger::Closed;
+use super::ledger::{Closed, Ledger};
 use super::model::{Exit, Throttling};
 use super::sampler::Schedule;
 use super::source::procfs::{command_line, parse_stat, read_small};
@@ -91,11 +91,11 @@ pub struct Recording {
     pub interrupted: bool,
 }
 
-/// Measures a target on a `machine`, which is surveyed again as the program sees it.
+/// Measures a target on a `machine`, which is surveyed again as the program sees it, and keeps these `books` of it.
 ///
 /// # Errors
 /// If the command does not start, or the process is gone or not ours.
-pub fn record(target: &Target, machine: &mut Machine) -> Result<Recording, ProfileError> {
+pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<Recording, ProfileError> {
     let mut inbox = Inbox::open(matches!(target, Target::Command(_))).map_err(ProfileError::Signals)?;
     let own_before = own_cpu();
     let started = Instant::now();
@@ -112,7 +112,7 @@ pub fn record(target: &Target, machine: &mut Machine) -> Result<Recording, Profi
         Target::Pid { .. } => command_line(root),
     };
     let descriptors = launch::raise_open_files();
-    let mut tree = Tree::new(root, f64::from(machine.cpus()), launched, descriptors);
+    let mut tree = Tree::new(root, books, launched, descriptors);
     let mut schedule = Schedule::new(seed());
     let mut ticks_before = Vec::new();
     let mut children: Vec<Reaped> = Vec::new();

@@ -192,6 +192,12 @@ impl Sites {
         self.waiting.get(&kind).copied().unwrap_or(0)
     }
 
+    /// How many there are, the unknown one included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.records.len()
+    }
+
     /// One site's record.
     #[must_use]
     pub fn get(&self, id: SiteId) -> &SiteRecord {

@@ -96,6 +96,9 @@ fn thread_book(books: &Closed, unseen: u64) -> Book {
     book[Account::Cpu] += books.folded.cpu + unseen;
     book[Account::Runnable] += books.folded.delay;
     book[Account::Unattributed] += books.folded.unexplained;
+    for (id, blocked) in &books.folded.blocked {
+        book[account(books.sites.get(*id), *id)] += blocked;
+    }
     book
 }
 

@@ -1,16 +1,19 @@
 //! The measured processes as a tree: who belongs to it, and one round of readings over all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ledger::{Ledger, Reading, Under};
 use super::process::{Lookups, Outcome, Process};
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
-use super::source::procfs::{numbered, parse_children, parse_schedstat, read_small};
+use super::source::procfs::{numbered, parse_children, parse_schedstat, parse_stat, read_small};
 use super::thread_clock::Seen;
 
 /// How often orphans are looked for among boundby's own children.
 const ORPHANS_NS: u64 = 20_000_000;
+
+/// Ended processes remembered before those are forgotten that their parents have asked for.
+const ENDED_KEPT: usize = 4096;
 
 /// A process tree under observation.
 #[derive(Debug)]
@@ -20,17 +23,19 @@ pub(super) struct Tree {
     /// Shared look-ups, with what they could not read.
     pub(super) lookups: Lookups,
     processes: BTreeMap<i32, Process>,
+    /// Processes that have ended but may still be listed as children: nobody has asked for them yet.
+    ended: BTreeSet<i32>,
     readings: Vec<Reading>,
     adopts: bool,
     next_orphans: u64,
 }
 
 impl Tree {
-    /// A tree that starts with `root` at time zero. `adopts`: orphans of the tree become children of boundby.
+    /// A tree that starts with `root` at time zero, and the books to keep of it. `adopts`: orphans of the tree become children of boundby.
     #[must_use]
-    pub(super) fn new(root: i32, cpus: f64, adopts: bool, descriptors_left: usize) -> Self {
+    pub(super) fn new(root: i32, ledger: Ledger, adopts: bool, descriptors_left: usize) -> Self {
         let mut tree = Self {
-            ledger: Ledger::new(cpus),
+            ledger,
             lookups: Lookups {
                 files: ElfFiles::default(),
                 descriptors: Descriptors::new(),
@@ -39,6 +44,7 @@ impl Tree {
                 hidden: 0,
             },
             processes: BTreeMap::new(),
+            ended: BTreeSet::new(),
             readings: Vec::new(),
             adopts,
             next_orphans: 0,
@@ -48,6 +54,13 @@ impl Tree {
     }
 
     fn add(&mut self, pid: i32, parent: i32, now: u64) {
+        if self.ended.contains(&pid) {
+            if is_zombie(pid) {
+                return;
+            }
+            // The number was given to a new process.
+            self.ended.remove(&pid);
+        }
         if let Err(at) = self.lookups.pids.binary_search(&pid) {
             self.lookups.pids.insert(at, pid);
             self.processes.insert(pid, Process::new(pid, now));
@@ -87,8 +100,14 @@ impl Tree {
                         due.push(child);
                     }
                 }
-                Outcome::Gone => self.remove(pid, now),
+                Outcome::Gone => {
+                    self.remove(pid, now);
+                    self.ended.insert(pid);
+                }
             }
+        }
+        if self.ended.len() > ENDED_KEPT {
+            self.ended.retain(|pid| is_zombie(*pid));
         }
         self.ledger.round(now, &self.readings);
     }
@@ -100,7 +119,7 @@ impl Tree {
             .and_then(|text| parse_schedstat(&text));
         if let Some(counters) = counters.filter(|_| self.processes.contains_key(&pid)) {
             let reading = Reading { tid: pid, counters, seen: Seen::Active, under: Under::Unknown };
-            self.ledger.round(now, &[reading]);
+            self.ledger.last_words(now, reading);
         }
         self.remove(pid, now);
     }
@@ -112,6 +131,14 @@ impl Tree {
         }
         self.lookups.pids.retain(|known| *known != pid);
     }
+}
+
+/// Whether a process has ended and only waits for its parent to ask for it.
+fn is_zombie(pid: i32) -> bool {
+    read_small(format!("/proc/{pid}/stat").as_ref())
+        .ok()
+        .and_then(|text| parse_stat(&text))
+        .is_some_and(|stat| matches!(stat.state, 'Z' | 'X' | 'x'))
 }
 
 /// Children of boundby itself: the command, and orphans of the tree that were handed to it.

@@ -245,6 +245,23 @@ pub const CALLS: &[(i64, &str, Means)] = &[
     (libc::SYS_brk, "brk", Means::Memory),
 ];
 
+/// What a thread does that is in no system call but blocked.
+const PAGE_FAULT: &str = "page fault";
+/// What a futex inside the interpreter's own structure is for.
+const TAKE_THE_LOCK: &str = "take the GIL";
+
+/// Waiting for a lock that says so.
+const MUTEX: &str = "mutex";
+/// Waiting for another thread to have something to do.
+const PARK: &str = "park";
+
+/// The operation with this plain name: every [`Reason::operation`] is one of these.
+#[must_use]
+pub fn operation(name: &str) -> Option<&'static str> {
+    let names = CALLS.iter().map(|(_, name, _)| *name).chain([PAGE_FAULT, TAKE_THE_LOCK, MUTEX, PARK]);
+    names.into_iter().find(|known| *known == name)
+}
+
 /// The row of a system call.
 #[must_use]
 pub fn call(number: i64) -> Option<(&'static str, Means)> {
@@ -314,13 +331,13 @@ fn from_channel(kind: WaitKind, operation: &'static str) -> Reason {
 fn outside(evidence: &Evidence) -> Option<Reason> {
     let channel = by_channel(evidence.wchan.as_deref());
     (evidence.state == Some('D') || matches!(channel, Some(WaitKind::Disk | WaitKind::Paging)))
-        .then(|| Reason::new(WaitKind::Paging, "page fault", true))
+        .then(|| Reason::new(WaitKind::Paging, PAGE_FAULT, true))
 }
 
 fn inside(operation: &'static str, means: Means, args: &[u64; 6], evidence: &Evidence) -> Option<Reason> {
     let reason = match means {
         Means::Descriptor | Means::Accept => return descriptor(operation, evidence),
-        Means::Futex if evidence.interpreter_lock => Reason::new(WaitKind::Gil, "take the GIL", false),
+        Means::Futex if evidence.interpreter_lock => Reason::new(WaitKind::Gil, TAKE_THE_LOCK, false),
         Means::Futex => futex(args, evidence.semaphore_locks),
         Means::Sleep => Reason::new(WaitKind::Sleep, operation, true),
         Means::Child => Reason::new(WaitKind::Child, operation, false),
@@ -361,9 +378,9 @@ fn futex(args: &[u64; 6], semaphore_locks: bool) -> Reason {
     let contended = value == mutex::CONTENDED
         || value & mutex::CONTENDED_BIT != 0 && value >> 32 == 0 && value != u64::from(u32::MAX);
     let operation = match waits && contended || mutex::INHERITS.contains(&command) {
-        true => "mutex",
+        true => MUTEX,
         false if semaphore_locks => "futex",
-        false => return Reason::new(WaitKind::Idle, "park", false),
+        false => return Reason::new(WaitKind::Idle, PARK, false),
     };
     Reason::new(WaitKind::Lock, operation, false).on(Some(format!("{:#x}", args[0])))
 }
