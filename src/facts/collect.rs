@@ -189,6 +189,8 @@ fn now(facts: &mut Facts, profile: &Profile) {
         ("threads", (active.round() as u64).max(2))
     } else if contenders >= 2 {
         ("threads", contenders)
+    } else if profile.parallelism.alternating >= 2 {
+        ("threads", profile.parallelism.alternating)
     } else {
         ("sequential", 1)
     };

@@ -65,6 +65,9 @@ pub struct ThreadRecord {
     /// Blocked time nothing explains.
     pub unexplained: u64,
     cpu_unseen: u64,
+    /// Where the last reading found it waiting. Its clock may know of a later wait only: an interval stays open until
+    /// the counters move, and a thread that was woken is no longer waiting before it runs.
+    waits_at: Option<SiteId>,
 }
 
 /// What is known of a process.
@@ -103,6 +106,7 @@ pub struct Ledger {
     folded: Folded,
     wall: WallClock,
     last_round: u64,
+    last_elapsed: u64,
     threads_seen: u64,
     processes_summed: u64,
     /// What threads did before their first reading.
@@ -167,6 +171,7 @@ impl Ledger {
             folded: Folded::default(),
             wall: WallClock::new(cpus),
             last_round: 0,
+            last_elapsed: 0,
             threads_seen: 0,
             processes_summed: 0,
             newborn: Vec::new(),
@@ -314,6 +319,7 @@ impl Ledger {
             cpu_under: 0,
             cpu_outside: 0,
             unexplained: 0,
+            waits_at: None,
         };
         if let Some(earlier) = self.live.insert(tid, record) {
             self.retire(earlier, at);
@@ -328,14 +334,16 @@ impl Ledger {
             // It came out of the wait it was last seen in, if only to end. What it did then is not known.
             if let Some(Seen::Blocked(site)) = record.clock.seen() {
                 let external = self.sites.get(site).external;
-                self.wall.credit(Credit { site, progress: 0, external });
+                // It may have gone on for as long as the rounds are apart.
+                let blocked = at.saturating_sub(record.clock.closed()) + self.last_elapsed;
+                self.wall.credit(Credit { site, progress: 0, blocked, external });
             }
             self.retire(record, at);
         }
     }
 
     fn retire(&mut self, mut record: ThreadRecord, at: u64) {
-        if let Some(Seen::Blocked(site)) = record.clock.seen() {
+        if let Some(site) = record.waits_at.take() {
             self.sites.waits(site, record.tid, false, at);
         }
         let (step, unexplained) = record.clock.finish(at);
@@ -377,6 +385,7 @@ impl Ledger {
         let at = at.max(self.last_round);
         let elapsed = at - self.last_round;
         self.last_round = at;
+        self.last_elapsed = elapsed;
         let mut moved = std::mem::take(&mut self.newborn);
         let mut outside = 0usize;
         for reading in readings {
@@ -384,7 +393,7 @@ impl Ledger {
             outside += usize::from(reading.under == Under::Outside);
             let only_woken = matches!(record.clock.seen(), Some(Seen::Blocked(_)))
                 && record.clock.counters().slices == reading.counters.slices;
-            self.move_waiter(&record, reading.seen);
+            self.move_waiter(&mut record, reading.seen);
             let step = record.clock.observe(at, reading.counters, reading.seen);
             if let Some(step) = &step {
                 self.book(&mut record, step);
@@ -434,15 +443,19 @@ impl Ledger {
         }
     }
 
-    fn move_waiter(&mut self, record: &ThreadRecord, seen: Seen) {
-        let before = record.clock.seen();
-        if before == Some(seen) {
+    fn move_waiter(&mut self, record: &mut ThreadRecord, seen: Seen) {
+        let now = match seen {
+            Seen::Blocked(site) => Some(site),
+            Seen::Active => None,
+        };
+        let before = std::mem::replace(&mut record.waits_at, now);
+        if before == now {
             return;
         }
-        if let Some(Seen::Blocked(site)) = before {
+        if let Some(site) = before {
             self.sites.waits(site, record.tid, false, self.last_round);
         }
-        if let Seen::Blocked(site) = seen {
+        if let Some(site) = now {
             self.sites.waits(site, record.tid, true, self.last_round);
         }
     }
@@ -470,6 +483,7 @@ impl Ledger {
                 self.wall.credit(Credit {
                     site: payment.site,
                     progress: payment.progress,
+                    blocked: payment.blocked,
                     external: site.external,
                 });
             }
@@ -492,7 +506,8 @@ impl Ledger {
     fn current(&self, root: i32) -> Vec<Credit> {
         let of = |record: &ThreadRecord| match record.clock.seen() {
             Some(Seen::Blocked(site)) => {
-                Some(Credit { site, progress: 1, external: self.sites.get(site).external })
+                let external = self.sites.get(site).external;
+                Some(Credit { site, progress: 1, blocked: u64::MAX, external })
             }
             _ => None,
         };

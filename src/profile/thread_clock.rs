@@ -113,6 +113,12 @@ impl ThreadClock {
         self.cpu
     }
 
+    /// When its last closed interval ended.
+    #[must_use]
+    pub fn closed(&self) -> u64 {
+        self.closed
+    }
+
     /// Run-queue time so far.
     #[must_use]
     pub fn delay(&self) -> u64 {

@@ -13,7 +13,7 @@
 //!    and sleeps again gets next to nothing, the answer that starts the next piece of work gets it all.
 //!    Waits that only another thread of the program can end explain a quiet period only if no external one does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::thread_clock::SiteId;
 
@@ -37,6 +37,8 @@ pub struct Credit {
     pub site: SiteId,
     /// CPU used afterwards, nanoseconds.
     pub progress: u64,
+    /// How long it was, nanoseconds: it explains no more quiet time than that.
+    pub blocked: u64,
     /// See [`crate::wait::classify::Reason::external`].
     pub external: bool,
 }
@@ -110,9 +112,9 @@ pub struct WallClock {
     cpus: f64,
     open: u64,
     quiet: u64,
-    credits: BTreeMap<SiteId, (u64, bool)>,
+    credits: BTreeMap<SiteId, Credit>,
     /// Uncharged quiet time by the end of its span: counters that lag may yet turn it into something else.
-    recent: Vec<(u64, u64)>,
+    recent: VecDeque<(u64, u64)>,
     /// Time that went by, nanoseconds.
     now: u64,
     /// CPU time and run-queue time of the span that follows, from counters that were read long after the nominal end
@@ -133,7 +135,7 @@ impl WallClock {
             open: 0,
             quiet: 0,
             credits: BTreeMap::new(),
-            recent: Vec::new(),
+            recent: VecDeque::new(),
             now: 0,
             ahead: (0, 0),
             active: 0,
@@ -144,8 +146,9 @@ impl WallClock {
 
     /// Adds a wait that somebody came out of.
     pub fn credit(&mut self, credit: Credit) {
-        let entry = self.credits.entry(credit.site).or_insert((0, credit.external));
-        entry.0 += credit.progress.max(1);
+        let entry = self.credits.entry(credit.site).or_insert(Credit { progress: 0, blocked: 0, ..credit });
+        entry.progress += credit.progress.max(1);
+        entry.blocked = entry.blocked.saturating_add(credit.blocked);
     }
 
     /// A random moment at which this many threads were active.
@@ -178,7 +181,7 @@ impl WallClock {
         let quiet = span - active - runnable;
         self.quiet += quiet;
         if quiet > 0 {
-            self.recent.push((self.now, quiet));
+            self.recent.push_back((self.now, quiet));
         }
         if self.quiet >= CHARGE_AFTER && (self.active == 0 || self.quiet >= CHARGE_AT_LAST) {
             self.charge();
@@ -214,14 +217,14 @@ impl WallClock {
     fn take_back(&mut self, amount: u64, since: u64) -> u64 {
         let mut left = amount;
         while left > 0
-            && let Some((end, quiet)) = self.recent.last_mut()
+            && let Some((end, quiet)) = self.recent.back_mut()
             && *end > since
         {
             let moved = left.min(*quiet);
             *quiet -= moved;
             left -= moved;
             if *quiet == 0 {
-                self.recent.pop();
+                self.recent.pop_back();
             }
         }
         self.quiet -= amount - left;
@@ -240,34 +243,50 @@ impl WallClock {
         self.totals.running[low + 1] += upper.min(active);
     }
 
+    /// Charges the quiet time: waits that something outside the program ended first, then the others; each group by the
+    /// CPU used afterwards, no wait with more than it took. What nothing explains yet stays for later waits.
     fn charge(&mut self) {
-        let external = self.credits.values().any(|(_, external)| *external);
-        let chosen: Vec<(SiteId, u64)> = self
-            .credits
-            .iter()
-            .filter(|(_, (_, is_external))| *is_external == external)
-            .map(|(site, (weight, _))| (*site, *weight))
-            .collect();
-        let sum: u64 = chosen.iter().map(|(_, weight)| weight).sum();
-        if sum == 0 {
-            return;
-        }
-        let quiet = std::mem::take(&mut self.quiet);
-        self.recent.clear();
-        let mut left = quiet;
-        for (i, (site, weight)) in chosen.iter().enumerate() {
-            let share = if i + 1 == chosen.len() {
-                left
-            } else {
-                ((quiet as f64 * *weight as f64 / sum as f64) as u64).min(left)
-            };
-            left -= share;
-            if share == 0 {
-                continue;
+        for external in [true, false] {
+            let mut claims: Vec<Credit> =
+                self.credits.values().filter(|credit| credit.external == external).copied().collect();
+            while self.quiet > 0 && !claims.is_empty() {
+                self.share_out(&mut claims);
             }
-            *self.totals.waits.entry(*site).or_default() += share;
         }
         self.credits.clear();
+    }
+
+    /// Gives each claim its share of the quiet time or all it can explain, and drops those that are satisfied.
+    fn share_out(&mut self, claims: &mut Vec<Credit>) {
+        let (quiet, sum) = (self.quiet, claims.iter().map(|claim| claim.progress as f64).sum::<f64>());
+        let last = claims.len() - 1;
+        for (i, claim) in claims.iter_mut().enumerate() {
+            let fair =
+                if i == last { self.quiet } else { (quiet as f64 * claim.progress as f64 / sum) as u64 };
+            let share = fair.min(claim.blocked).min(self.quiet);
+            claim.blocked -= share;
+            if share > 0 {
+                *self.totals.waits.entry(claim.site).or_default() += share;
+            }
+            self.settle(share);
+        }
+        claims.retain(|claim| claim.blocked > 0);
+    }
+
+    /// Quiet time that is charged can no longer be taken back; the oldest goes first.
+    fn settle(&mut self, charged: u64) {
+        self.quiet -= charged;
+        let mut left = charged;
+        while left > 0
+            && let Some((_, quiet)) = self.recent.front_mut()
+        {
+            let settled = left.min(*quiet);
+            *quiet -= settled;
+            left -= settled;
+            if *quiet == 0 {
+                self.recent.pop_front();
+            }
+        }
     }
 
     /// The recording ends while threads are in these waits. What nobody came out of any more is charged to them.
@@ -338,7 +357,7 @@ mod tests {
     }
 
     fn after(site: SiteId, progress: u64, external: bool) -> Credit {
-        Credit { site, progress, external }
+        Credit { site, progress, blocked: u64::MAX, external }
     }
 
     #[test]
@@ -430,6 +449,17 @@ mod tests {
         wall.round(10 * MS, &[Mover { delay: 6 * MS, ..ran(4) }], Contention::Free);
         let totals = wall.finish(&[]);
         assert_eq!((totals.cpu, totals.runnable), (4 * MS, 6 * MS));
+    }
+
+    #[test]
+    fn a_wait_explains_no_more_than_it_took() {
+        let mut wall = WallClock::new(2.0);
+        // A page fault of 1 ms starts a long computation; the child was waited for.
+        wall.credit(Credit { blocked: MS, ..after(SLEEP, 50 * MS, true) });
+        wall.credit(after(LOCK, MS, false));
+        wall.round(250 * MS, &[Mover { over: 250 * MS, ..ran(50) }], Contention::Free);
+        let totals = wall.finish(&[]);
+        assert_eq!(totals.waits, BTreeMap::from([(SLEEP, MS), (LOCK, 199 * MS)]));
     }
 
     /// ```text
