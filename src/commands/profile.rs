@@ -69,7 +69,7 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
     Ok(match measured.exit {
         Some(Exit::Code(code)) => u8::try_from(code & 0xff).unwrap_or(exit::OWN_FAILURE),
         Some(Exit::Signal(signal)) => exit::SIGNAL_BASE.wrapping_add(u8::try_from(signal).unwrap_or(0)),
-        None => exit::SUCCESS,
+        Some(Exit::Untold) | None => exit::SUCCESS,
     })
 }
 

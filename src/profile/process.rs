@@ -70,6 +70,8 @@ pub(super) struct Process {
     stack: u64,
     next_census: u64,
     next_children: u64,
+    /// Threads that ran since they were last asked for their children.
+    unasked: Vec<i32>,
     moved: bool,
     /// Threads that ended but are still listed: zombies whose parent has not asked for them yet.
     ended: Vec<i32>,
@@ -105,6 +107,7 @@ impl Process {
             stack: 0,
             next_census: now,
             next_children: now,
+            unasked: Vec::new(),
             moved: true,
             ended: Vec::new(),
         }
@@ -158,7 +161,7 @@ impl Process {
         if self.threads.is_empty() && !self.list_threads(now, attached, lookups, ledger) {
             return Outcome::Gone;
         }
-        Outcome::Alive(self.new_children(now, &moved_threads, lookups))
+        Outcome::Alive(self.new_children(now, moved_threads, lookups))
     }
 
     /// Brings the list of threads up to date; `false`: the process is gone.
@@ -408,7 +411,7 @@ impl Process {
         let Some(process) = ledger.processes.get_mut(&self.pid) else { return };
         process.name = stat.name;
         process.threads = process.threads.max(stat.threads);
-        process.rss = process.rss.max(Some(stat.resident * page_size()));
+        process.rss = process.rss.max(Some(stat.resident.saturating_mul(page_size())));
         process.io = read_small(&path("io")).ok().and_then(|text| parse_io(&text)).or(process.io);
         process.seen.1 = now;
     }
@@ -423,13 +426,18 @@ impl Process {
     }
 
     /// Children that are not known yet. Only a thread that ran can have started one.
-    fn new_children(&mut self, now: u64, moved: &[i32], lookups: &Lookups) -> Vec<i32> {
-        if moved.is_empty() || now < self.next_children {
+    fn new_children(&mut self, now: u64, moved: Vec<i32>, lookups: &Lookups) -> Vec<i32> {
+        // One that starts its children and waits for them must be asked though it does not run again.
+        self.unasked.extend(moved);
+        self.unasked.sort_unstable();
+        self.unasked.dedup();
+        if self.unasked.is_empty() || now < self.next_children {
             return Vec::new();
         }
+        let asked = std::mem::take(&mut self.unasked);
         // Wide processes are asked less often: the cost is one file per thread that ran.
-        self.next_children = now + 2_000_000 * moved.len() as u64;
-        moved
+        self.next_children = now + 2_000_000 * asked.len() as u64;
+        asked
             .iter()
             .filter_map(|tid| self.thread_file(*tid, "children"))
             .flat_map(|text| parse_children(&text))
