@@ -88,9 +88,15 @@ pub fn start(command: &[OsString]) -> Result<i32, LaunchError> {
         Err(Refusal::Exec(reason)) => reason,
     };
     let candidates = || image.candidates.iter().map(|path| Path::new(OsStr::from_bytes(path.to_bytes())));
-    // A file that is there and yet "not found" is a script whose interpreter is missing.
-    let is_missing = reason.raw_os_error() == Some(libc::ENOENT)
-        && candidates().all(|path| std::fs::symlink_metadata(path).is_err());
+    // A file that is there and yet "not found" is a script whose interpreter is missing; and a directory of PATH that
+    // may not be searched makes a command that is nowhere look forbidden.
+    let is_along_path = command.first().is_some_and(|word| !word.as_bytes().contains(&b'/'));
+    let may_be_missing = match reason.raw_os_error() {
+        Some(libc::ENOENT) => true,
+        Some(libc::EACCES) => is_along_path,
+        _ => false,
+    };
+    let is_missing = may_be_missing && candidates().all(|path| std::fs::symlink_metadata(path).is_err());
     if is_missing {
         return Err(LaunchError::NotFound { command: typed() });
     }

@@ -71,6 +71,19 @@ fn a_process_of_another_user_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_directory_of_path_that_is_closed_hides_no_typing_error() {
+    let Some(stage) = Stage::build() else { return };
+    let closed = tempfile::tempdir().unwrap();
+    fs::set_permissions(closed.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", closed.path().display());
+    let by_name = |name: &str| run(stage.boundby(&["profile", "--no-probe", "--", name]).env("PATH", &path));
+    by_name("boundby-no-such-command").expect(127).says("command not found");
+    by_name("true").expect(0).reports();
+    let inside = closed.path().join("program");
+    by_name(inside.to_str().unwrap()).expect(126).says("Permission denied");
+}
+
+#[test]
 fn a_plain_user_gets_the_same_from_its_own_program() {
     let Some(stage) = Stage::build() else { return };
     let script = "id -u; head -c 20000000 /dev/zero | cksum >/dev/null; exit 3";
