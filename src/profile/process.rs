@@ -25,6 +25,8 @@ const BELIEVED_NS: u64 = 100_000_000;
 const LOOKS_NS: [u64; 4] = [4_000_000, 30_000_000, 250_000_000, 2_000_000_000];
 /// Descriptors of a process that are searched for an event loop.
 const DESCRIPTORS_SEARCHED: usize = 256;
+/// Descriptors that are not kept open, but left for what is read once.
+const DESCRIPTORS_SPARED: usize = 64;
 /// How often name, memory and byte counters are read.
 const CENSUS_NS: u64 = 100_000_000;
 
@@ -49,6 +51,8 @@ struct ThreadSource {
     tid: i32,
     schedstat: KeptFile,
     syscall: KeptFile,
+    /// How many descriptors are spent on them.
+    descriptors: usize,
     counters: Counters,
     blocked: bool,
     /// The last wait that was classified, with its place and age.
@@ -152,7 +156,7 @@ impl Process {
                 let is_gone = gone.contains(&thread.tid);
                 if is_gone {
                     ledger.thread_gone(thread.tid);
-                    lookups.descriptors_left += 2;
+                    lookups.descriptors_left += thread.descriptors;
                 }
                 !is_gone
             });
@@ -180,7 +184,7 @@ impl Process {
             if self.threads.iter().any(|thread| thread.tid == tid) || self.is_zombie(tid) {
                 continue;
             }
-            let keep = lookups.descriptors_left > 64;
+            let keep = lookups.descriptors_left > DESCRIPTORS_SPARED;
             let at = |name: &str| directory.join(tid.to_string()).join(name);
             let Ok(schedstat) = KeptFile::open(at("schedstat"), keep) else { continue };
             // Where it may not be opened, waits can still be told from the kernel function and the state.
@@ -191,9 +195,18 @@ impl Process {
             };
             let mut buffer = [0u8; 96];
             let Some(counters) = schedstat.read(&mut buffer).ok().and_then(parse_schedstat) else { continue };
-            lookups.descriptors_left = lookups.descriptors_left.saturating_sub(2);
+            let descriptors = if keep { 2 } else { 0 };
+            lookups.descriptors_left = lookups.descriptors_left.saturating_sub(descriptors);
             ledger.thread(self.pid, tid, now, counters, !attached);
-            self.threads.push(ThreadSource { tid, schedstat, syscall, counters, blocked: false, last: None });
+            self.threads.push(ThreadSource {
+                tid,
+                schedstat,
+                syscall,
+                descriptors,
+                counters,
+                blocked: false,
+                last: None,
+            });
         }
         // A zombie still has its directory, but nothing of it can be read any more.
         !self.threads.is_empty() || self.forget(lookups, ledger)
@@ -203,9 +216,19 @@ impl Process {
     pub(super) fn forget(&mut self, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
         for thread in self.threads.drain(..) {
             ledger.thread_gone(thread.tid);
-            lookups.descriptors_left += 2;
+            lookups.descriptors_left += thread.descriptors;
         }
+        lookups.descriptors_left += usize::from(self.memory.take().is_some());
         false
+    }
+
+    /// Opens its memory, anew after an exec, where a descriptor may be spent on it.
+    fn open_memory(&mut self, lookups: &mut Lookups) {
+        lookups.descriptors_left += usize::from(self.memory.take().is_some());
+        if lookups.descriptors_left > DESCRIPTORS_SPARED {
+            self.memory = File::open(format!("/proc/{}/mem", self.pid)).ok();
+            lookups.descriptors_left -= usize::from(self.memory.is_some());
+        }
     }
 
     fn is_zombie(&self, tid: i32) -> bool {
@@ -376,14 +399,15 @@ impl Process {
 
     /// Slow facts: name, memory, bytes; and the runtime, after birth and after every exec.
     fn census(&mut self, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
-        let path = |name: &str| PathBuf::from(format!("/proc/{}/{name}", self.pid));
+        let directory = PathBuf::from(format!("/proc/{}", self.pid));
+        let path = |name: &str| directory.join(name);
         let Some(stat) = read_small(&path("stat")).ok().and_then(|text| parse_stat(&text)) else { return };
         if stat.stack != self.stack {
             self.stack = stat.stack;
             self.image_since = now;
             self.runtime_looks = 0;
             self.interpreter = None;
-            self.memory = File::open(path("mem")).ok();
+            self.open_memory(lookups);
             for thread in &mut self.threads {
                 thread.last = None;
             }

@@ -204,10 +204,11 @@ pub fn record(target: &Target, machine: &mut Machine) -> Result<Recording, Profi
     if launched {
         tree.search(nanos(wall));
     }
-    let left_running = tree.pids().len();
-    if left_running > 0 {
+    if !tree.is_empty() {
         tree.round(nanos(wall), false);
     }
+    // Those that have ended since they were last looked at are gone by now.
+    let left_running = tree.pids().len();
     let has_ended = !launched && tree.is_empty();
     let root_end = children.iter().find(|child| child.pid == root);
     let cpu = if launched {
