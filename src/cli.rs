@@ -1,5 +1,6 @@
 //! What can be typed. Only clap types and the parsers of their values.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub struct ProfileArgs {
     #[arg(long, value_name = "PID", conflicts_with = "command")]
     pub pid: Option<i32>,
     /// With --pid: stop after this time (10s, 500ms, 2m); without it, until the process ends or Ctrl-C
-    #[arg(long, value_name = "TIME", requires = "pid", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", conflicts_with = "command", value_parser = parse_duration)]
     pub duration: Option<Duration>,
     /// Save the profile here, as JSON (`-`: standard output); the report is still shown
     #[arg(short, long, value_name = "FILE")]
@@ -78,7 +79,7 @@ pub struct ProfileArgs {
     pub replay: Option<PathBuf>,
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD", required_unless_present_any = ["pid", "replay"])]
-    pub command: Vec<String>,
+    pub command: Vec<OsString>,
 }
 
 /// Show a saved profile again, with the advice of the present rules

@@ -23,6 +23,7 @@ pub mod segments;
 pub mod sites;
 pub mod source;
 mod summary;
+mod sys;
 pub mod thread_clock;
 mod tree;
 pub mod wall;

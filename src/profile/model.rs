@@ -58,6 +58,8 @@ pub enum Exit {
     Code(i32),
     /// Killed by this signal.
     Signal(i32),
+    /// It ended while it was watched; how is told to its parent alone, which boundby was not.
+    Untold,
 }
 
 /// Language runtimes that change the advice.

@@ -27,6 +27,8 @@ const BELIEVED_NS: u64 = 100_000_000;
 const LOOKS_NS: [u64; 4] = [4_000_000, 30_000_000, 250_000_000, 2_000_000_000];
 /// Descriptors of a process that are searched for an event loop.
 const DESCRIPTORS_SEARCHED: usize = 256;
+/// Descriptors that are not kept open, but left for what is read once.
+const DESCRIPTORS_SPARED: usize = 64;
 /// How often name, memory and byte counters are read.
 const CENSUS_NS: u64 = 100_000_000;
 
@@ -51,6 +53,8 @@ struct ThreadSource {
     tid: i32,
     schedstat: KeptFile,
     syscall: KeptFile,
+    /// How many descriptors are spent on them.
+    descriptors: usize,
     counters: Counters,
     blocked: bool,
     /// The last wait that was classified, with its place and age.
@@ -74,6 +78,8 @@ pub(super) struct Process {
     stack: u64,
     next_census: u64,
     next_children: u64,
+    /// Threads that ran since they were last asked for their children.
+    unasked: Vec<i32>,
     moved: bool,
     /// Threads that ended but are still listed: zombies whose parent has not asked for them yet.
     ended: Vec<i32>,
@@ -110,6 +116,7 @@ impl Process {
             stack: 0,
             next_census: now,
             next_children: now,
+            unasked: Vec::new(),
             moved: true,
             ended: Vec::new(),
         }
@@ -154,7 +161,7 @@ impl Process {
                 let is_gone = gone.contains(&thread.tid);
                 if is_gone {
                     ledger.thread_gone(thread.tid);
-                    lookups.descriptors_left += 2;
+                    lookups.descriptors_left += thread.descriptors;
                 }
                 !is_gone
             });
@@ -163,7 +170,7 @@ impl Process {
         if self.threads.is_empty() && !self.list_threads(now, attached, lookups, ledger) {
             return Outcome::Gone;
         }
-        Outcome::Alive(self.new_children(now, &moved_threads, lookups))
+        Outcome::Alive(self.new_children(now, moved_threads, lookups))
     }
 
     /// Brings the list of threads up to date; `false`: the process is gone.
@@ -182,7 +189,7 @@ impl Process {
             if self.threads.iter().any(|thread| thread.tid == tid) || self.is_zombie(tid) {
                 continue;
             }
-            let keep = lookups.descriptors_left > 64;
+            let keep = lookups.descriptors_left > DESCRIPTORS_SPARED;
             let at = |name: &str| directory.join(tid.to_string()).join(name);
             let Ok(schedstat) = KeptFile::open(at("schedstat"), keep) else { continue };
             // Where it may not be opened, waits can still be told from the kernel function and the state.
@@ -193,9 +200,18 @@ impl Process {
             };
             let mut buffer = [0u8; 96];
             let Some(counters) = schedstat.read(&mut buffer).ok().and_then(parse_schedstat) else { continue };
-            lookups.descriptors_left = lookups.descriptors_left.saturating_sub(2);
+            let descriptors = if keep { 2 } else { 0 };
+            lookups.descriptors_left = lookups.descriptors_left.saturating_sub(descriptors);
             ledger.thread(Birth { pid: self.pid, tid, at: now, counters, newborn: !attached });
-            self.threads.push(ThreadSource { tid, schedstat, syscall, counters, blocked: false, last: None });
+            self.threads.push(ThreadSource {
+                tid,
+                schedstat,
+                syscall,
+                descriptors,
+                counters,
+                blocked: false,
+                last: None,
+            });
         }
         // A zombie still has its directory, but nothing of it can be read any more.
         !self.threads.is_empty() || self.forget(lookups, ledger)
@@ -205,9 +221,19 @@ impl Process {
     pub(super) fn forget(&mut self, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
         for thread in self.threads.drain(..) {
             ledger.thread_gone(thread.tid);
-            lookups.descriptors_left += 2;
+            lookups.descriptors_left += thread.descriptors;
         }
+        lookups.descriptors_left += usize::from(self.memory.take().is_some());
         false
+    }
+
+    /// Opens its memory, anew after an exec, where a descriptor may be spent on it.
+    fn open_memory(&mut self, lookups: &mut Lookups) {
+        lookups.descriptors_left += usize::from(self.memory.take().is_some());
+        if lookups.descriptors_left > DESCRIPTORS_SPARED {
+            self.memory = File::open(format!("/proc/{}/mem", self.pid)).ok();
+            lookups.descriptors_left -= usize::from(self.memory.is_some());
+        }
     }
 
     fn is_zombie(&self, tid: i32) -> bool {
@@ -373,7 +399,8 @@ impl Process {
 
     /// Slow facts: name, memory, bytes; and the runtime, after birth and after every exec.
     fn census(&mut self, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
-        let path = |name: &str| PathBuf::from(format!("/proc/{}/{name}", self.pid));
+        let directory = PathBuf::from(format!("/proc/{}", self.pid));
+        let path = |name: &str| directory.join(name);
         let Some(stat) = read_small(&path("stat")).ok().and_then(|text| parse_stat(&text)) else { return };
         if stat.stack != self.stack {
             self.stack = stat.stack;
@@ -381,7 +408,7 @@ impl Process {
             self.runtime_looks = 0;
             self.interpreter = None;
             self.semaphore_locks = false;
-            self.memory = File::open(path("mem")).ok();
+            self.open_memory(lookups);
             for thread in &mut self.threads {
                 thread.last = None;
             }
@@ -408,7 +435,7 @@ impl Process {
         let next_look = LOOKS_NS.get(self.runtime_looks).map_or(u64::MAX, |age| self.image_since + age);
         self.next_census = (now + CENSUS_NS).min(next_look);
         let io = read_small(&path("io")).ok().and_then(|text| parse_io(&text));
-        let rss = stat.resident * page_size();
+        let rss = stat.resident.saturating_mul(page_size());
         ledger.census(self.pid, now, Census { name: stat.name, threads: stat.threads, rss, io });
     }
 
@@ -422,13 +449,18 @@ impl Process {
     }
 
     /// Children that are not known yet. Only a thread that ran can have started one.
-    fn new_children(&mut self, now: u64, moved: &[i32], lookups: &Lookups) -> Vec<i32> {
-        if moved.is_empty() || now < self.next_children {
+    fn new_children(&mut self, now: u64, moved: Vec<i32>, lookups: &Lookups) -> Vec<i32> {
+        // One that starts its children and waits for them must be asked though it does not run again.
+        self.unasked.extend(moved);
+        self.unasked.sort_unstable();
+        self.unasked.dedup();
+        if self.unasked.is_empty() || now < self.next_children {
             return Vec::new();
         }
+        let asked = std::mem::take(&mut self.unasked);
         // Wide processes are asked less often: the cost is one file per thread that ran.
-        self.next_children = now + 2_000_000 * moved.len() as u64;
-        moved
+        self.next_children = now + 2_000_000 * asked.len() as u64;
+        asked
             .iter()
             .filter_map(|tid| self.thread_file(*tid, "children"))
             .flat_map(|text| parse_children(&text))

@@ -367,6 +367,16 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
             costs: "some waits are told by their kernel function alone".to_owned(),
         });
     }
+    if !recording.lists_children {
+        quality.refused.push(Refused {
+            source: "children".to_owned(),
+            reason: "this kernel keeps no lists of the children of a process (CONFIG_PROC_CHILDREN)"
+                .to_owned(),
+            costs: "children were looked for among all processes, less often: those that lived a few \
+                    milliseconds were missed, and are counted from their exit"
+                .to_owned(),
+        });
+    }
     if books.threads.is_empty() && recording.wall > Duration::from_millis(50) {
         quality.refused.push(Refused {
             source: "procfs".to_owned(),

@@ -125,7 +125,7 @@ fn impossible_values_are_refused_with_their_place() {
             "`profile.items.share` is 98.8, but it must be a share from 0 to 1",
         ),
         ("\"strategy\": \"threads\"", "\"strategy\": \"magic\"", "`recommendations[0].strategy` is `magic`"),
-        ("\"code\": 0", "\"code\": null", "`exit` is neither or both"),
+        ("\"signal\": null", "\"signal\": 9", "`exit` is both"),
         ("\"effective\": 2.0", "\"effective\": -2.0", "`machine.cpus.effective` is -2"),
     ];
     for (from, to, says) in refused {

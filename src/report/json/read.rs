@@ -193,7 +193,8 @@ fn exit(exit: &ExitV1) -> Result<Exit, JsonError> {
     match (exit.code, exit.signal) {
         (Some(code), None) => Ok(Exit::Code(code)),
         (None, Some(signal)) => Ok(Exit::Signal(signal)),
-        _ => Err(refuse(format_args!("exit"), "neither or both", "either a code or a signal")),
+        (None, None) => Ok(Exit::Untold),
+        _ => Err(refuse(format_args!("exit"), "both", "either a code or a signal")),
     }
 }
 

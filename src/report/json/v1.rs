@@ -46,7 +46,7 @@ pub(super) struct ReportV1 {
     pub(super) not_decided: Vec<NotDecidedV1>,
 }
 
-/// How a program ended: one of the two is set.
+/// How a program ended: one of the two is set, or none where only its parent was told.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct ExitV1 {
     /// Its exit code.

@@ -41,6 +41,7 @@ fn contract(report: &Report<'_>) -> ReportV1 {
         exit: profile.exit.map(|exit| match exit {
             Exit::Code(code) => ExitV1 { code: Some(code), signal: None },
             Exit::Signal(signal) => ExitV1 { code: None, signal: Some(signal) },
+            Exit::Untold => ExitV1 { code: None, signal: None },
         }),
         machine: machine_v1(machine),
         runtime: runtime(&profile.runtime),

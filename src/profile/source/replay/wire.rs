@@ -117,6 +117,7 @@ enum Activity {
 /// How a run ended and what is known of it as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "a line of a file, not a state")]
 pub(super) struct EndLine {
     command: Vec<String>,
     root: i32,
@@ -133,6 +134,12 @@ pub(super) struct EndLine {
     rounds: u64,
     late: u64,
     own_cpu: u64,
+    /// Whether the kernel listed children; older tapes were made where it did.
+    #[serde(default = "listed")]
+    lists_children: bool,
+    /// Whether the program had ended.
+    #[serde(default)]
+    ended: bool,
     hidden: u64,
     left_running: usize,
     interrupted: bool,
@@ -229,6 +236,10 @@ impl Line {
     }
 }
 
+fn listed() -> bool {
+    true
+}
+
 fn believed(nanos: u64) -> Result<u64, String> {
     if nanos <= LONGEST { Ok(nanos) } else { Err(format!("{nanos} ns is longer than any recording")) }
 }
@@ -287,7 +298,7 @@ impl From<&Recording> for Line {
         let (exit_code, exit_signal) = match recording.exit {
             Some(Exit::Code(code)) => (Some(code), None),
             Some(Exit::Signal(signal)) => (None, Some(signal)),
-            None => (None, None),
+            Some(Exit::Untold) | None => (None, None),
         };
         Self::End(EndLine {
             command: recording.command.clone(),
@@ -295,6 +306,7 @@ impl From<&Recording> for Line {
             launched: recording.launched,
             exit_code,
             exit_signal,
+            ended: recording.exit.is_some(),
             wall: nanos(recording.wall),
             cpu_user: nanos(recording.cpu.0),
             cpu_system: nanos(recording.cpu.1),
@@ -306,6 +318,7 @@ impl From<&Recording> for Line {
             late: recording.schedule.late,
             own_cpu: nanos(recording.own_cpu),
             hidden: recording.hidden,
+            lists_children: recording.lists_children,
             left_running: recording.left_running,
             interrupted: recording.interrupted,
         })
@@ -316,6 +329,7 @@ impl EndLine {
     /// The recording whose books these are; `None`: its times cannot be.
     pub(super) fn recording(self, books: Ledger) -> Option<Recording> {
         let exit = self.exit_code.map(Exit::Code).or(self.exit_signal.map(Exit::Signal));
+        let exit = exit.or_else(|| self.ended.then_some(Exit::Untold));
         let times = [self.wall, self.cpu_user, self.cpu_system, self.own_cpu];
         if times.into_iter().any(|time| believed(time).is_err()) {
             return None;
@@ -340,6 +354,7 @@ impl EndLine {
             schedule,
             own_cpu: Duration::from_nanos(self.own_cpu),
             hidden: self.hidden,
+            lists_children: self.lists_children,
             left_running: self.left_running,
             interrupted: self.interrupted,
         })
