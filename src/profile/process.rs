@@ -173,8 +173,12 @@ impl Process {
         if listed.is_empty() {
             return self.forget(lookups, ledger);
         }
+        // Whoever is not listed any more is no zombie; a program may start any number of threads.
+        self.ended.retain(|tid| listed.contains(tid));
+        let mut known: Vec<i32> = self.threads.iter().map(|thread| thread.tid).collect();
+        known.sort_unstable();
         for tid in listed {
-            if self.threads.iter().any(|thread| thread.tid == tid) || self.is_zombie(tid) {
+            if known.binary_search(&tid).is_ok() || self.is_zombie(tid) {
                 continue;
             }
             let keep = lookups.descriptors_left > 64;

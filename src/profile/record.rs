@@ -12,7 +12,7 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
-use super::launch::{self, LaunchError, Reaped};
+use super::launch::{self, LaunchError};
 use super::ledger::Closed;
 use super::model::{Exit, Throttling};
 use super::sampler::Schedule;
@@ -115,7 +115,7 @@ pub fn record(target: &Target, machine: &mut Machine) -> Result<Recording, Profi
     let mut tree = Tree::new(root, f64::from(machine.cpus()), launched, descriptors);
     let mut schedule = Schedule::new(seed());
     let mut ticks_before = Vec::new();
-    let mut children: Vec<Reaped> = Vec::new();
+    let mut reaped = Sum::default();
     let mut interrupted = false;
     let mut planned = Duration::ZERO;
     let mut surveys = SURVEYS.iter();
@@ -146,9 +146,9 @@ pub fn record(target: &Target, machine: &mut Machine) -> Result<Recording, Profi
                 launch::pass_on(root, signal);
             }
             if news.child_ended {
-                reap_all(&mut tree, nanos(started.elapsed()), &mut children);
+                reap_all(&mut tree, nanos(started.elapsed()), root, &mut reaped);
             }
-            if children.iter().any(|child| child.pid == root) {
+            if reaped.exit.is_some() {
                 break;
             }
         } else if news.interrupted {
@@ -161,24 +161,17 @@ pub fn record(target: &Target, machine: &mut Machine) -> Result<Recording, Profi
     if left_running > 0 {
         tree.round(nanos(wall), false);
     }
-    let root_end = children.iter().find(|child| child.pid == root);
-    let cpu = if launched {
-        children.iter().fold((Duration::ZERO, Duration::ZERO), |(user, system), child| {
-            (user + child.user, system + child.system)
-        })
-    } else {
-        ticks_since(&ticks_before, tree.pids())
-    };
+    let cpu = if launched { reaped.cpu } else { ticks_since(&ticks_before, tree.pids()) };
     let hidden = tree.lookups.hidden;
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
         command,
         root,
         launched,
-        exit: root_end.map(|child| child.exit),
+        exit: reaped.exit,
         wall,
         cpu,
-        max_rss: children.iter().map(|child| child.max_rss).max(),
+        max_rss: reaped.max_rss,
         books: tree.ledger.close(root, tail),
         throttling: quota.throttling(),
         schedule,
@@ -189,11 +182,27 @@ pub fn record(target: &Target, machine: &mut Machine) -> Result<Recording, Profi
     })
 }
 
-fn reap_all(tree: &mut Tree, now: u64, children: &mut Vec<Reaped>) {
+/// What the children reaped so far add up to: a program may leave any number of orphans.
+#[derive(Debug, Default)]
+struct Sum {
+    /// User and system CPU.
+    cpu: (Duration, Duration),
+    /// Largest resident set, bytes.
+    max_rss: Option<u64>,
+    /// How the first process ended, once it has.
+    exit: Option<Exit>,
+}
+
+fn reap_all(tree: &mut Tree, now: u64, root: i32, sum: &mut Sum) {
     while let Some(pid) = launch::ended_child() {
         tree.last_words(pid, now);
         let Some(child) = launch::reap(pid) else { break };
-        children.push(child);
+        sum.cpu.0 += child.user;
+        sum.cpu.1 += child.system;
+        sum.max_rss = sum.max_rss.max(Some(child.max_rss));
+        if child.pid == root {
+            sum.exit = Some(child.exit);
+        }
     }
 }
 
