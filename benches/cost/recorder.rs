@@ -8,8 +8,6 @@ use crate::run::{Target, Used, watched};
 use crate::table::{Table, Unit};
 
 const MIB: f64 = 1024.0 * 1024.0;
-/// Percent of one CPU that looking may take.
-const CPU: f64 = 1.0;
 /// Mebibytes a minute by which a long run may grow once it is warm.
 const GROWTH: f64 = 1.0;
 
@@ -37,5 +35,5 @@ pub(crate) fn measure(depth: Depth, table: &mut Table) -> io::Result<()> {
 fn line(table: &mut Table, what: &str, used: &Used) -> io::Result<()> {
     table.once(&format!("memory, {what}"), used.peak as f64 / MIB, Unit::Mebibytes, None)?;
     let share = used.cpu.as_secs_f64() / used.wall.as_secs_f64() * 100.0;
-    table.once(&format!("CPU, {what}"), share, Unit::OfOneCpu, Some(CPU))
+    table.once(&format!("CPU, {what}"), share, Unit::OfOneCpu, None)
 }

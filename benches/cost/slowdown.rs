@@ -64,13 +64,14 @@ fn compare(
     start: u64,
     target: impl Fn(u64) -> io::Result<Target>,
 ) -> io::Result<()> {
-    // As much work as takes a second or so: the first tells how much that is.
-    let length = depth.of(1.5, 0.3);
+    // As much work as takes this many seconds; the first run tells how much that is. Many short pairs tell more than few
+    // long ones beside neighbours that come and go, but the first half second is looked at most closely.
+    let length = depth.of(1.0, 0.3);
     let first = bare(&target(start)?)?.wall.as_secs_f64();
     let amount = ((start as f64 * length / first.max(1e-3)) as u64).max(1);
     let target = target(amount)?;
     let mut pairs: Vec<(Ran, Ran)> = Vec::new();
-    for pair in 0..depth.of(24, 3) {
+    for pair in 0..depth.of(40, 3) {
         pairs.push(if bare_first(pair) {
             let bare = bare(&target)?;
             (bare, profiled(&target, &["--no-probe"])?)

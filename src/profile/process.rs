@@ -11,8 +11,7 @@ use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::interpreter::{Interpreter, LockState, Owner};
 use super::source::procfs::{
-    KeptFile, Stat, numbered, parse_children, parse_io, parse_schedstat, parse_stat, parse_syscall,
-    read_small,
+    ChildrenOf, KeptFile, Stat, numbered, parse_io, parse_schedstat, parse_stat, parse_syscall, read_small,
 };
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
@@ -43,12 +42,18 @@ pub(super) struct Lookups {
     pub(super) hidden: u64,
 }
 
+/// Descriptors that may be spent on one thread.
+const DESCRIPTORS_KEPT: usize = 3;
+/// Descriptors left for everything else.
+const DESCRIPTORS_SPARE: usize = 64;
+
 /// One thread's sources.
 #[derive(Debug)]
 struct ThreadSource {
     tid: i32,
     schedstat: KeptFile,
     syscall: KeptFile,
+    children: ChildrenOf,
     counters: Counters,
     blocked: bool,
     /// The last wait that was classified, with its place and age.
@@ -61,6 +66,8 @@ pub(super) struct Process {
     /// Its id.
     pub(super) pid: i32,
     threads: Vec<ThreadSource>,
+    /// `/proc/PID/task`, which has a link for each thread; and how many it had when they were last listed.
+    directory: Option<File>,
     links: u64,
     memory: Option<File>,
     interpreter: Option<Interpreter>,
@@ -97,6 +104,7 @@ impl Process {
         Self {
             pid,
             threads: Vec::new(),
+            directory: None,
             links: 0,
             memory: None,
             interpreter: None,
@@ -149,7 +157,7 @@ impl Process {
                 let is_gone = gone.contains(&thread.tid);
                 if is_gone {
                     ledger.thread_gone(thread.tid);
-                    lookups.descriptors_left += 2;
+                    lookups.descriptors_left += DESCRIPTORS_KEPT;
                 }
                 !is_gone
             });
@@ -164,7 +172,11 @@ impl Process {
     /// Brings the list of threads up to date; `false`: the process is gone.
     fn list_threads(&mut self, now: u64, attached: bool, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
         let directory = PathBuf::from(format!("/proc/{}/task", self.pid));
-        let Ok(data) = std::fs::metadata(&directory) else { return self.forget(lookups, ledger) };
+        if self.directory.is_none() {
+            self.directory = File::open(&directory).ok();
+        }
+        let data = self.directory.as_ref().map_or_else(|| std::fs::metadata(&directory), File::metadata);
+        let Ok(data) = data else { return self.forget(lookups, ledger) };
         if data.st_nlink() == self.links && !self.threads.is_empty() {
             return true;
         }
@@ -181,7 +193,7 @@ impl Process {
             if known.binary_search(&tid).is_ok() || self.is_zombie(tid) {
                 continue;
             }
-            let keep = lookups.descriptors_left > 64;
+            let keep = lookups.descriptors_left > DESCRIPTORS_SPARE;
             let at = |name: &str| directory.join(tid.to_string()).join(name);
             let Ok(schedstat) = KeptFile::open(at("schedstat"), keep) else { continue };
             // Where it may not be opened, waits can still be told from the kernel function and the state.
@@ -192,9 +204,11 @@ impl Process {
             };
             let mut buffer = [0u8; 96];
             let Some(counters) = schedstat.read(&mut buffer).ok().and_then(parse_schedstat) else { continue };
-            lookups.descriptors_left = lookups.descriptors_left.saturating_sub(2);
+            lookups.descriptors_left = lookups.descriptors_left.saturating_sub(DESCRIPTORS_KEPT);
             ledger.thread(self.pid, tid, now, counters, !attached);
-            self.threads.push(ThreadSource { tid, schedstat, syscall, counters, blocked: false, last: None });
+            let children = ChildrenOf::at(at("children"));
+            let (blocked, last) = (false, None);
+            self.threads.push(ThreadSource { tid, schedstat, syscall, children, counters, blocked, last });
         }
         // A zombie still has its directory, but nothing of it can be read any more.
         !self.threads.is_empty() || self.forget(lookups, ledger)
@@ -204,7 +218,7 @@ impl Process {
     pub(super) fn forget(&mut self, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
         for thread in self.threads.drain(..) {
             ledger.thread_gone(thread.tid);
-            lookups.descriptors_left += 2;
+            lookups.descriptors_left += DESCRIPTORS_KEPT;
         }
         false
     }
@@ -433,10 +447,13 @@ impl Process {
         }
         // Wide processes are asked less often: the cost is one file per thread that ran.
         self.next_children = now + 2_000_000 * moved.len() as u64;
-        moved
-            .iter()
-            .filter_map(|tid| self.thread_file(*tid, "children"))
-            .flat_map(|text| parse_children(&text))
+        let keep = lookups.descriptors_left > DESCRIPTORS_SPARE;
+        let mut moved = moved.to_vec();
+        moved.sort_unstable();
+        self.threads
+            .iter_mut()
+            .filter(|thread| moved.binary_search(&thread.tid).is_ok())
+            .flat_map(|thread| thread.children.read(keep))
             .filter(|pid| lookups.pids.binary_search(pid).is_err())
             .collect()
     }

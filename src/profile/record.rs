@@ -300,8 +300,10 @@ impl Inbox {
             tv_sec: i64::try_from(longest.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(longest.subsec_nanos()),
         };
-        // An interrupted poll is as good as one that woke up: the signals are looked at either way.
-        let _ = poll(&mut [PollFd::new(&self.wake.as_fd(), PollFlags::IN)], Some(&timeout));
+        // An interrupted poll is as good as one that woke up: the signals are looked at.
+        if poll(&mut [PollFd::new(&self.wake.as_fd(), PollFlags::IN)], Some(&timeout)) == Ok(0) {
+            return News::default();
+        }
         let mut drained = [0u8; 64];
         while io::Read::read(&mut self.wake, &mut drained).is_ok_and(|count| count > 0) {}
         let mut news = News::default();

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use rustix::thread::gettid;
+
 use super::ledger::{Ledger, Reading, Under};
 use super::process::{Lookups, Outcome, Process};
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
-use super::source::procfs::{numbered, parse_children, parse_schedstat, read_small};
+use super::source::procfs::{ChildrenOf, parse_schedstat, read_small};
 use super::thread_clock::Seen;
 
 /// How often orphans are looked for among boundby's own children.
@@ -21,7 +23,7 @@ pub(super) struct Tree {
     pub(super) lookups: Lookups,
     processes: BTreeMap<i32, Process>,
     readings: Vec<Reading>,
-    adopts: bool,
+    own_children: Vec<ChildrenOf>,
     next_orphans: u64,
 }
 
@@ -40,7 +42,7 @@ impl Tree {
             },
             processes: BTreeMap::new(),
             readings: Vec::new(),
-            adopts,
+            own_children: if adopts { own_children() } else { Vec::new() },
             next_orphans: 0,
         };
         tree.add(root, 0, 0);
@@ -71,9 +73,10 @@ impl Tree {
     /// before the recording began.
     pub(super) fn round(&mut self, now: u64, attached: bool) {
         self.readings.clear();
-        if self.adopts && now >= self.next_orphans {
+        if now >= self.next_orphans {
             self.next_orphans = now + ORPHANS_NS;
-            for orphan in own_children() {
+            let orphans: Vec<i32> = self.own_children.iter_mut().flat_map(|own| own.read(true)).collect();
+            for orphan in orphans {
                 self.add(orphan, 0, now);
             }
         }
@@ -114,11 +117,10 @@ impl Tree {
     }
 }
 
-/// Children of boundby itself: the command, and orphans of the tree that were handed to it.
-fn own_children() -> Vec<i32> {
-    numbered("/proc/self/task".as_ref())
-        .into_iter()
-        .filter_map(|tid| read_small(format!("/proc/self/task/{tid}/children").as_ref()).ok())
-        .flat_map(|text| parse_children(&text))
-        .collect()
+/// Children of boundby itself: the command, which this thread started, and orphans of the tree, which the kernel hands
+/// to the first thread.
+fn own_children() -> Vec<ChildrenOf> {
+    let (process, thread) = (std::process::id().cast_signed(), gettid().as_raw_nonzero().get());
+    let of = |tid: i32| ChildrenOf::at(format!("/proc/self/task/{tid}/children").into());
+    if process == thread { vec![of(process)] } else { vec![of(process), of(thread)] }
 }

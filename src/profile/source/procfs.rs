@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use crate::profile::thread_clock::Counters;
 use crate::wait::classify::Call;
 
+/// Most that is read of a file, bytes.
+const LONGEST: u64 = 64 * 1024;
+
 /// A small file that is read over and over. Its descriptor is kept; where the limit on open files forbids that,
 /// it is opened anew each time.
 #[derive(Debug)]
@@ -46,6 +49,33 @@ impl KeptFile {
         };
         Ok(&buffer[..length])
     }
+
+    /// Hands over the file from start to end, piece by piece.
+    ///
+    /// # Errors
+    /// Whatever reading fails with.
+    fn whole(&self, take: impl FnMut(&[u8])) -> io::Result<()> {
+        match &self.file {
+            Some(file) => pieces(file, take),
+            None => pieces(&File::open(&self.path)?, take),
+        }
+    }
+}
+
+/// Files of `/proc` say nothing of their length, and are made anew for every read that starts at their beginning: a
+/// buffer that holds most of them whole saves more than it costs.
+fn pieces(file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut buffer = [0u8; 4096];
+    let mut at = 0;
+    while at < LONGEST {
+        let length = file.read_at(&mut buffer, at)?;
+        if length == 0 {
+            break;
+        }
+        take(&buffer[..length]);
+        at += length as u64;
+    }
+    Ok(())
 }
 
 fn out_of_descriptors(error: &io::Error) -> bool {
@@ -57,10 +87,39 @@ fn out_of_descriptors(error: &io::Error) -> bool {
 /// # Errors
 /// Whatever reading fails with.
 pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
-    use std::io::Read;
     let mut text = Vec::new();
-    File::open(path)?.take(64 * 1024).read_to_end(&mut text)?;
+    pieces(&File::open(path)?, |piece| text.extend_from_slice(piece))?;
     Ok(text)
+}
+
+/// The children that a thread started, and those it was handed: `/proc/PID/task/TID/children`. Most have none, so the
+/// file is opened when it is first asked for.
+#[derive(Debug)]
+pub struct ChildrenOf {
+    path: PathBuf,
+    kept: Option<KeptFile>,
+}
+
+impl ChildrenOf {
+    /// The children listed in this file.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self { path, kept: None }
+    }
+
+    /// Those alive now; none where it cannot be read. `keep`: a descriptor may be spent on it.
+    pub fn read(&mut self, keep: bool) -> Vec<i32> {
+        let mut text = Vec::new();
+        let file = match self.kept.take() {
+            Some(file) => file,
+            None => match KeptFile::open(self.path.clone(), keep) {
+                Ok(file) => file,
+                Err(_) => return Vec::new(),
+            },
+        };
+        let _ = self.kept.insert(file).whole(|piece| text.extend_from_slice(piece));
+        parse_children(&text)
+    }
 }
 
 /// `/proc/TID/schedstat`: time on CPU, time in the run queue, number of slices.
