@@ -46,5 +46,5 @@ fn line(
     bar: Option<f64>,
 ) -> io::Result<()> {
     let values = runs.iter().map(|ran| of(ran).as_secs_f64() * 1000.0).collect();
-    Estimate::of(values).map_or(Ok(()), |figure| table.line(what, figure, Unit::Milliseconds, bar))
+    Estimate::of(values).map_or(Ok(()), |figure| table.line(what, figure, None, (Unit::Milliseconds, bar)))
 }

@@ -2,7 +2,7 @@
 //! bar. Knows the command line of boundby and nothing of its inside; `benches/README.md` says what each line means.
 //!
 //! ```text
-//! cargo bench --bench cost                 everything, about ten minutes
+//! cargo bench --bench cost                 everything, about a quarter of an hour
 //! cargo bench --bench cost -- slowdown     one group: slowdown, waiting, recorder
 //! cargo bench --bench cost -- --quick      whether the benches work; the figures mean little
 //! ```

@@ -81,10 +81,22 @@ fn compare(
         });
     }
     for (clock, time) in [("wall", (|ran| ran.wall) as fn(&Ran) -> Duration), ("CPU", |ran| ran.cpu)] {
-        let ratios = pairs.iter().map(|(bare, under)| time(under).as_secs_f64() / time(bare).as_secs_f64());
+        let seconds = |ran: &Ran| time(ran).as_secs_f64();
+        let percent = |ratio: f64| (ratio - 1.0) * 100.0;
+        let best = |times: &mut dyn Iterator<Item = f64>| times.fold(f64::INFINITY, f64::min);
+        let bests = [
+            best(&mut pairs.iter().map(|(bare, _)| seconds(bare))),
+            best(&mut pairs.iter().map(|(_, under)| seconds(under))),
+        ];
+        let ratios = pairs.iter().map(|(bare, under)| seconds(under) / seconds(bare));
         if let Some(ratio) = Estimate::of(ratios.collect()) {
-            let percent = ratio.map(|ratio| (ratio - 1.0) * 100.0);
-            table.line(&format!("slowdown, {what}, {clock}"), percent, Unit::Percent, bar)?;
+            let what = format!("slowdown, {what}, {clock}");
+            table.line(
+                &what,
+                ratio.map(percent),
+                Some(percent(bests[1] / bests[0])),
+                (Unit::Percent, bar),
+            )?;
         }
     }
     Ok(())

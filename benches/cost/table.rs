@@ -38,18 +38,19 @@ impl Table {
         if depth == Depth::Quick {
             writeln!(out, "quick: the figures only show that the benches work")?;
         }
-        writeln!(out, "\n{:<58} {:>10}   {:<22} {:>10}", "what", "median", "95 % interval", "bar")?;
+        let (what, median, interval, best, bar) = ("what", "median", "95 % interval", "best/best", "bar");
+        writeln!(out, "\n{what:<58} {median:>10}   {interval:<22} {best:>10} {bar:>10}")?;
         Ok(Self { over: 0, skipped: 0 })
     }
 
-    /// One figure. Over its bar is what lies above it with its whole interval; a median above the bar whose interval
+    /// One figure, and the same of the two least disturbed runs where two are compared. Over its bar is what lies above it with its whole interval; a median above the bar whose interval
     /// holds the bar is `unclear`.
     pub(crate) fn line(
         &mut self,
         what: &str,
         figure: Estimate,
-        unit: Unit,
-        bar: Option<f64>,
+        best: Option<f64>,
+        (unit, bar): (Unit, Option<f64>),
     ) -> io::Result<()> {
         let verdict = match bar {
             None => "",
@@ -58,19 +59,22 @@ impl Table {
             Some(_) => "OVER",
         };
         self.over += usize::from(verdict == "OVER");
-        let bar = bar.map_or_else(String::new, |bar| unit.show(bar));
+        let [best, bar] = [best, bar].map(|figure| figure.map_or_else(String::new, |value| unit.show(value)));
         let interval = if (figure.low, figure.high) == (figure.median, figure.median) {
             String::new()
         } else {
             format!("{} … {}", unit.show(figure.low), unit.show(figure.high))
         };
         let median = unit.show(figure.median);
-        writeln!(io::stdout().lock(), "{what:<58} {median:>10}   {interval:<22} {bar:>10}  {verdict}")
+        writeln!(
+            io::stdout().lock(),
+            "{what:<58} {median:>10}   {interval:<22} {best:>10} {bar:>10}  {verdict}"
+        )
     }
 
     /// A figure that was measured once.
     pub(crate) fn once(&mut self, what: &str, value: f64, unit: Unit, bar: Option<f64>) -> io::Result<()> {
-        self.line(what, Estimate { median: value, low: value, high: value }, unit, bar)
+        self.line(what, Estimate { median: value, low: value, high: value }, None, (unit, bar))
     }
 
     /// What cannot be measured here, and why.
