@@ -29,8 +29,9 @@ const PROBE: Duration = Duration::from_millis(80);
 /// even then, where there is one.
 pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
     let own = |error: anyhow::Error| (exit::OWN_FAILURE, error);
-    // Everything that can be known to be wrong is found before the program runs, not after.
-    let rules = load(args.rules.as_deref()).map_err(own)?;
+    // Everything that can be known to be wrong is found before the program runs, not after. The rules of boundby
+    // itself are known to be right, so the program need not wait for them.
+    let users_rules = args.rules.as_deref().map(|overlay| load(Some(overlay))).transpose().map_err(own)?;
     let reserved = file(args).map(reserve).transpose().map_err(own)?.unwrap_or(false);
     let taken = match &args.replay {
         Some(path) => play(path).map_err(own),
@@ -43,6 +44,7 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
         }
     })?;
 
+    let rules = users_rules.map_or_else(|| load(None), Ok).map_err(own)?;
     let advice = advise(&measured, &machine, &rules);
     let report = Report { profile: &measured, machine: &machine, advice: &advice };
     let saved = args.output.as_ref().map_or(Ok(()), |path| {

@@ -184,8 +184,8 @@ pub fn pass_on(pid: i32, signal: i32) {
     }
 }
 
-/// Lets boundby open as many files as it is allowed to: it keeps two per thread. The command was started before and
-/// keeps the limit it had. Returns how many may be open.
+/// Lets boundby open as many files as it is allowed to: it keeps up to three per thread. The command was started
+/// before and keeps the limit it had. Returns how many may be open.
 #[must_use]
 pub fn raise_open_files() -> usize {
     // SAFETY: rlimit is plain data that outlives both calls.

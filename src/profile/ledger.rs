@@ -16,6 +16,10 @@ use crate::wait::classify::Reason;
 /// Threads whose details are kept after they ended; of later ones only the totals.
 const FINISHED_KEPT: usize = 4096;
 
+/// Segments kept of the first thread that ended; of the second half as many, and so on: many threads tell the
+/// rhythm together.
+const FINISHED_SEGMENTS: usize = 16_384;
+
 /// Ended processes remembered one by one; the CPU of earlier ones is kept in one sum.
 const PROCESSES_KEPT: usize = 8192;
 
@@ -350,6 +354,7 @@ impl Ledger {
         record.unexplained = unexplained;
         self.book(&mut record, &step);
         if self.finished.len() < FINISHED_KEPT {
+            record.segments.thin(FINISHED_SEGMENTS / (self.finished.len() + 1));
             self.finished.push(record);
         } else {
             self.folded.cpu += record.clock.cpu();

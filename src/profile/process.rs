@@ -13,8 +13,7 @@ use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::interpreter::{Interpreter, LockState, Owner};
 use super::source::procfs::{
-    KeptFile, Stat, numbered, parse_children, parse_io, parse_schedstat, parse_stat, parse_syscall,
-    read_small,
+    ChildrenOf, KeptFile, Stat, numbered, parse_io, parse_schedstat, parse_stat, parse_syscall, read_small,
 };
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
@@ -27,8 +26,6 @@ const BELIEVED_NS: u64 = 100_000_000;
 const LOOKS_NS: [u64; 4] = [4_000_000, 30_000_000, 250_000_000, 2_000_000_000];
 /// Descriptors of a process that are searched for an event loop.
 const DESCRIPTORS_SEARCHED: usize = 256;
-/// Descriptors that are not kept open, but left for what is read once.
-const DESCRIPTORS_SPARED: usize = 64;
 /// How often name, memory and byte counters are read.
 const CENSUS_NS: u64 = 100_000_000;
 
@@ -47,6 +44,11 @@ pub(super) struct Lookups {
     pub(super) hidden: u64,
 }
 
+/// Descriptors that may be spent on one thread.
+const DESCRIPTORS_KEPT: usize = 3;
+/// Descriptors left for everything else.
+const DESCRIPTORS_SPARE: usize = 64;
+
 /// One thread's sources.
 #[derive(Debug)]
 struct ThreadSource {
@@ -55,6 +57,7 @@ struct ThreadSource {
     syscall: KeptFile,
     /// How many descriptors are spent on them.
     descriptors: usize,
+    children: ChildrenOf,
     counters: Counters,
     blocked: bool,
     /// The last wait that was classified, with its place and age.
@@ -67,6 +70,8 @@ pub(super) struct Process {
     /// Its id.
     pub(super) pid: i32,
     threads: Vec<ThreadSource>,
+    /// `/proc/PID/task`, which has a link for each thread; and how many it had when they were last listed.
+    directory: Option<File>,
     links: u64,
     memory: Option<File>,
     interpreter: Option<Interpreter>,
@@ -107,6 +112,7 @@ impl Process {
         Self {
             pid,
             threads: Vec::new(),
+            directory: None,
             links: 0,
             memory: None,
             interpreter: None,
@@ -176,7 +182,12 @@ impl Process {
     /// Brings the list of threads up to date; `false`: the process is gone.
     fn list_threads(&mut self, now: u64, attached: bool, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
         let directory = PathBuf::from(format!("/proc/{}/task", self.pid));
-        let Ok(data) = std::fs::metadata(&directory) else { return self.forget(lookups, ledger) };
+        if self.directory.is_none() && lookups.descriptors_left > DESCRIPTORS_SPARE {
+            self.directory = File::open(&directory).ok();
+            lookups.descriptors_left -= usize::from(self.directory.is_some());
+        }
+        let data = self.directory.as_ref().map_or_else(|| std::fs::metadata(&directory), File::metadata);
+        let Ok(data) = data else { return self.forget(lookups, ledger) };
         if data.st_nlink() == self.links && !self.threads.is_empty() {
             return true;
         }
@@ -185,11 +196,15 @@ impl Process {
         if listed.is_empty() {
             return self.forget(lookups, ledger);
         }
+        // Whoever is not listed any more is no zombie; a program may start any number of threads.
+        self.ended.retain(|tid| listed.contains(tid));
+        let mut known: Vec<i32> = self.threads.iter().map(|thread| thread.tid).collect();
+        known.sort_unstable();
         for tid in listed {
-            if self.threads.iter().any(|thread| thread.tid == tid) || self.is_zombie(tid) {
+            if known.binary_search(&tid).is_ok() || self.is_zombie(tid) {
                 continue;
             }
-            let keep = lookups.descriptors_left > DESCRIPTORS_SPARED;
+            let keep = lookups.descriptors_left > DESCRIPTORS_SPARE;
             let at = |name: &str| directory.join(tid.to_string()).join(name);
             let Ok(schedstat) = KeptFile::open(at("schedstat"), keep) else { continue };
             // Where it may not be opened, waits can still be told from the kernel function and the state.
@@ -200,13 +215,14 @@ impl Process {
             };
             let mut buffer = [0u8; 96];
             let Some(counters) = schedstat.read(&mut buffer).ok().and_then(parse_schedstat) else { continue };
-            let descriptors = if keep { 2 } else { 0 };
+            let descriptors = if keep { DESCRIPTORS_KEPT } else { 0 };
             lookups.descriptors_left = lookups.descriptors_left.saturating_sub(descriptors);
             ledger.thread(Birth { pid: self.pid, tid, at: now, counters, newborn: !attached });
             self.threads.push(ThreadSource {
                 tid,
                 schedstat,
                 syscall,
+                children: ChildrenOf::at(at("children")),
                 descriptors,
                 counters,
                 blocked: false,
@@ -224,13 +240,14 @@ impl Process {
             lookups.descriptors_left += thread.descriptors;
         }
         lookups.descriptors_left += usize::from(self.memory.take().is_some());
+        lookups.descriptors_left += usize::from(self.directory.take().is_some());
         false
     }
 
     /// Opens its memory, anew after an exec, where a descriptor may be spent on it.
     fn open_memory(&mut self, lookups: &mut Lookups) {
         lookups.descriptors_left += usize::from(self.memory.take().is_some());
-        if lookups.descriptors_left > DESCRIPTORS_SPARED {
+        if lookups.descriptors_left > DESCRIPTORS_SPARE {
             self.memory = File::open(format!("/proc/{}/mem", self.pid)).ok();
             lookups.descriptors_left -= usize::from(self.memory.is_some());
         }
@@ -460,10 +477,10 @@ impl Process {
         let asked = std::mem::take(&mut self.unasked);
         // Wide processes are asked less often: the cost is one file per thread that ran.
         self.next_children = now + 2_000_000 * asked.len() as u64;
-        asked
-            .iter()
-            .filter_map(|tid| self.thread_file(*tid, "children"))
-            .flat_map(|text| parse_children(&text))
+        self.threads
+            .iter_mut()
+            .filter(|thread| asked.binary_search(&thread.tid).is_ok())
+            .flat_map(|thread| thread.children.read(thread.descriptors > 0))
             .filter(|pid| lookups.pids.binary_search(pid).is_err())
             .collect()
     }

@@ -13,7 +13,7 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
-use super::launch::{self, LaunchError, Launching, Reaped};
+use super::launch::{self, LaunchError, Launching};
 use super::ledger::{Closed, Ledger};
 use super::model::{Exit, Throttling};
 use super::sampler::Schedule;
@@ -158,7 +158,7 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
     tree.replace_stranger(None, witness.as_ref().map(Witness::pid));
     let mut schedule = Schedule::new(seed());
     let mut ticks_before = Vec::new();
-    let mut children: Vec<Reaped> = Vec::new();
+    let mut reaped = Sum::default();
     let mut interrupted = false;
     let mut planned = Duration::ZERO;
     let mut surveys = SURVEYS.iter();
@@ -190,9 +190,9 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
             }
             pass_on_once(&news.sent, root, &mut witness, &mut tree);
             if news.child_ended {
-                reap_all(&mut tree, nanos(started.elapsed()), &mut children, &mut witness);
+                reap_all(&mut tree, nanos(started.elapsed()), root, &mut reaped, &mut witness);
             }
-            if children.iter().any(|child| child.pid == root) {
+            if reaped.exit.is_some() {
                 break;
             }
         } else if news.interrupted {
@@ -210,24 +210,17 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
     // Those that have ended since they were last looked at are gone by now.
     let left_running = tree.pids().len();
     let has_ended = !launched && tree.is_empty();
-    let root_end = children.iter().find(|child| child.pid == root);
-    let cpu = if launched {
-        children.iter().fold((Duration::ZERO, Duration::ZERO), |(user, system), child| {
-            (user + child.user, system + child.system)
-        })
-    } else {
-        ticks_since(&ticks_before, tree.pids())
-    };
+    let cpu = if launched { reaped.cpu } else { ticks_since(&ticks_before, tree.pids()) };
     let (hidden, lists_children) = (tree.lookups.hidden, tree.lists_children());
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
         command,
         root,
         launched,
-        exit: root_end.map(|child| child.exit).or_else(|| has_ended.then_some(Exit::Untold)),
+        exit: reaped.exit.or_else(|| has_ended.then_some(Exit::Untold)),
         wall,
         cpu,
-        max_rss: children.iter().map(|child| child.max_rss).max(),
+        max_rss: reaped.max_rss,
         books: tree.ledger.close(root, tail),
         throttling: quota.throttling(),
         schedule,
@@ -258,7 +251,18 @@ fn pass_on_once(sent: &[i32], root: i32, witness: &mut Option<Witness>, tree: &m
     }
 }
 
-fn reap_all(tree: &mut Tree, now: u64, children: &mut Vec<Reaped>, witness: &mut Option<Witness>) {
+/// What the children reaped so far add up to: a program may leave any number of orphans.
+#[derive(Debug, Default)]
+struct Sum {
+    /// User and system CPU.
+    cpu: (Duration, Duration),
+    /// Largest resident set, bytes.
+    max_rss: Option<u64>,
+    /// How the first process ended, once it has.
+    exit: Option<Exit>,
+}
+
+fn reap_all(tree: &mut Tree, now: u64, root: i32, sum: &mut Sum, witness: &mut Option<Witness>) {
     while let Some(pid) = launch::ended_child() {
         tree.last_words(pid, now);
         let Some(child) = launch::reap(pid) else { break };
@@ -267,8 +271,13 @@ fn reap_all(tree: &mut Tree, now: u64, children: &mut Vec<Reaped>, witness: &mut
             if let Some(witness) = witness.take_if(|witness| witness.pid() == pid) {
                 witness.was_reaped();
             }
-        } else {
-            children.push(child);
+            continue;
+        }
+        sum.cpu.0 += child.user;
+        sum.cpu.1 += child.system;
+        sum.max_rss = sum.max_rss.max(Some(child.max_rss));
+        if child.pid == root {
+            sum.exit = Some(child.exit);
         }
     }
 }
@@ -393,8 +402,10 @@ impl Inbox {
             tv_sec: i64::try_from(longest.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(longest.subsec_nanos()),
         };
-        // An interrupted poll is as good as one that woke up: the signals are looked at either way.
-        let _ = poll(&mut [PollFd::new(&self.wake.as_fd(), PollFlags::IN)], Some(&timeout));
+        // An interrupted poll is as good as one that woke up: the signals are looked at.
+        if poll(&mut [PollFd::new(&self.wake.as_fd(), PollFlags::IN)], Some(&timeout)) == Ok(0) {
+            return News::default();
+        }
         let mut drained = [0u8; 64];
         while io::Read::read(&mut self.wake, &mut drained).is_ok_and(|count| count > 0) {}
         let mut news = News::default();

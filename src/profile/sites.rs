@@ -6,7 +6,8 @@ use super::thread_clock::{Payment, SiteId};
 use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
 
-/// Distinct blocking points kept apart; later ones are merged by process and kind, so memory stays bounded.
+/// Distinct blocking points kept apart; later ones are merged by process and kind, and those of processes that come
+/// after twice as many by kind alone, so memory stays bounded.
 const KEPT_APART: usize = 8192;
 /// A futex is a parking spot if all its users wait for more than this share of the time that any of them does. Of
 /// threads that take a mutex in turn for good, the first is never seen waiting; while it holds it, all others wait:
@@ -133,6 +134,10 @@ impl Sites {
         if self.records.len() >= KEPT_APART && !self.by_key.contains_key(&key) {
             key.resource = None;
             key.pc = 0;
+            // A build starts ever new processes.
+            if self.records.len() >= 2 * KEPT_APART && !self.by_key.contains_key(&key) {
+                key.pid = 0;
+            }
         }
         if let Some(id) = self.by_key.get(&key) {
             return *id;
@@ -373,6 +378,10 @@ mod tests {
             sites.find(1, 9, &lock(&format!("{address:#x}")));
         }
         assert!(sites.iter().count() <= KEPT_APART + 2);
+        for pid in 2..i32::try_from(3 * KEPT_APART).unwrap() {
+            sites.find(pid, 9, &lock("0x10"));
+        }
+        assert!(sites.iter().count() <= 2 * KEPT_APART + 1);
     }
 
     #[test]

@@ -97,8 +97,8 @@ fn thousands_of_processes_at_once_cost_little_memory_and_no_report() {
     );
     let mut session = Session::interactive(&mut saving(&place, &script));
     session.hears("all");
-    // It keeps three files of each it has found open, as far as it may.
-    let most = (3 * MANY).min(open_files(session.pid()) * 9 / 10);
+    // It keeps three to five files of each it has found open, as far as it may.
+    let most = (3 * MANY).min(open_files(session.pid()) * 7 / 10);
     wait_until("boundby has found them", || {
         let open = fs::read_dir(format!("/proc/{}/fd", session.pid())).unwrap().count() as u64;
         open >= most
@@ -110,7 +110,7 @@ fn thousands_of_processes_at_once_cost_little_memory_and_no_report() {
     session.end().expect(11).reports();
     let count = saved(&place)["profile"]["processes"].as_u64().unwrap();
     // A few of those files are not of processes.
-    assert!(count + 50 >= most / 3, "{count}");
+    assert!(count + 50 >= most / 5, "{count}");
 }
 
 #[test]

@@ -386,3 +386,35 @@ fn a_thread_that_lives_for_one_wait_explains_the_quiet_it_leaves() {
         books.wall
     );
 }
+
+/// A build that runs for hours: ever new processes, each with a thread that computes and waits.
+#[test]
+fn a_long_recording_takes_no_more_memory_than_a_short_one() {
+    let reason =
+        Reason { kind: WaitKind::Disk, operation: "read", resource: None, external: true, event_loop: false };
+    let mut ledger = Ledger::new(2.0);
+    let mut now = 0;
+    for pid in 1..30_000 {
+        ledger.process(pid, 0, now);
+        ledger.thread(Birth { pid, tid: pid, at: now, counters: Counters::default(), newborn: true });
+        let site = ledger.site(pid, 7, &reason, 0);
+        for step in 1..4 {
+            now += MS;
+            let counters = Counters { run: step * MS / 4, delay: 0, slices: step };
+            let seen = Seen::Blocked(site);
+            ledger.round(now, &[Reading { tid: pid, counters, seen, under: Under::Unknown }]);
+        }
+        ledger.thread_gone(pid);
+        ledger.process_gone(pid, now);
+    }
+    assert!(ledger.live.is_empty());
+    assert_eq!(ledger.finished.len(), FINISHED_KEPT);
+    assert!(ledger.processes.len() <= PROCESSES_KEPT + 1, "{}", ledger.processes.len());
+    assert!(ledger.sites.iter().count() <= 2 * 8192 + 10, "{}", ledger.sites.iter().count());
+    let segments: usize = ledger.finished.iter().map(|thread| thread.segments.list().len()).sum();
+    assert!(segments <= 10 * FINISHED_SEGMENTS, "{segments}");
+    // Nothing is lost for it: what was summed up is still there.
+    let kept: u64 = ledger.finished.iter().map(|thread| thread.clock.cpu()).sum();
+    assert_eq!(kept + ledger.folded.cpu, 29_999 * 3 * MS / 4);
+    assert_eq!(ledger.processes.values().map(|process| process.cpu).sum::<u64>(), 29_999 * 3 * MS / 4);
+}

@@ -5,12 +5,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::profile::thread_clock::Counters;
 use crate::wait::classify::Call;
+
+/// Most that is read of a file, bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// A small file that is read over and over. Its descriptor is kept; where the limit on open files forbids that,
 /// it is opened anew each time.
@@ -47,29 +50,77 @@ impl KeptFile {
         };
         Ok(&buffer[..length])
     }
+
+    /// Hands over the file from start to end, piece by piece.
+    ///
+    /// # Errors
+    /// Whatever reading fails with.
+    fn whole(&self, take: impl FnMut(&[u8])) -> io::Result<()> {
+        match &self.file {
+            Some(file) => pieces(file, take),
+            None => pieces(&File::open(&self.path)?, take),
+        }
+    }
+}
+
+/// Files of `/proc` say nothing of their length, and are made anew for every read that starts at their beginning: a
+/// buffer that holds most of them whole saves more than it costs.
+fn pieces(file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut buffer = [0u8; 4096];
+    let mut at = 0;
+    while at < LONGEST {
+        let length = file.read_at(&mut buffer, at)?;
+        if length == 0 {
+            break;
+        }
+        take(&buffer[..length]);
+        at += length as u64;
+    }
+    Ok(())
 }
 
 fn out_of_descriptors(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
-/// Most that is read of a small file, bytes.
-const SMALL_MAX: u64 = 64 << 10;
-/// Most that is read of a list of children: some 100,000 of them.
-const LIST_MAX: u64 = 1 << 20;
-
-/// Reads a small file whole, at most 64 KiB.
+/// Reads a small file whole, at most 1 MiB: a list of some 100,000 children.
 ///
 /// # Errors
 /// Whatever reading fails with.
 pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
-    read_up_to(path, SMALL_MAX)
+    let mut text = Vec::new();
+    pieces(&File::open(path)?, |piece| text.extend_from_slice(piece))?;
+    Ok(text)
 }
 
-fn read_up_to(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    File::open(path)?.take(most).read_to_end(&mut text)?;
-    Ok(text)
+/// The children that a thread started, and those it was handed: `/proc/PID/task/TID/children`. Most have none, so the
+/// file is opened when it is first asked for.
+#[derive(Debug)]
+pub struct ChildrenOf {
+    path: PathBuf,
+    kept: Option<KeptFile>,
+}
+
+impl ChildrenOf {
+    /// The children listed in this file.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self { path, kept: None }
+    }
+
+    /// Those alive now; none where it cannot be read. `keep`: a descriptor may be spent on it.
+    pub fn read(&mut self, keep: bool) -> Vec<i32> {
+        let mut text = Vec::new();
+        let file = match self.kept.take() {
+            Some(file) => file,
+            None => match KeptFile::open(self.path.clone(), keep) {
+                Ok(file) => file,
+                Err(_) => return Vec::new(),
+            },
+        };
+        let _ = self.kept.insert(file).whole(|piece| text.extend_from_slice(piece));
+        parse_children(&text)
+    }
 }
 
 /// `/proc/TID/schedstat`: time on CPU, time in the run queue, number of slices.
@@ -204,7 +255,7 @@ pub fn children(proc: &Path, process: &str) -> io::Result<Vec<i32>> {
     let mut found = Vec::new();
     for tid in numbered(&tasks) {
         let thread = tasks.join(tid.to_string());
-        match read_up_to(&thread.join("children"), LIST_MAX) {
+        match read_small(&thread.join("children")) {
             Ok(text) => found.extend(parse_children(&text)),
             Err(error) if thread.exists() => return Err(error),
             Err(_) => {}
