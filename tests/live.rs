@@ -61,7 +61,8 @@ fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
     let stage = Stage::build(mode, person).unwrap_or_else(|error| panic!("{error}"));
     let mut table = Table::new(mode, stage.circumstances());
     let mut failures = Vec::new();
-    // A ratchet, to be tightened to none: lock, pipeline and idle verdicts still vary from run to run.
+    // Programs share the machine with others, who may hold its CPUs or its disk in just that second. More than one in
+    // ten gone wrong is no accident.
     let mut wrong_workloads = 0;
     for workload in workloads {
         let outcome = stage.prepare(workload).and_then(|ready| ready.profile());
@@ -94,10 +95,10 @@ fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
     if !failures.is_empty() {
         table::say(&format!("{} checks failed:\n\n{}\n", failures.len(), failures.join("\n\n")));
     }
-    let allowed = 1 + workloads.len() / 5;
+    let allowed = 1 + workloads.len() / 10;
     assert!(
         wrong_workloads <= allowed,
-        "{wrong_workloads} workloads went wrong, {allowed} are allowed as yet"
+        "{wrong_workloads} workloads went wrong, {allowed} may by accident"
     );
 }
 
