@@ -96,10 +96,7 @@ fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
         table::say(&format!("{} checks failed:\n\n{}\n", failures.len(), failures.join("\n\n")));
     }
     let allowed = 1 + workloads.len() / 10;
-    assert!(
-        wrong_workloads <= allowed,
-        "{wrong_workloads} workloads went wrong, {allowed} may by accident"
-    );
+    assert!(wrong_workloads <= allowed, "{wrong_workloads} workloads went wrong, {allowed} may by accident");
 }
 
 #[test]
