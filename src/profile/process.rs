@@ -419,7 +419,8 @@ impl Process {
         let directory = PathBuf::from(format!("/proc/{}", self.pid));
         let path = |name: &str| directory.join(name);
         let Some(stat) = read_small(&path("stat")).ok().and_then(|text| parse_stat(&text)) else { return };
-        if stat.stack != self.stack {
+        // A process that is ending has no stack any more, and no executable either.
+        if stat.stack != self.stack && stat.stack != 0 {
             self.stack = stat.stack;
             self.image_since = now;
             self.runtime_looks = 0;
@@ -435,7 +436,8 @@ impl Process {
             let found = self
                 .interpreter
                 .is_none()
-                .then(|| detect(self.pid, &mut lookups.files, self.memory.as_ref()));
+                .then(|| detect(self.pid, &mut lookups.files, self.memory.as_ref()))
+                .flatten();
             if self.runtime_looks > 0 && self.has_event_loop() {
                 ledger.event_loop(self.pid);
             }

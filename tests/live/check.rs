@@ -52,6 +52,19 @@ pub(crate) fn judge(workload: &Workload, mode: Mode, outcome: &Outcome) -> Vec<S
         .collect()
 }
 
+/// How complaints about a wrong answer that was given with confidence begin.
+pub(crate) const CONFIDENTLY: &str = "CONFIDENTLY WRONG: ";
+
+/// Share of the wall time a program that is alone on its machine hardly ever queues for a CPU, unless it is meant to.
+const QUEUED: f64 = 0.1;
+
+/// Whether programs that nobody asked for held the CPUs: a quiet machine was not to be had.
+pub(crate) fn is_disturbed(workload: &Workload, mode: Mode, report: &Report) -> bool {
+    let quiet = mode.name() != "busy" && workload.truth.neighbours_per_core.is_none();
+    let queued = report.profile.wall.get("runnable").copied().flatten().unwrap_or(0.0);
+    quiet && queued > QUEUED * report.profile.wall_s
+}
+
 fn passed_through(workload: &Workload, outcome: &Outcome, wrong: &mut Vec<String>) {
     let truth = &workload.truth;
     if outcome.code != Some(truth.exit) {
@@ -115,7 +128,7 @@ fn conclusions(workload: &Workload, mode: Mode, report: &Report, wrong: &mut Vec
     let expected = workload.truth.expectation(mode);
     let (bound_by, confidence) = (&report.verdict.bound_by, report.verdict.confidence);
     if !expected.verdict.contains(bound_by) {
-        let how = if confidence == Level::High { "CONFIDENTLY WRONG: " } else { "" };
+        let how = if confidence == Level::High { CONFIDENTLY } else { "" };
         let name = confidence.name();
         wrong.push(format!("{how}expected bound_by {:?}, got {bound_by} ({name})", expected.verdict));
     }
