@@ -157,7 +157,7 @@ impl WallClock {
         self.count_running(span - active, active, sum as f64);
         let delay = movers.iter().map(|mover| mover.delay).max().unwrap_or(0);
         let runnable = delay.min(span - active);
-        self.totals.runnable += runnable;
+        self.totals.runnable += runnable + self.take_back(late_delay(span, movers));
         let quiet = span - active - runnable;
         self.revocable = (self.revocable + quiet).min(LAG);
         self.quiet += quiet;
@@ -168,14 +168,20 @@ impl WallClock {
 
     /// CPU time that the counters booked too late for the span it belongs to.
     fn revoke(&mut self, late: u64) {
-        let moved = late.min(self.revocable).min(self.quiet);
-        self.quiet -= moved;
-        self.revocable -= moved;
+        let moved = self.take_back(late);
         self.totals.cpu += moved;
         if moved > 0 {
             self.count_running(0, moved, moved as f64);
             self.totals.running[0] = self.totals.running[0].saturating_sub(moved);
         }
+    }
+
+    /// Takes up to this much of the recent quiet time back and says how much it was.
+    fn take_back(&mut self, late: u64) -> u64 {
+        let moved = late.min(self.revocable).min(self.quiet);
+        self.quiet -= moved;
+        self.revocable -= moved;
+        moved
     }
 
     fn count_running(&mut self, none: u64, active: u64, sum: f64) {
@@ -233,6 +239,11 @@ impl WallClock {
         }
         self.totals
     }
+}
+
+/// Run-queue delay that cannot all lie in the span it was booked in: it is booked when it ends.
+fn late_delay(span: u64, movers: &[Mover]) -> u64 {
+    movers.iter().map(|mover| (mover.run.min(span) + mover.delay).saturating_sub(span)).max().unwrap_or(0)
 }
 
 /// Time of a span in which at least one thread ran, nanoseconds.
@@ -363,6 +374,20 @@ mod tests {
         wall.round(10 * MS, &[Mover { run: 4 * MS, delay: 6 * MS, lock: None }], Contention::Free);
         let totals = wall.finish(&[]);
         assert_eq!((totals.cpu, totals.runnable), (4 * MS, 6 * MS));
+    }
+
+    /// ```text
+    /// ms   0    4         10        19   20
+    ///      |run | delayed . delayed | run |     the delay of 15 ms is booked at 20
+    /// ```
+    #[test]
+    fn a_delay_that_ends_in_a_later_span_is_not_taken_for_waiting() {
+        let mut wall = WallClock::new(2.0);
+        wall.round(10 * MS, &[ran(4)], Contention::Free);
+        let mover = Mover { run: MS, delay: 15 * MS, lock: None };
+        wall.round(10 * MS, &[mover], Contention::Free);
+        let totals = wall.finish(&[]);
+        assert_eq!((totals.cpu, totals.runnable, totals.total()), (5 * MS, 15 * MS, 20 * MS));
     }
 
     proptest! {
