@@ -13,7 +13,8 @@ use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::interpreter::{Interpreter, LockState, Owner};
 use super::source::procfs::{
-    ChildrenOf, KeptFile, Stat, numbered, parse_io, parse_schedstat, parse_stat, parse_syscall, read_small,
+    ChildrenOf, KeptFile, Stat, numbered, out_of_descriptors, parse_io, parse_schedstat, parse_stat,
+    parse_syscall, read_small,
 };
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
@@ -192,14 +193,20 @@ impl Process {
             return true;
         }
         self.links = data.st_nlink();
-        let listed = numbered(&directory);
-        if listed.is_empty() {
-            return self.forget(lookups, ledger);
-        }
+        let listed = match numbered(&directory) {
+            Ok(listed) if !listed.is_empty() => listed,
+            Err(error) if out_of_descriptors(&error) => {
+                // There is none left to list it with: asked again.
+                self.links = 0;
+                return true;
+            }
+            _ => return self.forget(lookups, ledger),
+        };
         // Whoever is not listed any more is no zombie; a program may start any number of threads.
         self.ended.retain(|tid| listed.contains(tid));
         let mut known: Vec<i32> = self.threads.iter().map(|thread| thread.tid).collect();
         known.sort_unstable();
+        let mut starved = false;
         for tid in listed {
             if known.binary_search(&tid).is_ok() || self.is_zombie(tid) {
                 continue;
@@ -214,7 +221,9 @@ impl Process {
                 continue;
             };
             let mut buffer = [0u8; 96];
-            let Some(counters) = schedstat.read(&mut buffer).ok().and_then(parse_schedstat) else { continue };
+            let text = schedstat.read(&mut buffer);
+            starved |= text.as_ref().is_err_and(out_of_descriptors);
+            let Some(counters) = text.ok().and_then(parse_schedstat) else { continue };
             let descriptors = if keep { DESCRIPTORS_KEPT } else { 0 };
             lookups.descriptors_left = lookups.descriptors_left.saturating_sub(descriptors);
             ledger.thread(Birth { pid: self.pid, tid, at: now, counters, newborn: !attached });
@@ -230,7 +239,7 @@ impl Process {
             });
         }
         // A zombie still has its directory, but nothing of it can be read any more.
-        !self.threads.is_empty() || self.forget(lookups, ledger)
+        !self.threads.is_empty() || starved || self.forget(lookups, ledger)
     }
 
     /// Ends its threads in the books; always `false`.
@@ -269,7 +278,13 @@ impl Process {
         let thread = &self.threads[index];
         let tid = thread.tid;
         let mut buffer = [0u8; 256];
-        let counters = thread.schedstat.read(&mut buffer).ok().and_then(parse_schedstat).ok_or(tid)?;
+        let text = match thread.schedstat.read(&mut buffer) {
+            Ok(text) => text,
+            // Nothing was learnt, which is not to say that it is gone.
+            Err(error) if out_of_descriptors(&error) => return Ok(None),
+            Err(_) => return Err(tid),
+        };
+        let counters = parse_schedstat(text).ok_or(tid)?;
         if counters == thread.counters && thread.blocked {
             return Ok(None);
         }
@@ -460,7 +475,7 @@ impl Process {
 
     /// Whether it holds an epoll instance: an event loop that is always busy is never seen waiting in one.
     fn has_event_loop(&self) -> bool {
-        let descriptors = numbered(&PathBuf::from(format!("/proc/{}/fd", self.pid)));
+        let descriptors = numbered(&PathBuf::from(format!("/proc/{}/fd", self.pid))).unwrap_or_default();
         descriptors.into_iter().take(DESCRIPTORS_SEARCHED).any(|fd| {
             std::fs::read_link(format!("/proc/{}/fd/{fd}", self.pid))
                 .is_ok_and(|link| link.as_os_str() == "anon_inode:[eventpoll]")

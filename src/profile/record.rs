@@ -339,7 +339,7 @@ fn may_be_measured(pid: i32) -> Result<(), ProfileError> {
         Some(parse_stat(&text)?.state)
     };
     // Its first thread may have ended before the others; where threads are hidden, nothing says that it has.
-    let threads = numbered(path("task").as_ref());
+    let threads = numbered(path("task").as_ref()).unwrap_or_default();
     if !threads.is_empty() && threads.iter().all(|tid| matches!(state(*tid), Some('Z' | 'X' | 'x'))) {
         return Err(ProfileError::Ended(pid));
     }

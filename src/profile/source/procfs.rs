@@ -79,7 +79,9 @@ fn pieces(file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
     Ok(())
 }
 
-fn out_of_descriptors(error: &io::Error) -> bool {
+/// Whether a file could not be opened only because too many are open.
+#[must_use]
+pub fn out_of_descriptors(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
@@ -253,7 +255,7 @@ pub fn parse_children(text: &[u8]) -> Vec<i32> {
 pub fn children(proc: &Path, process: &str) -> io::Result<Vec<i32>> {
     let tasks = proc.join(process).join("task");
     let mut found = Vec::new();
-    for tid in numbered(&tasks) {
+    for tid in numbered(&tasks).unwrap_or_default() {
         let thread = tasks.join(tid.to_string());
         match read_small(&thread.join("children")) {
             Ok(text) => found.extend(parse_children(&text)),
@@ -271,7 +273,7 @@ pub fn parents(proc: &Path) -> Vec<(i32, i32)> {
         let stat = parse_stat(&read_small(&proc.join(pid.to_string()).join("stat")).ok()?)?;
         Some((*pid, stat.parent))
     };
-    numbered(proc).iter().filter_map(parent).collect()
+    numbered(proc).unwrap_or_default().iter().filter_map(parent).collect()
 }
 
 /// Everything that descends from `roots` by these pairs of process and parent, nearest first; the roots left out.
@@ -295,11 +297,13 @@ pub fn descendants(roots: &[i32], parents: &[(i32, i32)]) -> Vec<(i32, i32)> {
     found
 }
 
-/// Names of a directory that are numbers: threads, processes, descriptors. Empty when it cannot be listed.
-#[must_use]
-pub fn numbered(directory: &Path) -> Vec<i32> {
-    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+/// Names of a directory that are numbers: threads, processes, descriptors.
+///
+/// # Errors
+/// Whatever listing fails with.
+pub fn numbered(directory: &Path) -> io::Result<Vec<i32>> {
+    let entries = std::fs::read_dir(directory)?;
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
 /// Command line of a process, its words separated; empty when it is hidden or a kernel thread.
