@@ -5,6 +5,7 @@
 )]
 
 mod architecture;
+mod replay;
 mod report_cases;
 mod report_command;
 mod report_golden;
