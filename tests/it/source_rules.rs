@@ -113,14 +113,15 @@ fn marks(path: &str, text: &str) -> Marks {
 }
 
 fn pending(path: &str) -> Vec<&'static str> {
-    if path.ends_with(".rs") { PENDING_RUST.to_vec() } else { pending_python() }
+    let rust = Path::new(path).extension().is_some_and(|extension| extension == "rs");
+    if rust { PENDING_RUST.to_vec() } else { pending_python() }
 }
 
 fn pending_python() -> Vec<&'static str> {
     [PENDING_THREADS, PENDING_PROCESSES, PENDING_TASKS].concat()
 }
 
-fn counts(seen: &&Observation) -> bool {
+fn counts(seen: &Observation) -> bool {
     seen.cost != Some(Cost::Micro)
 }
 
@@ -137,7 +138,7 @@ fn what_is_marked_is_what_is_seen() {
         let seen: Marks = scan
             .observations
             .iter()
-            .filter(counts)
+            .filter(|seen| counts(seen))
             .map(|seen| (seen.place.path.to_string(), seen.place.line, seen.rule.to_owned()))
             .collect();
         let waits = |(path, _, id): &&(String, u32, String)| pending(path).contains(&id.as_str());

@@ -151,9 +151,11 @@ fn at<'f>(facts: &FileFacts, arguments: &'f [Argument], position: usize) -> Opti
 
 /// Whether the condition is met that takes the effect away.
 fn holds(facts: &FileFacts, call: &Call, unless: &Unless) -> bool {
-    let Some(text) = argument(facts, call, &unless.argument).and_then(|argument| argument.text) else {
-        return false;
+    let Some(given) = argument(facts, call, &unless.argument) else {
+        // Empty text stands for an argument that is not given.
+        return unless.is.iter().any(String::is_empty);
     };
+    let Some(text) = given.text else { return false };
     let text = facts.text(text);
     unless.is.iter().any(|wanted| same(text, wanted))
 }
