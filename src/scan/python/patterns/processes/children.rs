@@ -9,8 +9,9 @@ use crate::finding::Mitigation;
 use crate::scan::python::context::Context;
 use crate::scan::python::scope::{Binding, argument};
 
-/// What asks for the status of a child, or gives its number to somebody who may.
-const REAPS: &[&str] = &["wait", "communicate", "poll", "pid", "returncode", "__exit__", "_internal_poll"];
+/// What asks for the status of a child, gives its number to somebody who may, or reads what it says until it ends: one
+/// that has ended is reaped with its object.
+const REAPS: &[&str] = &["wait", "communicate", "poll", "pid", "returncode", "__exit__", "stdout", "stderr"];
 /// What ends the parent: who ends needs not wait.
 const ENDS: &[&str] = &["sys.exit", "os._exit", "builtins.exit", "builtins.quit"];
 

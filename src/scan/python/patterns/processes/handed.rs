@@ -1,13 +1,13 @@
-//! What goes to another process: whether it can be pickled, how large it is, and what it changes there.
+//! What goes to another process: whether it can be pickled, and how large it is.
 
-use ruff_python_ast::{Expr, ExprCall, Stmt};
+use ruff_python_ast::{Expr, ExprCall};
 use ruff_text_size::Ranged;
 
-use super::pools::{Body, Defined, defined, handed, is_local, sure_type, unwrapped};
-use crate::catalog::{Effect, Language, Mark, Offload};
+use super::pools::{Handed, defined, is_local, sure_type, unwrapped};
+use crate::catalog::{Effect, Language, Mark};
 use crate::finding::Cost;
-use crate::scan::python::context::Context;
-use crate::scan::python::scope::{Binding, ScopeId, ScopeKind, argument, elements, last_part};
+use crate::scan::python::context::{Context, Loop};
+use crate::scan::python::scope::{Binding, ScopeId, ScopeKind, argument, elements, is_decorated, last_part};
 use crate::wait::WaitKind;
 
 /// A subject is no longer than this.
@@ -15,23 +15,6 @@ const LONGEST: usize = 40;
 /// How a class says how it is pickled.
 const PICKLES: &[&str] =
     &["__getstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__", "__copyreg__"];
-/// What changes a container in place.
-const CHANGES: &[&str] = &[
-    "append",
-    "appendleft",
-    "extend",
-    "extendleft",
-    "insert",
-    "add",
-    "update",
-    "setdefault",
-    "pop",
-    "popleft",
-    "popitem",
-    "remove",
-    "discard",
-    "clear",
-];
 
 /// The source of an expression on one line, cut where it is long.
 pub(super) fn short(text: &str) -> String {
@@ -43,11 +26,7 @@ pub(super) fn short(text: &str) -> String {
 }
 
 /// Lambdas, functions inside of functions, locks and connections for another process.
-pub(super) fn unpicklable<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
-    let Some(task) = handed(context, call) else { return };
-    if task.to != Offload::Process {
-        return;
-    }
+pub(super) fn unpicklable<'a>(context: &mut Context<'a>, call: &'a ExprCall, task: &Handed<'a>) {
     let (function, given, _) = unwrapped(context.names, task.function, context.scope());
     let mut found = Vec::new();
     if let Some(kind) = unpicklable_function(context, function) {
@@ -77,9 +56,7 @@ fn unpicklable_function(context: &Context<'_>, function: &Expr) -> Option<String
         let Expr::Name(base) = &*attribute.value else { return None };
         let (class, false) = names.scopes.receiver(base.id.as_str(), context.scope())? else { return None };
         let method = defined(names, function, context.scope())?;
-        if crate::scan::python::scope::is_decorated(method.function, "staticmethod")
-            || crate::scan::python::scope::is_decorated(method.function, "classmethod")
-        {
+        if is_decorated(method.function, "staticmethod") || is_decorated(method.function, "classmethod") {
             return None;
         }
         let held = held_unpicklable(context, class)?;
@@ -138,11 +115,7 @@ fn unpicklable_value(context: &Context<'_>, value: &Expr) -> Option<String> {
 }
 
 /// A value from a bulk reader among the arguments of every task.
-pub(super) fn large_argument<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
-    let Some(task) = handed(context, call) else { return };
-    if task.to != Offload::Process {
-        return;
-    }
+pub(super) fn large_argument<'a>(context: &mut Context<'a>, call: &'a ExprCall, task: &Handed<'a>) {
     let (_, wrapped, keywords) = unwrapped(context.names, task.function, context.scope());
     let repeated: Vec<&Expr> = if task.maps {
         let lists = task.others.iter().filter_map(|list| match list {
@@ -177,9 +150,9 @@ fn is_large(context: &Context<'_>, call: &ExprCall, value: &Expr) -> bool {
     let Binding::Value(Expr::Call(read)) = one.what else { return false };
     let inside = context.loops(call.range()).any(|around| {
         let range = match around {
-            crate::scan::python::context::Loop::For(each) => each.range(),
-            crate::scan::python::context::Loop::While(until) => until.range(),
-            crate::scan::python::context::Loop::Comprehension(whole) => whole.range(),
+            Loop::For(each) => each.range(),
+            Loop::While(until) => until.range(),
+            Loop::Comprehension(whole) => whole.range(),
         };
         range.contains_range(read.range())
     });
@@ -196,115 +169,4 @@ fn is_large(context: &Context<'_>, call: &ExprCall, value: &Expr) -> bool {
             || context.names.catalog.has(Language::Python, ty, Mark::Unpicklable)
     });
     bulk && !lazy && !inside
-}
-
-/// A function for another process that changes a global which its own process reads.
-pub(super) fn mutates_global<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
-    let Some(function) = worker(context, call) else { return };
-    let Some(worker) = defined(context.names, function, context.scope()) else { return };
-    if is_local(context.names, worker.owner) {
-        return;
-    }
-    let mut found: Vec<(&'a Expr, &'a str)> = Vec::new();
-    for statement in Body::of(context.names, &worker).statements {
-        let targets = match statement {
-            Stmt::Assign(assign) => assign.targets.as_slice(),
-            Stmt::AugAssign(assign) => std::slice::from_ref(&*assign.target),
-            Stmt::Expr(expression) => std::slice::from_ref(&*expression.value),
-            _ => continue,
-        };
-        for target in targets {
-            if let Some(name) = changed(context, target, &worker) {
-                found.push((target, name));
-            }
-        }
-    }
-    for (target, name) in found {
-        if !read_by_parent(context, call, name, &worker) {
-            continue;
-        }
-        let mut seen = context.observation("global-mutated-in-worker", target, name);
-        seen.symbol = context.symbol_of(worker.scope);
-        context.observe(seen);
-    }
-}
-
-/// The function that a call lets run in another process.
-fn worker<'a>(context: &Context<'a>, call: &'a ExprCall) -> Option<&'a Expr> {
-    if let Some(task) = handed(context, call) {
-        let (function, ..) = unwrapped(context.names, task.function, context.scope());
-        return (task.to == Offload::Process).then_some(function);
-    }
-    let target = argument(call, 1, "target")?;
-    let callee = context.callee(call)?;
-    let api = context.names.catalog.find(Language::Python, &callee)?;
-    matches!(api.effect, Effect::Offloads { to: Offload::Process, .. }).then_some(target)
-}
-
-/// The plain global that a target, or a call that changes a container, changes.
-fn changed<'a>(context: &Context<'a>, target: &'a Expr, worker: &Defined<'a>) -> Option<&'a str> {
-    let (base, rebinds) = match target {
-        Expr::Name(name) => (name, true),
-        Expr::Subscript(item) => (item.value.as_name_expr()?, false),
-        Expr::Call(call) => {
-            let Expr::Attribute(attribute) = &*call.func else { return None };
-            CHANGES.contains(&attribute.attr.as_str()).then_some(())?;
-            (attribute.value.as_name_expr()?, false)
-        }
-        _ => return None,
-    };
-    // A bare name as a statement of its own changes nothing.
-    if rebinds && base.ctx.is_load() {
-        return None;
-    }
-    let (owner, bound) = context.names.scopes.lookup(base.id.as_str(), worker.scope)?;
-    if owner != ScopeId::MODULE {
-        return None;
-    }
-    let plain = bound.iter().any(|bound| bound.scope == ScopeId::MODULE)
-        && bound.iter().all(|bound| match bound.what {
-            Binding::Value(value) if bound.scope == ScopeId::MODULE => is_plain(context, value, bound.scope),
-            Binding::Value(_) | Binding::Other | Binding::Annotated(_) => true,
-            _ => false,
-        });
-    plain.then_some(base.id.as_str())
-}
-
-/// Whether a value is an ordinary container or number: nothing that processes could share.
-fn is_plain(context: &Context<'_>, value: &Expr, scope: ScopeId) -> bool {
-    const CONTAINERS: &[&str] = &[
-        "builtins.list",
-        "builtins.dict",
-        "builtins.set",
-        "builtins.int",
-        "collections.defaultdict",
-        "collections.deque",
-        "collections.Counter",
-        "collections.OrderedDict",
-    ];
-    match value {
-        Expr::Call(call) => {
-            context.names.resolve(&call.func, scope).is_some_and(|name| CONTAINERS.contains(&name.as_str()))
-        }
-        _ => crate::scan::python::resolve::literal(value).is_some() || value.is_none_literal_expr(),
-    }
-}
-
-/// Whether the code that starts the workers reads a global afterwards: otherwise each worker keeps it for itself.
-fn read_by_parent(context: &Context<'_>, call: &ExprCall, name: &str, worker: &Defined<'_>) -> bool {
-    let here = context.function();
-    // What the worker calls itself is read in the worker.
-    if here.is_some_and(|here| std::ptr::eq(here, worker.function)) {
-        return false;
-    }
-    match here {
-        Some(here) => {
-            let after = super::reads::Reads::of(&here.body, name);
-            let scope = context.names.scopes.running(context.scope());
-            let global =
-                context.names.scopes.lookup(name, scope).is_some_and(|(owner, _)| owner == ScopeId::MODULE);
-            global && after.iter().any(|read| *read > call.range().end())
-        }
-        None => false,
-    }
 }

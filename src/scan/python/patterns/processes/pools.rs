@@ -141,14 +141,13 @@ pub(super) fn handed_in<'a>(names: &Names<'a>, call: &'a ExprCall, scope: ScopeI
         _ => return None,
     };
     let function = given(call, &at)?;
-    let (pool, to) = match kind(names, &receiver) {
-        Some(kind) => (&*attribute.value, kind),
+    let (pool, to) = if let Some(kind) = kind(names, &receiver) {
+        (&*attribute.value, kind)
+    } else {
         // The loop's `run_in_executor`: the pool is handed in, in front of the function.
-        None => {
-            let Argument::At(place @ 1.., _) = at else { return None };
-            let pool = call.arguments.args.get(place - 1)?;
-            (pool, kind(names, &sure_type(names, pool, scope)?)?)
-        }
+        let Argument::At(place @ 1.., _) = at else { return None };
+        let pool = call.arguments.args.get(place - 1)?;
+        (pool, kind(names, &sure_type(names, pool, scope)?)?)
     };
     let after = match at {
         Argument::At(place, _) => place + 1,

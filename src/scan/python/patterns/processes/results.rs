@@ -3,7 +3,7 @@
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{ExceptHandler, Expr, ExprCall, Stmt, StmtFor, StmtFunctionDef};
 
-use super::pools::{defined, handed, sure_type, unwrapped};
+use super::pools::{Handed, defined, sure_type, unwrapped};
 use crate::catalog::{Effect, Language, Mark};
 use crate::finding::Mitigation;
 use crate::scan::python::context::{Ancestor, Context};
@@ -11,11 +11,10 @@ use crate::scan::python::depth;
 use crate::scan::python::scope::{argument, elements, last_part};
 
 /// `pool.submit(…)` or `pool.map(…)` as a statement.
-pub(super) fn dropped<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
+pub(super) fn dropped<'a>(context: &mut Context<'a>, call: &'a ExprCall, task: &Handed<'a>) {
     if !matches!(context.parent(), Some(Ancestor::Statement(Stmt::Expr(_)))) {
         return;
     }
-    let Some(task) = handed(context, call) else { return };
     // Somebody is told of the error.
     if !task.later || argument(call, usize::MAX, "error_callback").is_some() {
         return;

@@ -5,7 +5,7 @@ use ruff_python_ast::{Expr, ExprCall, Number, Operator, Stmt};
 use ruff_text_size::Ranged;
 
 use super::handed::short;
-use super::pools::{Body, Defined, Handed, defined, handed, handed_in, made_in, unwrapped};
+use super::pools::{Body, Defined, Handed, defined, handed_in, made_in, unwrapped};
 use crate::catalog::{Effect, Language, Mark, Offload};
 use crate::scan::python::context::Context;
 use crate::scan::python::resolve::Names;
@@ -31,8 +31,7 @@ const QUICK: &[&str] = &[
 const SMALL_POWER: u64 = 4;
 
 /// One tiny task per item.
-pub(super) fn tiny<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
-    let Some(task) = handed(context, call) else { return };
+pub(super) fn tiny<'a>(context: &mut Context<'a>, call: &'a ExprCall, task: &Handed<'a>) {
     // The pools of multiprocessing cut what `map` is given into chunks by themselves; those that give a future
     // or a list do.
     let one_by_one = if task.maps {
@@ -40,7 +39,7 @@ pub(super) fn tiny<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
     } else {
         context.loops(call.range()).next().is_some()
     };
-    if task.to != Offload::Process || !one_by_one {
+    if !one_by_one {
         return;
     }
     if task.maps && argument(call, usize::MAX, "chunksize").is_some() {
@@ -79,8 +78,11 @@ fn is_cheap(names: &Names<'_>, expression: &Expr, scope: ScopeId, depth: u32) ->
     }
     let cheap = |part: &Expr| is_cheap(names, part, scope, depth + 1);
     match expression {
-        Expr::Name(_) | Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::BooleanLiteral(_) => true,
-        Expr::NoneLiteral(_) => true,
+        Expr::Name(_)
+        | Expr::NumberLiteral(_)
+        | Expr::StringLiteral(_)
+        | Expr::BooleanLiteral(_)
+        | Expr::NoneLiteral(_) => true,
         Expr::BinOp(operation) => match operation.op {
             Operator::MatMult => false,
             Operator::Pow => {
@@ -104,11 +106,7 @@ fn is_cheap(names: &Names<'_>, expression: &Expr, scope: ScopeId, depth: u32) ->
 }
 
 /// Processes for a function that does nothing but wait.
-pub(super) fn only_waits<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
-    let Some(task) = handed(context, call) else { return };
-    if task.to != Offload::Process {
-        return;
-    }
+pub(super) fn only_waits<'a>(context: &mut Context<'a>, call: &'a ExprCall, task: &Handed<'a>) {
     let (function, ..) = unwrapped(context.names, task.function, context.scope());
     let waits = match defined(context.names, function, context.scope()) {
         Some(function) => waits_of(context.names, &function),
@@ -168,16 +166,15 @@ fn is_of_a_wait(names: &Names<'_>, function: &Expr, scope: ScopeId) -> bool {
     matches!(value, Expr::Call(call) if names.resolve(&call.func, scope).is_some_and(|name| is_wait(names, &name)))
 }
 
-/// The function of this file that a call hands to a pool.
-fn worker<'a>(context: &Context<'a>, call: &'a ExprCall) -> Option<(Handed<'a>, Defined<'a>)> {
-    let task = handed(context, call)?;
+/// The function of this file that is handed to a pool.
+fn worker<'a>(context: &Context<'a>, task: &Handed<'a>) -> Option<Defined<'a>> {
     let (function, ..) = unwrapped(context.names, task.function, context.scope());
-    Some((task, defined(context.names, function, context.scope())?))
+    defined(context.names, function, context.scope())
 }
 
 /// A pool that the function of a pool makes.
-pub(super) fn makes_a_pool<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
-    let Some((task, worker)) = worker(context, call) else { return };
+pub(super) fn makes_a_pool<'a>(context: &mut Context<'a>, task: &Handed<'a>) {
+    let Some(worker) = worker(context, task) else { return };
     let mut found = Vec::new();
     for (making, scope) in Body::of(context.names, &worker).calls {
         let Some((ty, kind)) = made_in(context.names, making, scope) else { continue };
@@ -196,8 +193,8 @@ pub(super) fn makes_a_pool<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
 }
 
 /// A function of a pool that waits for another task of the same pool.
-pub(super) fn waits_for_its_own_pool<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
-    let Some((task, worker)) = worker(context, call) else { return };
+pub(super) fn waits_for_its_own_pool<'a>(context: &mut Context<'a>, task: &Handed<'a>) {
+    let Some(worker) = worker(context, task) else { return };
     let names = context.names;
     let Some(pool) = identity(names, task.pool, context.scope()) else { return };
     let calls = Body::of(names, &worker).calls;
