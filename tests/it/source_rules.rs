@@ -66,7 +66,6 @@ const PENDING_PROCESSES: &[&str] = &[
 
 /// Of tasks, queues and opportunities.
 const PENDING_TASKS: &[&str] = &[
-    "asyncio-primitive-across-loops",
     "cpu-loop-to-processes",
     "fetch-then-compute",
     "lazy-iterator-offloaded",

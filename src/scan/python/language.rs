@@ -137,6 +137,8 @@ pub(super) const SHARED: &[&str] = &[
     "ws",
     "websocket",
 ];
+/// Their decorators that make a route: handlers of exceptions and the like are something else.
+pub(super) const ROUTES: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options", "api_route"];
 /// Types whose routes run in a thread where they are plain functions.
 pub(super) const ROUTERS: &[&str] =
     &["fastapi.FastAPI", "fastapi.APIRouter", "fastapi.applications.FastAPI", "fastapi.routing.APIRouter"];
