@@ -1,7 +1,7 @@
 //! What a cancellation meets: handlers that swallow it, and shields around work whose resources it closes.
 
 use ruff_python_ast::{ExceptHandler, Expr, ExprCall, Stmt, StmtTry};
-use ruff_text_size::Ranged;
+use ruff_text_size::{Ranged, TextRange};
 
 use super::super::super::context::Context;
 use super::super::super::scope::elements;
@@ -21,6 +21,12 @@ pub(super) fn swallowed<'a>(context: &mut Context<'a>, statement: &'a Stmt) {
     let Some(function) = context.function() else { return };
     // A task that was cancelled here, or is only waited for, is another one.
     if context.text(function).contains("cancel(") || goes_on(context, handler) {
+        return;
+    }
+    // Remembered, and raised once the work is done.
+    let after = TextRange::new(handler.end(), function.end().max(handler.end()));
+    let after = context.text(after);
+    if after.contains("raise") && after.contains("CancelledError") {
         return;
     }
     let specific = caught.ends_with("CancelledError");
