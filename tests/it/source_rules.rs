@@ -37,21 +37,11 @@ const PENDING_PROCESSES: &[&str] = &["workers-exceed-cores"];
 
 /// Of tasks, queues and opportunities.
 const PENDING_TASKS: &[&str] = &[
-    "async-without-await",
-    "asyncio-primitive-across-loops",
-    "await-in-loop",
-    "blocking-loop-to-threads",
     "cpu-loop-to-processes",
     "fetch-then-compute",
-    "get-without-sentinel",
     "lazy-iterator-offloaded",
-    "poll-loop",
-    "sequential-awaits",
     "sync-route-exhausts-threads",
-    "task-done-missing",
     "too-few-sentinels",
-    "unbounded-fan-out",
-    "unbounded-queue",
 ];
 const PENDING_RUST: &[&str] = &[];
 

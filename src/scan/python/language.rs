@@ -123,6 +123,30 @@ pub(super) const COMMANDS: &[&str] = &["command", "callback", "group", "argument
 
 /// What is put before and after the name of a function to name its async twin.
 pub(super) const ASYNC_TWINS: &[(&str, &str)] = &[("a", ""), ("async_", ""), ("", "_async"), ("aio_", "")];
+/// Parts of the names of functions that bring something to its end.
+pub(super) const ENDING: &[&str] = &["stop", "close", "shut", "exit", "clean", "tear", "disconnect", "drain"];
+/// Beginnings of the names of functions that ask and change nothing.
+pub(super) const ASKING: &[&str] =
+    &["fetch", "get", "load", "read", "list", "find", "search", "download", "query"];
+/// Names of what two awaits must not use at once.
+pub(super) const SHARED: &[&str] = &[
+    "db",
+    "session",
+    "conn",
+    "connection",
+    "cursor",
+    "tx",
+    "transaction",
+    "cur",
+    "reader",
+    "ws",
+    "websocket",
+];
+/// Their decorators that make a route: handlers of exceptions and the like are something else.
+pub(super) const ROUTES: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options", "api_route"];
+/// Types whose routes run in a thread where they are plain functions.
+pub(super) const ROUTERS: &[&str] =
+    &["fastapi.FastAPI", "fastapi.APIRouter", "fastapi.applications.FastAPI", "fastapi.routing.APIRouter"];
 
 /// Files of tests, by how they and their directories are named.
 pub(super) fn is_test(path: &str) -> bool {

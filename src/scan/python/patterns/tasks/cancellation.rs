@@ -1,7 +1,7 @@
 //! What a cancellation meets: handlers that swallow it, and shields around work whose resources it closes.
 
 use ruff_python_ast::{ExceptHandler, Expr, ExprCall, Stmt, StmtTry};
-use ruff_text_size::Ranged;
+use ruff_text_size::{Ranged, TextRange};
 
 use super::super::super::context::Context;
 use super::super::super::scope::elements;
@@ -13,7 +13,8 @@ const CANCELLED: &[&str] = &["asyncio.CancelledError", "asyncio.exceptions.Cance
 /// `except BaseException`, `except:` or `except CancelledError` around an await, and no way on for the exception.
 pub(super) fn swallowed<'a>(context: &mut Context<'a>, statement: &'a Stmt) {
     let Stmt::Try(attempt) = statement else { return };
-    if !context.in_async() || !any(&attempt.body, &mut waits) {
+    // What cleans up after an error has that to tell.
+    if !context.in_async() || context.in_handler() || !any(&attempt.body, &mut waits) {
         return;
     }
     let Some((handler, caught)) = catches(context, attempt) else { return };
@@ -22,8 +23,14 @@ pub(super) fn swallowed<'a>(context: &mut Context<'a>, statement: &'a Stmt) {
     if context.text(function).contains("cancel(") || goes_on(context, handler) {
         return;
     }
+    // Remembered, and raised once the work is done.
+    let after = TextRange::new(handler.end(), function.end().max(handler.end()));
+    let after = context.text(after);
+    if after.contains("raise") && after.contains("CancelledError") {
+        return;
+    }
     let specific = caught.ends_with("CancelledError");
-    if specific && (ends(handler) || only_waits_for_others(attempt)) {
+    if specific && (ends(context, handler) || only_waits_for_others(attempt)) {
         return;
     }
     let ExceptHandler::ExceptHandler(inner) = handler;
@@ -75,10 +82,15 @@ fn goes_on(context: &Context<'_>, handler: &ExceptHandler) -> bool {
     })
 }
 
-/// Whether a handler leaves what it is in: that was meant.
-fn ends(handler: &ExceptHandler) -> bool {
+/// Whether a handler leaves what it is in, or says that nothing is to be done where nothing follows but the end: that was
+/// meant.
+fn ends(context: &Context<'_>, handler: &ExceptHandler) -> bool {
     let ExceptHandler::ExceptHandler(inner) = handler;
-    matches!(inner.body.last(), Some(Stmt::Return(_) | Stmt::Break(_)))
+    match &*inner.body {
+        [.., Stmt::Return(_) | Stmt::Break(_)] => true,
+        [Stmt::Pass(_)] => context.loops(handler.range()).next().is_none(),
+        _ => false,
+    }
 }
 
 /// Whether all that is awaited are tasks and futures: the cancellation may be theirs.
