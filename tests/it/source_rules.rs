@@ -20,16 +20,12 @@ use boundby::scan::{self, Options, Scan, Thresholds, Tree, Unwatched, walk};
 const PENDING_THREADS: &[&str] = &[
     "ack-off-thread",
     "blocking-under-lock",
-    "check-then-act",
-    "connection-shared-across-threads",
     "daemon-thread-writes",
     "fork-after-threads",
     "lock-per-call",
-    "pool-appends-to-one-file",
     "prefetch-not-workers",
     "thread-local-read-elsewhere",
     "threads-for-cpu-bound",
-    "unlocked-shared-update",
 ];
 
 /// Of processes, executors and sizes.

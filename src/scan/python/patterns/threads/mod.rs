@@ -5,6 +5,7 @@
 
 mod locks;
 mod model;
+mod shared;
 mod starts;
 
 use ruff_python_ast::Stmt;
@@ -15,13 +16,17 @@ use crate::scan::python::context::Context;
 /// The detectors.
 pub(super) const PATTERNS: &[Pattern] = &[Pattern {
     rules: &[
+        "check-then-act",
+        "connection-shared-across-threads",
         "double-lock",
         "endless-thread-without-stop",
         "lock-order-inversion",
         "lock-without-with",
+        "pool-appends-to-one-file",
         "thread-args-not-tuple",
         "thread-lock-across-await",
         "thread-target-called",
+        "unlocked-shared-update",
     ],
     visit: Visit::Module(module),
 }];
@@ -33,4 +38,5 @@ fn module<'a>(context: &mut Context<'a>, body: &'a [Stmt]) {
     let model = model::Model::of(context, body);
     locks::observe(context, &model);
     starts::observe(context, &model);
+    shared::observe(context, &model);
 }
