@@ -18,12 +18,9 @@ use boundby::scan::{self, Options, Scan, Thresholds, Tree, Unwatched, walk};
 /// Rules whose detector is still to come, by language. Whoever adds a detector takes its rule out of here.
 /// Of threads and locks.
 const PENDING_THREADS: &[&str] = &[
-    "ack-off-thread",
     "blocking-under-lock",
     "daemon-thread-writes",
-    "fork-after-threads",
     "lock-per-call",
-    "prefetch-not-workers",
     "thread-local-read-elsewhere",
     "threads-for-cpu-bound",
 ];

@@ -91,6 +91,8 @@ pub(super) struct Model<'a> {
     classes: FxHashMap<String, ScopeId>,
     /// What runs more than once: bodies of loops, and comprehensions.
     loops: Vec<TextRange>,
+    /// Blocks of statements, in the order of the file.
+    blocks: Vec<TextRange>,
 }
 
 impl<'a> Model<'a> {
@@ -112,6 +114,12 @@ impl<'a> Model<'a> {
     /// Whether what stands here runs again and again in the file's order of things.
     pub(super) fn repeats(&self, range: TextRange) -> bool {
         self.loops.iter().any(|round| round.contains_range(range))
+    }
+
+    /// Whether whoever runs the one call comes by the other, as far as blocks tell: the block of the one holds both.
+    pub(super) fn leads_to(&self, one: &ExprCall, other: &ExprCall) -> bool {
+        let innermost = self.blocks.iter().rev().find(|block| block.contains_range(one.range()));
+        innermost.is_some_and(|block| block.contains_range(other.range()))
     }
 
     /// Says which functions of the file are called and started: only now are all of its classes known.
@@ -344,6 +352,9 @@ impl<'a> Reader<'a, '_> {
 
 impl<'a> Visitor<'a> for Reader<'a, '_> {
     fn visit_body(&mut self, body: &'a [Stmt]) {
+        if let (Some(first), Some(last)) = (body.first(), body.last()) {
+            self.model.blocks.push(TextRange::new(first.start(), last.end()));
+        }
         for (at, statement) in body.iter().enumerate() {
             if let Some(lock) = acquired(statement)
                 && self.held(lock).reentrant.is_some()
