@@ -18,18 +18,11 @@ use boundby::scan::{self, Options, Scan, Thresholds, Tree, Unwatched, walk};
 /// Rules whose detector is still to come, by language. Whoever adds a detector takes its rule out of here.
 /// Of threads and locks.
 const PENDING_THREADS: &[&str] = &[
-    "ack-off-thread",
     "blocking-under-lock",
-    "check-then-act",
-    "connection-shared-across-threads",
     "daemon-thread-writes",
-    "fork-after-threads",
     "lock-per-call",
-    "pool-appends-to-one-file",
-    "prefetch-not-workers",
     "thread-local-read-elsewhere",
     "threads-for-cpu-bound",
-    "unlocked-shared-update",
 ];
 
 /// Of processes, executors and sizes.

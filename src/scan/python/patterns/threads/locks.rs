@@ -60,9 +60,9 @@ fn without_with<'a>(context: &mut Context<'a>, model: &Model<'a>) {
         let Some(function) = model.functions.get(&context.names.scopes.running(acquire.scope)) else {
             continue;
         };
-        let mut releases = Releases { text: &context.file.text, lock, count: 0 };
-        releases.visit_body(&function.body);
-        if released > 0 && releases.count == 1 {
+        let mut given_back = Releases { text: &context.file.text, lock, count: 0 };
+        given_back.visit_body(&function.body);
+        if released > 0 && given_back.count == 1 {
             tell(context, "lock-without-with", (acquire.scope, acquire.statement.range()), lock, Vec::new());
         }
     }

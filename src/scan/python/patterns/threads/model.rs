@@ -3,6 +3,7 @@
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, ExprCall, Stmt};
+use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
 use crate::catalog::{Effect, Language, Mark, Offload};
@@ -88,6 +89,10 @@ pub(super) struct Model<'a> {
     /// Functions in which the `daemon` of a thread is set after it was made.
     pub(super) daemonising: Vec<ScopeId>,
     classes: FxHashMap<String, ScopeId>,
+    /// What runs more than once: bodies of loops, and comprehensions.
+    loops: Vec<TextRange>,
+    /// Blocks of statements, in the order of the file.
+    blocks: Vec<TextRange>,
 }
 
 impl<'a> Model<'a> {
@@ -104,6 +109,17 @@ impl<'a> Model<'a> {
         let mut model = reader.model;
         model.link(context.names);
         model
+    }
+
+    /// Whether what stands here runs again and again in the file's order of things.
+    pub(super) fn repeats(&self, range: TextRange) -> bool {
+        self.loops.iter().any(|round| round.contains_range(range))
+    }
+
+    /// Whether whoever runs the one call comes by the other, as far as blocks tell: the block of the one holds both.
+    pub(super) fn leads_to(&self, one: &ExprCall, other: &ExprCall) -> bool {
+        let innermost = self.blocks.iter().rev().find(|block| block.contains_range(one.range()));
+        innermost.is_some_and(|block| block.contains_range(other.range()))
     }
 
     /// Says which functions of the file are called and started: only now are all of its classes known.
@@ -232,6 +248,12 @@ impl<'a> Reader<'a, '_> {
         self.open.truncate(open);
     }
 
+    fn round(&mut self, body: &[Stmt]) {
+        if let (Some(first), Some(last)) = (body.first(), body.last()) {
+            self.model.loops.push(TextRange::new(first.start(), last.end()));
+        }
+    }
+
     fn awaits(&mut self) {
         for at in &self.open {
             self.model.takings[*at].awaits = true;
@@ -285,6 +307,11 @@ impl<'a> Reader<'a, '_> {
                 if each.is_async {
                     self.awaits();
                 }
+                self.round(&each.body);
+                visitor::walk_stmt(self, statement);
+            }
+            Stmt::While(until) => {
+                self.round(&until.body);
                 visitor::walk_stmt(self, statement);
             }
             Stmt::Assign(assign) => {
@@ -306,6 +333,7 @@ impl<'a> Reader<'a, '_> {
                 return self.apart(opened, |reader| reader.visit_expr(&lambda.body));
             }
             Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) | Expr::Generator(_) => {
+                self.model.loops.push(expression.range());
                 self.names.scopes.opened_by(expression)
             }
             Expr::Await(_) => {
@@ -324,6 +352,9 @@ impl<'a> Reader<'a, '_> {
 
 impl<'a> Visitor<'a> for Reader<'a, '_> {
     fn visit_body(&mut self, body: &'a [Stmt]) {
+        if let (Some(first), Some(last)) = (body.first(), body.last()) {
+            self.model.blocks.push(TextRange::new(first.start(), last.end()));
+        }
         for (at, statement) in body.iter().enumerate() {
             if let Some(lock) = acquired(statement)
                 && self.held(lock).reentrant.is_some()
