@@ -2,6 +2,7 @@
 
 mod scan;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ pub struct ProfileArgs {
     #[arg(long, value_name = "PID", conflicts_with = "command")]
     pub pid: Option<i32>,
     /// With --pid: stop after this time (10s, 500ms, 2m); without it, until the process ends or Ctrl-C
-    #[arg(long, value_name = "TIME", requires = "pid", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", conflicts_with = "command", value_parser = parse_duration)]
     pub duration: Option<Duration>,
     /// Save the profile here, as JSON (`-`: standard output); the report is still shown
     #[arg(short, long, value_name = "FILE")]
@@ -76,9 +77,15 @@ pub struct ProfileArgs {
     /// Show everything: code, comparisons, every open question
     #[arg(short, long)]
     pub verbose: bool,
+    /// For boundby's own tests: write down everything that was seen, to be replayed. Kept in memory until the end
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub record: Option<PathBuf>,
+    /// For boundby's own tests: report on a recorded run instead of measuring one
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with_all = ["command", "pid", "record"])]
+    pub replay: Option<PathBuf>,
     /// The command and its arguments
-    #[arg(last = true, value_name = "CMD", required_unless_present = "pid")]
-    pub command: Vec<String>,
+    #[arg(last = true, value_name = "CMD", required_unless_present_any = ["pid", "replay"])]
+    pub command: Vec<OsString>,
 }
 
 /// Show a saved profile again, with the advice of the present rules

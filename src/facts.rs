@@ -97,6 +97,12 @@ pub struct FactSpec {
 }
 
 impl FactSpec {
+    /// Whether no measurement can tell, only whoever knows the program.
+    #[must_use]
+    pub fn only_the_user_knows(&self) -> bool {
+        self.how_to_learn == STATE
+    }
+
     /// Whether learning it takes more than the profile that is at hand.
     #[must_use]
     pub fn needs_more_than_a_profile(&self) -> bool {
@@ -193,7 +199,7 @@ const STATE: &str = "only you can know: state it";
 pub const VOCABULARY: &[FactSpec] = &[
     number("host.cores", Unit::Count, "CPUs in the affinity mask", PROFILE),
     number("host.quota", Unit::Count, "CPU quota in cores, tightest over all ancestor cgroups", PROFILE),
-    number("host.p_eff", Unit::Count, "cores really to be had: affinity, quota and measured capacity", PROBE),
+    number("host.p_eff", Unit::Count, "cores to be had, by affinity, quota and measured capacity", PROBE),
     boolean("host.p_eff_measured", "whether the parallel capacity was measured by the spin probe", PROBE),
     number("host.mem_budget", Unit::Bytes, "memory that new workers may use", PROFILE),
     number("host.fd_free", Unit::Count, "open files still allowed", PROFILE),
@@ -210,7 +216,7 @@ pub const VOCABULARY: &[FactSpec] = &[
     number(
         "wall.cpu",
         Unit::Ratio,
-        "share of wall time with at least one thread on a CPU (without gil)",
+        "share of wall time with a thread on a CPU and none queueing for the GIL",
         PROFILE,
     ),
     number(
@@ -277,7 +283,7 @@ pub const VOCABULARY: &[FactSpec] = &[
         "mean number of threads that ran or were ready to run",
         PROFILE,
     ),
-    number("region.n", Unit::Count, "items of the dominating repeated work", LONGER),
+    number("region.n", Unit::Count, "items of the repeated work that takes most time", LONGER),
     number("region.share", Unit::Ratio, "share of wall time the items cover", LONGER),
     number("region.item_wall", Unit::Seconds, "wall time of one item", LONGER),
     number("region.cv", Unit::Count, "coefficient of variation of the items", LONGER),
@@ -293,7 +299,7 @@ pub const VOCABULARY: &[FactSpec] = &[
     number(
         "wait.total",
         Unit::Seconds,
-        "wait per item that others could overlap (no lock, no run queue)",
+        "wait per item that others could overlap: no lock, no run queue",
         LONGER,
     ),
     number("wait.net", Unit::Seconds, "network wait per item", LONGER),
@@ -302,10 +308,10 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("wait.child", Unit::Seconds, "wait for unseen children per item", LONGER),
     number("wait.pipe", Unit::Seconds, "wait for another process per item", LONGER),
     number("wait.lock", Unit::Seconds, "lock wait per item", LONGER),
-    number("wait.share", Unit::Ratio, "wait over wait plus CPU of an item", LONGER),
+    number("wait.share", Unit::Ratio, "share of an item that is waiting, not computing", LONGER),
     number("cpu.gil", Unit::Seconds, "CPU per item while holding the interpreter lock", LONGER),
     number("cpu.native", Unit::Seconds, "CPU per item outside the interpreter lock", LONGER),
-    number("cpu.share", Unit::Ratio, "CPU over wait plus CPU of an item", LONGER),
+    number("cpu.share", Unit::Ratio, "share of an item that is computing, not waiting", LONGER),
     number(
         "cpu.gil_share",
         Unit::Ratio,
@@ -326,7 +332,19 @@ pub const VOCABULARY: &[FactSpec] = &[
         "share of wall time the event loop's thread is blocked outside the loop",
         PROFILE,
     ),
+    number(
+        "threads.alternating",
+        Unit::Count,
+        "threads that share the CPU work and park again and again in between",
+        PROFILE,
+    ),
     number("lock.waiters", Unit::Count, "threads that queue for the most contended lock", PROFILE),
+    number(
+        "lock.queued",
+        Unit::Ratio,
+        "share of wall time with at least one thread queueing for that lock",
+        PROFILE,
+    ),
     number("lock.episodes", Unit::Count, "how often they queue for it", PROFILE),
     number("disk.sync", Unit::Ratio, "share of file waits that are fsync and kin", PROFILE),
     text("site.kind", "kind of the wait that costs most wall time", LONGER),
@@ -337,7 +355,7 @@ pub const VOCABULARY: &[FactSpec] = &[
     text("runtime.lang", "python, node, java, go, rust, native, shell, ruby or unknown", PROFILE),
     boolean("runtime.gil", "one lock serialises the language's code", PROFILE),
     boolean("runtime.async", "the program runs an event loop", PROFILE),
-    text("now.strategy", "the model the program has today: sequential, threads, processes, async", PROFILE),
+    text("now.strategy", "model the program has today: sequential, threads, processes, async", PROFILE),
     number("now.workers", Unit::Count, "workers it has today", PROFILE),
     number("now.processes", Unit::Count, "processes working at once today", PROFILE),
     number("now.parent_share", Unit::Ratio, "share of CPU time used outside the worker processes", PROFILE),

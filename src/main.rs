@@ -1,5 +1,6 @@
 //! Parse, run, exit code.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use boundby::cli::Cli;
@@ -10,7 +11,8 @@ fn main() -> ExitCode {
     match commands::run(Cli::parse()) {
         Ok(code) => ExitCode::from(code),
         Err((code, error)) => {
-            anstream::eprintln!("boundby: {error:#}");
+            // Standard error may be full or gone; the exit code says it then.
+            let _ = writeln!(anstream::stderr(), "boundby: {error:#}");
             ExitCode::from(code)
         }
     }

@@ -32,12 +32,16 @@ pub fn rough_seconds(value: f64) -> String {
     let digits = 10_f64.powf(1.0 - value.log10().floor());
     let text = seconds((value * digits).round() / digits);
     let (number, unit) = text.split_once(' ').unwrap_or((&text, "s"));
-    let number = match number.split_once('.') {
-        Some((whole, fraction)) if whole.len() == 1 => format!("{whole}.{}", &fraction[..1]),
-        Some((whole, _)) => whole.to_owned(),
-        None => number.to_owned(),
-    };
-    format!("{number} {unit}")
+    format!("{} {unit}", two_digits(number))
+}
+
+/// A printed number without the fraction beyond its second digit.
+fn two_digits(number: &str) -> &str {
+    match number.find('.') {
+        Some(1) => number.get(..3).unwrap_or(number),
+        Some(point) => &number[..point],
+        None => number,
+    }
 }
 
 /// A size in bytes: `310 MiB`.
@@ -56,17 +60,43 @@ fn scaled(value: f64, units: &[(f64, &str)], allowed: impl Fn(f64) -> bool) -> S
     format!("{} {unit}", significant(value / scale))
 }
 
-/// A share as a percentage: `90.4 %`, `7.3 %`, `0.05 %`.
+/// A predicted size, with the two digits a prediction is worth: `16 MiB`, `3.6 MiB`.
+#[must_use]
+pub fn rough_bytes(value: f64) -> String {
+    let text = bytes(value);
+    match text.split_once(' ') {
+        Some((number, unit)) => format!("{} {unit}", two_digits(number)),
+        None => text,
+    }
+}
+
+/// A share as a percentage, with no more digits than say something: `100 %`, `98 %`, `99.7 %`, `7.3 %`, `0.05 %`.
 #[must_use]
 pub fn percent(share: f64) -> String {
     let value = share * 100.0;
     if !value.is_finite() {
-        NO_NUMBER.to_owned()
-    } else if value != 0.0 && value.abs() < 0.095 {
-        format!("{value:.2} %")
-    } else {
-        format!("{value:.1} %")
+        return NO_NUMBER.to_owned();
     }
+    let magnitude = value.abs();
+    // What is nearly all must not read as all, nor what is nearly nothing as nothing.
+    let text = match magnitude {
+        0.0..0.005 => "0".to_owned(),
+        0.005..0.095 => format!("{value:.2}"),
+        0.095..9.95 | 99.5..99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    };
+    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
+}
+
+/// Shares as percentages that stand below each other: with one place where one of them needs it, else whole.
+#[must_use]
+pub fn percent_column(shares: &[f64]) -> Vec<String> {
+    let fraction = shares.iter().any(|share| percent(*share).contains('.'));
+    let places = usize::from(fraction);
+    let one = |share: &f64| {
+        if share.is_finite() { format!("{:.places$} %", share * 100.0) } else { NO_NUMBER.to_owned() }
+    };
+    shares.iter().map(one).collect()
 }
 
 /// A factor: `11×`, `1.9×`.
@@ -160,11 +190,16 @@ fn parse(text: &str, units: &[(f64, &str)], bare: f64) -> Option<f64> {
     (value.is_finite() && value >= 0.0).then_some(value)
 }
 
-/// `1 item`, `2 items`.
+/// `1 item`, `2 items`, `2 processes`.
 #[must_use]
 pub fn count(number: u64, singular: &str) -> String {
-    let number_text = grouped(number);
-    if number == 1 { format!("{number_text} {singular}") } else { format!("{number_text} {singular}s") }
+    let hissing = ["s", "x", "ch", "sh"].iter().any(|end| singular.ends_with(end));
+    let ending = match (number, hissing) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{} {singular}{ending}", grouped(number))
 }
 
 #[cfg(test)]
@@ -178,12 +213,15 @@ mod tests {
         assert_eq!(seconds(0.00082), "820 us");
         assert_eq!(seconds(7200.0), "2.00 h");
         assert_eq!(bytes(310.0 * 1024.0 * 1024.0), "310 MiB");
-        assert_eq!(percent(0.904), "90.4 %");
-        assert_eq!(percent(0.0005), "0.05 %");
         assert_eq!(factor(11.04), "11×");
         assert_eq!(factor(1.86), "1.9×");
         assert_eq!(count(1, "item"), "1 item");
         assert_eq!(count(410_000, "wait"), "410,000 waits");
+        assert_eq!([count(1, "process"), count(2, "process")], ["1 process", "2 processes"]);
+        assert_eq!(
+            [16.4, 3.55, 310.0].map(|mib: f64| rough_bytes(mib * 1_048_576.0)),
+            ["16 MiB", "3.5 MiB", "310 MiB"]
+        );
         assert_eq!(
             [200.0, 2.346, 0.5, 12_345.0, 1240.0].map(plain),
             ["200", "2.35", "0.5", "12,345", "1240"]
@@ -192,6 +230,18 @@ mod tests {
             [1.13, 15.6, 0.149, 0.0092, 210.0, 0.0].map(rough_seconds),
             ["1.1 s", "16 s", "150 ms", "9.2 ms", "3.5 min", "0 s"]
         );
+    }
+
+    #[test]
+    fn shares_have_the_digits_that_say_something() {
+        let shares = [1.0, 0.9999, 0.997, 0.904, 0.0995, 0.073, 0.07, 0.0005, 0.00001, 0.0];
+        assert_eq!(
+            shares.map(percent),
+            ["100 %", "100 %", "99.7 %", "90 %", "10 %", "7.3 %", "7 %", "0.05 %", "0 %", "0 %"]
+        );
+        assert_eq!(percent_column(&[0.904, 0.073]), ["90.4 %", "7.3 %"]);
+        assert_eq!(percent_column(&[0.57, 0.43]), ["57 %", "43 %"]);
+        assert_eq!(percent_column(&[1.0, f64::NAN]), ["100 %", "?"]);
     }
 
     #[test]

@@ -61,7 +61,8 @@ fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
     let stage = Stage::build(mode, person).unwrap_or_else(|error| panic!("{error}"));
     let mut table = Table::new(mode, stage.circumstances());
     let mut failures = Vec::new();
-    // A ratchet, to be tightened to none: lock, pipeline and idle verdicts still vary from run to run.
+    // Programs share the machine with others, who may hold its CPUs or its disk in just that second. More than one in
+    // ten gone wrong is no accident.
     let mut wrong_workloads = 0;
     for workload in workloads {
         let outcome = stage.prepare(workload).and_then(|ready| ready.profile());
@@ -79,6 +80,11 @@ fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
                     Some(gap) if !wrong.is_empty() => {
                         table::say(&format!("known gap, {}: {gap}", workload.name));
                     }
+                    None if check::is_disturbed(workload, mode, &outcome.report)
+                        && !is_inexcusable(&wrong) =>
+                    {
+                        table::say(&format!("disturbed by other programs: {}", wrong.join("; ")));
+                    }
                     _ => {
                         wrong_workloads += usize::from(!wrong.is_empty());
                         failures.extend(wrong);
@@ -94,11 +100,18 @@ fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
     if !failures.is_empty() {
         table::say(&format!("{} checks failed:\n\n{}\n", failures.len(), failures.join("\n\n")));
     }
-    let allowed = 1 + workloads.len() / 5;
-    assert!(
-        wrong_workloads <= allowed,
-        "{wrong_workloads} workloads went wrong, {allowed} are allowed as yet"
-    );
+    let allowed = 1 + workloads.len() / 10;
+    assert!(wrong_workloads <= allowed, "{wrong_workloads} workloads went wrong, {allowed} may by accident");
+}
+
+/// Whether neighbours excuse none of these complaints: a wrong answer given with confidence, books that do not balance,
+/// a program that was not left alone.
+fn is_inexcusable(wrong: &[String]) -> bool {
+    let never = [check::CONFIDENTLY, "book", "threads_total", "negative", "exit", "output", "schema"];
+    wrong.iter().any(|complaint| {
+        let complaint = complaint.lines().next().unwrap_or_default();
+        never.iter().any(|word| complaint.contains(word))
+    })
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(super) fn verdict(facts: &Facts) -> f64 {
     let coverage = number("run.coverage").unwrap_or(0.0);
     let samples = number("run.samples").unwrap_or(0.0).max(1.0);
     let queued = number("wall.runnable").unwrap_or(0.0);
-    coverage * (1.0 - 1.0 / samples.sqrt()) * (1.0 - queued / 2.0)
+    coverage * (1.0 - 1.0 / samples.sqrt()) * (1.0 - queued)
 }
 
 /// Of a plan: the verdict's, the number of items, the width of the interval, and every fact that was assumed.

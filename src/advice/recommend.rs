@@ -9,7 +9,7 @@ use super::evidence;
 use super::flip;
 use super::predict::Plan;
 use super::types::{
-    Action, Confidence, Predicted, Recommendation, Rejected, Stage, Strategy, Verdict, Workers,
+    Action, Confidence, Predicted, Recommendation, Rejected, Stage, Strategy, Verdict, WHY, Workers,
 };
 use super::work::{ItemSource, Subject};
 use crate::facts::Value;
@@ -63,7 +63,7 @@ pub(super) fn inconclusive(rule: &str) -> Recommendation {
     Recommendation {
         strategy: Strategy::Sequential,
         action: Action::Inconclusive,
-        headline: "profile it again: nothing that was seen decides".to_owned(),
+        headline: format!("not known yet: profile a longer run{WHY}nothing that was seen decides"),
         workers: None,
         stages: Vec::new(),
         predicted: None,
@@ -91,6 +91,18 @@ fn leaves_alternatives(action: Action) -> bool {
     }
 }
 
+/// Whether the action is carried out by writing the construct of a strategy.
+fn introduces_workers(action: Action) -> bool {
+    match action {
+        Action::Adopt | Action::Resize | Action::Unblock | Action::Batch | Action::ShareMemory => true,
+        Action::Keep
+        | Action::ReduceContention
+        | Action::RaiseQuota
+        | Action::WaitForEvent
+        | Action::Inconclusive => false,
+    }
+}
+
 fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommendation {
     let action = action_of(&gate.rule.then).unwrap_or(Action::Inconclusive);
     let (strategy, headline) = match &gate.rule.then {
@@ -101,7 +113,7 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
     let plan = case.plans.get(strategy).filter(|_| action == Action::Unblock);
     let because = gate.rule.because.render(case.rules, &case.facts);
     let headline = headline.map(|text| text.render(case.rules, &case.facts));
-    let headline = headline.map_or_else(|| because.clone(), |text| format!("{text}; {because}"));
+    let headline = headline.map_or_else(|| because.clone(), |text| format!("{text}{WHY}{because}"));
     let predicted = plan.filter(|plan| case.plans.gain(plan) > 1.0).map(|plan| predicted(case, plan));
     let planned = plan.map(|plan| workers(case, plan));
     let mut evidence = evidence::of_trace(&gate.trace);
@@ -127,7 +139,7 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
         snippet: None,
         memory: None,
     };
-    if !matches!(action, Action::Keep | Action::Inconclusive) {
+    if introduces_workers(action) {
         realise(case, &mut one, plan);
     }
     one
@@ -370,13 +382,13 @@ fn rejected(case: &Case<'_>, decision: &Decision, offered: &[Recommendation]) ->
                 let least = case.rules.constant("min_gain").unwrap_or(1.0);
                 let settled = offered.first().map(|one| one.rule.as_str()).unwrap_or_default();
                 if gain >= least {
-                    format!("{settled} comes first")
+                    format!("rule {settled} decides")
                 } else if gain >= 1.05 {
                     format!("predicted {}, not worth the change", units::factor(gain))
                 } else if gain > 0.95 {
-                    "predicted to be no faster than it is".to_owned()
+                    "predicted to be no faster".to_owned()
                 } else {
-                    format!("predicted {}, slower than it is", units::factor(gain))
+                    format!("predicted {}, slower", units::factor(gain))
                 }
             };
             Some(Rejected { strategy, why, predicted_speedup: Some(gain) })

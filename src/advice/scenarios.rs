@@ -92,6 +92,7 @@ fn site(kind: WaitKind, episodes: u64, wait: f64) -> Site {
         counted: true,
         wait: s(wait),
         critical: s(wait),
+        queued: s(wait),
         p95: None,
         cpu: s(0.01),
         threads: 1,
@@ -389,7 +390,7 @@ fn a_pipeline_paced_by_one_stage_is_no_pool() {
     let mut profile = program(Language::Python, 2.0, &[(CPU, 0.99), (LOST, 0.01)]);
     let shell = Runtime { language: Language::Shell, gil: Some(false), ..Runtime::default() };
     profile.process_groups = vec![
-        ProcessGroup { name: "python3".to_owned(), ..crew(2, 1.97) },
+        ProcessGroup { parent: Some("sh".to_owned()), ..crew(2, 1.97) },
         ProcessGroup { name: "sh".to_owned(), runtime: shell, ..crew(1, 0.001) },
     ];
     profile.sites = vec![Site { cpu: s(0.02), ..site(WaitKind::Pipe, 1900, 2.0) }];

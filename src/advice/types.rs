@@ -162,6 +162,9 @@ impl Action {
     }
 }
 
+/// Stands between what to do and why in a [headline](Recommendation::headline).
+pub const WHY: &str = " — ";
+
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recommendation {
@@ -169,7 +172,7 @@ pub struct Recommendation {
     pub strategy: Strategy,
     /// What to do.
     pub action: Action,
-    /// One imperative sentence for the reader.
+    /// For the reader: what to do, where a rule says it in words, [`WHY`], and the reason; else the reason alone.
     pub headline: String,
     /// How many workers; `None` where the number does not apply.
     pub workers: Option<Workers>,
@@ -193,6 +196,17 @@ pub struct Recommendation {
     pub snippet: Option<String>,
     /// Extra resident memory it costs, bytes.
     pub memory: Option<u64>,
+}
+
+impl Recommendation {
+    /// What to do in words, where a rule says it, and the reason.
+    #[must_use]
+    pub fn told(&self) -> (Option<&str>, &str) {
+        match self.headline.split_once(WHY) {
+            Some((what, why)) => (Some(what), why),
+            None => (None, &self.headline),
+        }
+    }
 }
 
 /// A worker count and how it came about.

@@ -41,7 +41,8 @@ impl Subject {
     /// Reads the inputs. `None` where the facts show neither items nor computation.
     pub(super) fn of(facts: &Facts, profile: &Profile, costs: &Costs) -> Option<Self> {
         let number = |name: &str| facts.get_number(name);
-        let gil = facts.get("runtime.gil").is_some_and(|fact| fact.value == Value::Bool(true));
+        // An unknown runtime may well have such a lock (most interpreters do): assume the worst for threads.
+        let gil = facts.get("runtime.gil").is_none_or(|fact| fact.value == Value::Bool(true));
         let cores = number("host.p_eff").filter(|cores| *cores > 0.0).unwrap_or(1.0);
         let host = Host { cores, gil, loops: loops(facts, cores) };
         let wall = number("run.wall").filter(|wall| *wall > 0.0)?;

@@ -97,7 +97,7 @@ pub enum Argument {
 pub struct Unless {
     /// Which argument.
     pub argument: Argument,
-    /// Its source text, normalised, is one of these.
+    /// Its source text, normalised, is one of these; empty text is an argument that is not given.
     pub is: Vec<String>,
 }
 
@@ -166,6 +166,10 @@ marks! {
     ThreadPool = "thread-pool",
     /// A pool of processes.
     ProcessPool = "process-pool",
+    /// Runs a function in a pool, once for each item.
+    Maps = "maps",
+    /// Registers the function it decorates as the answer to requests.
+    Routes = "routes",
     /// A queue between threads.
     ThreadQueue = "thread-queue",
     /// A queue between processes.

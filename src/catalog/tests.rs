@@ -1,3 +1,5 @@
+//! Catalogues written out: names, types, overlays, errors; and the one that is built in.
+
 use super::*;
 use crate::finding::Cost;
 use crate::wait::WaitKind;

@@ -7,7 +7,7 @@ pub mod rules;
 pub mod scan;
 pub mod terminal;
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::CommandFactory as _;
 
@@ -46,9 +46,5 @@ pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
 fn to_stdout(command: impl FnOnce(&mut dyn Write) -> anyhow::Result<u8>) -> Result<u8, (u8, anyhow::Error)> {
     let mut bytes = Vec::new();
     let code = command(&mut bytes).map_err(|error| (exit::USAGE, error))?;
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(&bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err((exit::USAGE, error.into())),
-        _ => Ok(code),
-    }
+    report::deliver(&bytes, None).map(|()| code).map_err(|error| (exit::USAGE, error))
 }

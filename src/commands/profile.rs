@@ -1,6 +1,8 @@
 //! `boundby profile`: measure, save, advise, report; and end as the command ended.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter, ErrorKind, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,9 +14,9 @@ use super::terminal::{Sink, style_for};
 use crate::advice::advise;
 use crate::cli::ProfileArgs;
 use crate::exit;
-use crate::machine::{probe_capacity, survey};
+use crate::machine::{Machine, probe_capacity, survey};
 use crate::profile::launch::LaunchError;
-use crate::profile::{Exit, ProfileError, Target, profile};
+use crate::profile::{Exit, Profile, ProfileError, Target, profile, profile_on_tape, replay};
 use crate::report::{Format, Report, Style, render};
 
 /// Time the spin probe may take. It runs when the program has ended, before the report appears.
@@ -27,28 +29,28 @@ const PROBE: Duration = Duration::from_millis(80);
 /// even then, where there is one.
 pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
     let own = |error: anyhow::Error| (exit::OWN_FAILURE, error);
-    // Everything that can be known to be wrong is found before the program runs, not after.
-    let rules = load(args.rules.as_deref()).map_err(own)?;
-    if let Some(path) = file(args) {
-        check_writable(path).map_err(own)?;
-    }
-    let target = match args.pid {
-        Some(pid) => Target::Pid { pid, duration: args.duration },
-        None => Target::Command(args.command.clone()),
+    // Everything that can be known to be wrong is found before the program runs, not after. The rules of boundby
+    // itself are known to be right, so the program need not wait for them.
+    let users_rules = args.rules.as_deref().map(|overlay| load(Some(overlay))).transpose().map_err(own)?;
+    let reserved = file(args).map(reserve).transpose().map_err(own)?.unwrap_or(false);
+    let taken = match &args.replay {
+        Some(path) => play(path).map_err(own),
+        None => measure(args),
     };
-    let mut machine = survey(args.pid);
-    let measured = profile(&target, &mut machine).map_err(|error| (code(&error), error.into()))?;
-    // A running service must not be disturbed by a spin.
-    if !args.no_probe && measured.launched {
-        machine.set_capacity(probe_capacity(machine.cpus(), PROBE));
-    }
+    let (measured, machine) = taken.inspect_err(|_| {
+        if let Some(path) = file(args).filter(|_| reserved) {
+            // An empty file would look like a profile that went wrong.
+            let _ = std::fs::remove_file(path);
+        }
+    })?;
 
+    let rules = users_rules.map_or_else(|| load(None), Ok).map_err(own)?;
     let advice = advise(&measured, &machine, &rules);
     let report = Report { profile: &measured, machine: &machine, advice: &advice };
-    if let Some(path) = &args.output {
+    let saved = args.output.as_ref().map_or(Ok(()), |path| {
         let json = render(&report, Format::Json, &style_for(Sink::File));
-        save(&json, path).map_err(own)?;
-    }
+        save(&json, path)
+    });
     let to_stdout = !measured.launched && args.output.as_deref() != Some(Path::new("-"));
     let sink = if to_stdout { Sink::Stdout } else { Sink::Stderr };
     let style = Style { verbose: args.verbose, ..style_for(sink) };
@@ -57,13 +59,44 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
         deliver(&shown, None).map_err(own)?;
     } else {
         // Whoever closed standard error does not want the report; the command's status is still due.
-        let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), &shown);
+        let _ = std::io::stderr().lock().write_all(&shown);
     }
+    saved.map_err(own)?;
     Ok(match measured.exit {
         Some(Exit::Code(code)) => u8::try_from(code & 0xff).unwrap_or(exit::OWN_FAILURE),
         Some(Exit::Signal(signal)) => exit::SIGNAL_BASE.wrapping_add(u8::try_from(signal).unwrap_or(0)),
-        None => exit::SUCCESS,
+        Some(Exit::Untold) | None => exit::SUCCESS,
     })
+}
+
+/// Runs or follows the program, and probes the machine when it is done.
+fn measure(args: &ProfileArgs) -> Result<(Profile, Machine), (u8, anyhow::Error)> {
+    let target = match args.pid {
+        Some(pid) => Target::Pid { pid, duration: args.duration },
+        None => Target::Command(args.command.clone()),
+    };
+    let mut machine = survey(args.pid);
+    let (measured, tape) = match &args.record {
+        Some(_) => profile_on_tape(&target, &mut machine).map(|(measured, tape)| (measured, Some(tape))),
+        None => profile(&target, &mut machine).map(|measured| (measured, None)),
+    }
+    .map_err(|error| (code(&error), error.into()))?;
+    // A running service must not be disturbed by a spin.
+    if !args.no_probe && measured.launched {
+        machine.set_capacity(probe_capacity(machine.cpus(), PROBE));
+    }
+    if let Some((tape, path)) = tape.zip(args.record.as_ref()) {
+        File::create(path)
+            .and_then(|file| tape.write(&machine, BufWriter::new(file)))
+            .with_context(|| format!("cannot write {}: choose another file with --record", path.display()))
+            .map_err(|error| (exit::OWN_FAILURE, error))?;
+    }
+    Ok((measured, machine))
+}
+
+fn play(path: &Path) -> anyhow::Result<(Profile, Machine)> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    replay(BufReader::new(file)).with_context(|| path.display().to_string())
 }
 
 fn code(error: &ProfileError) -> u8 {
@@ -79,27 +112,48 @@ fn file(args: &ProfileArgs) -> Option<&Path> {
     args.output.as_deref().filter(|path| *path != Path::new("-"))
 }
 
-/// Opens the file as it will be opened later, without touching what is in it.
-fn check_writable(path: &Path) -> anyhow::Result<()> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map(drop)
-        .with_context(|| format!("cannot write {}: choose another file with -o", path.display()))
+/// Makes sure that the file can be written later, without touching what is in it. Says whether it is new.
+fn reserve(path: &Path) -> anyhow::Result<bool> {
+    // Opening a named pipe waits for its reader, and closing it tells the reader that this was all.
+    if std::fs::metadata(path).is_ok_and(|data| data.file_type().is_fifo()) {
+        return Ok(false);
+    }
+    let mut options = OpenOptions::new();
+    options.append(true);
+    match options.clone().create_new(true).open(path) {
+        Ok(_) => return Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => options.create(true).open(path).map(drop),
+        Err(error) => Err(error),
+    }
+    .with_context(|| format!("cannot write {}: choose another file with -o", path.display()))?;
+    Ok(false)
 }
 
 /// Saves the profile; if its place fails it now, somewhere else.
 fn save(json: &[u8], path: &Path) -> anyhow::Result<()> {
     let place = (path != Path::new("-")).then_some(path);
     let Err(error) = deliver(json, place) else { return Ok(()) };
-    let rescue = rescue_path();
-    match std::fs::write(&rescue, json) {
-        Ok(()) => Err(error.context(format!("the profile was saved as {} instead", rescue.display()))),
+    match rescue(json) {
+        Ok(rescue) => {
+            let rescue = rescue.display();
+            Err(error.context(format!(
+                "the profile was saved as {rescue} instead (show it with: boundby report --profile {rescue})"
+            )))
+        }
         Err(_) => Err(error),
     }
 }
 
-fn rescue_path() -> PathBuf {
-    std::env::temp_dir().join(format!("boundby-profile-{}.json", std::process::id()))
+/// Writes the profile to a new file among the temporary ones, and to none that somebody else put there.
+fn rescue(json: &[u8]) -> std::io::Result<PathBuf> {
+    let id = std::process::id();
+    for attempt in 0..100 {
+        let path = std::env::temp_dir().join(format!("boundby-profile-{id}-{attempt}.json"));
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => return file.write_all(json).map(|()| path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
 }

@@ -17,7 +17,7 @@ use crate::report::json::{Saved, from_json};
 use crate::report::{Format, Report, Style, render};
 
 /// More than any run writes; what is larger is not a report, and must not fill the memory.
-const SIZE_MAX: u64 = 256 << 20;
+const SIZE_MAX: u64 = 16 << 20;
 
 /// Reads, advises, writes.
 ///
@@ -57,8 +57,8 @@ pub fn load(path: &Path) -> Result<Saved> {
     let bytes = if path == Path::new("-") {
         read(io::stdin().lock()).context("cannot read standard input")?
     } else {
-        let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-        read(file).with_context(|| format!("cannot read {}", path.display()))?
+        let refused = || format!("cannot read {}: give a profile saved with -o", path.display());
+        read(File::open(path).with_context(refused)?).with_context(refused)?
     };
     from_json(&bytes).with_context(|| format!("cannot use {}", path.display()))
 }
@@ -88,6 +88,8 @@ pub fn deliver(bytes: &[u8], output: Option<&Path>) -> Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.context("cannot write to standard output"),
+        result => {
+            result.context("cannot write to standard output: redirect it to a file that can be written")
+        }
     }
 }

@@ -9,13 +9,15 @@ use anyhow::{anyhow, bail};
 
 use comfy_table::{ContentArrangement, Table, presets};
 
+use crate::advice::model::Costs;
+use crate::advice::run_model_case;
 use crate::catalog::Catalog;
 use crate::cli::{KindArg, RulesArgs, RulesCommand};
 use crate::exit;
 use crate::facts;
 use crate::rules::source::{SourceKind, SourceRules};
 use crate::rules::suggest::nearest;
-use crate::rules::{self, List, Rule, RuleError, RuleExpectation, RuleKind, RuleSet, Then};
+use crate::rules::{self, List, ModelCase, Rule, RuleError, RuleExpectation, RuleKind, RuleSet, Then};
 use crate::units;
 
 /// The kinds of decision rules and of rules of the scan that a word means; both have hazards.
@@ -112,7 +114,27 @@ fn exists(overlay: Option<&Path>) -> anyhow::Result<()> {
 /// The outer error is a path that is not there, the inner one is what is wrong in the files.
 fn read(overlay: Option<&Path>) -> anyhow::Result<Result<RuleSet, Vec<RuleError>>> {
     exists(overlay)?;
-    Ok(overlay.map_or_else(RuleSet::builtin, RuleSet::with_overlay))
+    Ok(match overlay {
+        None => RuleSet::builtin(),
+        Some(path) => RuleSet::with_overlay(path).and_then(|set| usable(set, path)),
+    })
+}
+
+/// Rules whose model can be reckoned with: without it nothing is predicted, and a report would say so much too late.
+fn usable(set: RuleSet, path: &Path) -> Result<RuleSet, Vec<RuleError>> {
+    let mut errors = set.missing_coefficients(Costs::NAMES);
+    let unusable = Costs::read(|name| set.model(name)).err().unwrap_or_default();
+    let known = unusable.iter().filter_map(|name| Some((name, set.coefficients().get(name)?)));
+    errors.extend(known.map(|(name, coefficient)| RuleError {
+        file: path.display().to_string(),
+        line: 0,
+        column: 0,
+        width: 0,
+        what: format!("the model cannot reckon with `{name}: {}`", coefficient.text),
+        help: Some("give it a finite value that is not negative".to_owned()),
+        source: None,
+    }));
+    if errors.is_empty() { Ok(set) } else { Err(errors) }
 }
 
 fn shown(errors: &[RuleError]) -> String {
@@ -283,17 +305,30 @@ fn check(path: Option<&Path>, out: &mut dyn Write) -> anyhow::Result<u8> {
         let level = if failure.kind.is_error() { "error" } else { "warning" };
         writeln!(out, "{level}: {}: {}: {}", failure.origin, failure.rule, failure.what)?;
     }
-    let errors = failures.iter().filter(|failure| failure.kind.is_error()).count() as u64;
-    let warnings = failures.len() as u64 - errors;
+    let mut errors = failures.iter().filter(|failure| failure.kind.is_error()).count() as u64;
+    let mut warnings = failures.len() as u64 - errors;
+    for case in set.model_cases() {
+        let Err(what) = run_model_case(&set, case) else { continue };
+        // Other coefficients than the shipped ones break shipped cases; that is what they are for.
+        let level = if comes_out_as_shipped(case) {
+            warnings += 1;
+            "warning"
+        } else {
+            errors += 1;
+            "error"
+        };
+        writeln!(out, "{level}: {}: case {}: {what}", case.origin, case.id)?;
+    }
     let own = set.decision().iter().filter(|rule| !rule.builtin).count()
         + scan.all().iter().filter(|rule| !rule.builtin).count();
     let tests = set.decision().iter().map(|rule| rule.tests.len() as u64).sum();
     let of_yours = if path.is_some() { format!(" ({own} of yours)") } else { String::new() };
     writeln!(
         out,
-        "{}{of_yours}, {}: {}, {}",
+        "{}{of_yours}, {}, {}: {}, {}",
         units::count((set.decision().len() + scan.all().len()) as u64, "rule"),
         units::count(tests, "test"),
+        units::count(set.model_cases().len() as u64, "model case"),
         units::count(errors, "error"),
         units::count(warnings, "warning"),
     )?;
@@ -303,6 +338,17 @@ fn check(path: Option<&Path>, out: &mut dyn Write) -> anyhow::Result<u8> {
 /// What is wrong in a user's catalogue.
 fn own_catalog(path: Option<&Path>) -> Result<(), Vec<RuleError>> {
     path.filter(|path| path.is_dir()).map_or(Ok(()), |path| Catalog::with(path).map(|_| ()))
+}
+
+/// Whether a case is boundby's own, and comes out with its own coefficients.
+fn comes_out_as_shipped(case: &ModelCase) -> bool {
+    RuleSet::builtin().is_ok_and(|shipped| {
+        let is_shipped = shipped
+            .model_cases()
+            .iter()
+            .any(|own| (&own.id, &own.given, &own.expect) == (&case.id, &case.given, &case.expect));
+        is_shipped && run_model_case(&shipped, case).is_ok()
+    })
 }
 
 #[cfg(test)]

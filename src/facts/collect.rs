@@ -136,23 +136,25 @@ fn runtime(facts: &mut Facts, profile: &Profile) {
 /// Mean number of running threads from which stages of a pipeline really work side by side.
 const SIDE_BY_SIDE: f64 = 1.4;
 
-/// Whether a shell connected the processes with pipes and one of them sets the pace: stages, not workers.
-fn is_pipeline(profile: &Profile) -> bool {
-    let shell = |group: &ProcessGroup| group.runtime.language == Language::Shell;
+/// Whether a shell connected these processes with pipes and one of them sets the pace: stages, not workers.
+fn is_pipeline(profile: &Profile, stages: &ProcessGroup) -> bool {
+    let started_them = |group: &&ProcessGroup| stages.parent.as_ref() == Some(&group.name);
+    let by_shell = profile
+        .process_groups
+        .iter()
+        .filter(started_them)
+        .any(|group| group.runtime.language == Language::Shell);
     let piped = profile.thread_book.share(Account::Wait(WaitKind::Pipe)).is_some_and(|share| share >= 0.1);
-    profile.process_groups.iter().any(shell) && piped && profile.parallelism.mean < SIDE_BY_SIDE
+    by_shell && piped && profile.parallelism.mean < SIDE_BY_SIDE
 }
 
 /// The group of processes that works side by side: most CPU among those of which several lived at once.
 fn crew(profile: &Profile) -> Option<&ProcessGroup> {
-    if is_pipeline(profile) {
-        return None;
-    }
     let all: Duration = profile.process_groups.iter().map(|group| group.cpu).sum();
     profile
         .process_groups
         .iter()
-        .filter(|group| group.concurrent >= 2 && group.cpu * 4 >= all)
+        .filter(|group| group.concurrent >= 2 && group.cpu * 4 >= all && !is_pipeline(profile, group))
         .max_by_key(|group| group.cpu)
 }
 
@@ -187,6 +189,8 @@ fn now(facts: &mut Facts, profile: &Profile) {
         ("threads", (active.round() as u64).max(2))
     } else if contenders >= 2 {
         ("threads", contenders)
+    } else if profile.parallelism.alternating >= 2 {
+        ("threads", profile.parallelism.alternating)
     } else {
         ("sequential", 1)
     };
@@ -296,7 +300,9 @@ fn sites(facts: &mut Facts, profile: &Profile) {
     } else {
         facts.unknown("handoff.cpu", "nothing was handed over");
     }
-    let (waiters, episodes) = contended(profile).map_or((0, 0), |site| (site.threads, site.episodes));
+    let (waiters, episodes, queued) = contended(profile)
+        .map_or((0, 0, 0.0), |site| (site.threads, site.episodes, site.queued.as_secs_f64()));
+    facts.number("threads.alternating", profile.parallelism.alternating as f64, Origin::Measured);
     facts.number("lock.waiters", waiters as f64, Origin::Measured);
     facts.number("lock.episodes", episodes as f64, Origin::Measured);
     let disk = profile.sites.iter().filter(|s| s.kind == WaitKind::Disk);
@@ -310,6 +316,7 @@ fn sites(facts: &mut Facts, profile: &Profile) {
         facts.unknown("disk.sync", "no wait for a file was seen");
     }
     if wall > 0.0 {
+        facts.number("lock.queued", (queued / wall).min(1.0), Origin::Measured);
         facts.number("loop.blocked", loop_blocked(profile) / wall, Origin::Measured);
     }
 }

@@ -23,6 +23,9 @@ const LANE_SHARE: f64 = 0.25;
 /// cut a computation into pieces.
 const ANCHOR_SHARE: f64 = 0.05;
 
+/// Children that cover this share of what waits cover are the items.
+const CHILDREN_FIRST: f64 = 0.8;
+
 /// Waiting that other items could overlap.
 fn overlaps(kind: WaitKind) -> bool {
     !matches!(kind, WaitKind::Gil | WaitKind::Lock | WaitKind::Idle | WaitKind::Tty)
@@ -34,7 +37,8 @@ pub(super) fn find(books: &Closed, wall: u64) -> Option<Items> {
     let waited = anchor(books, wall).and_then(|anchor| by_waits(books, anchor, wall));
     let children = by_children(books, wall);
     match (waited, children) {
-        (Some(waited), Some(children)) if children.share > waited.share => Some(children),
+        // Waits inside the children are parts of them: who starts the children can start several.
+        (Some(waited), Some(children)) if children.share > CHILDREN_FIRST * waited.share => Some(children),
         (waited, children) => waited.or(children),
     }
 }
@@ -102,12 +106,12 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
 /// Where most of the waiting was seen wait by wait, those waits are the items: the dispatches in between (a second
 /// packet that was nearly there) are none.
 fn outweigh(count: u64, durations: &Durations, blocked: u64) -> u64 {
-    match durations.mean() {
-        Some(mean) if durations.count() as f64 * mean * 2.0 >= blocked as f64 => {
-            ((blocked as f64 / mean).round() as u64).clamp(1, count)
-        }
-        _ => count,
+    let seen = durations.total();
+    if seen == 0 || seen.saturating_mul(2) < blocked {
+        return count;
     }
+    let items = durations.weighty() as f64 * (blocked as f64 / seen as f64).max(1.0);
+    (items.round() as u64).clamp(1, count)
 }
 
 /// Children of one role that did most of the work, more of them than ever ran at once.
@@ -119,18 +123,21 @@ fn by_children(books: &Closed, wall: u64) -> Option<Items> {
         roles.entry((process.parent, &process.name)).or_default().push(*pid);
     }
     let all: u64 = books.processes.values().map(|process| process.cpu).sum();
-    let (_, pids) = roles
-        .into_iter()
-        .max_by_key(|(_, pids)| pids.iter().map(|pid| books.processes[pid].cpu).sum::<u64>())?;
+    let (_, pids) = roles.into_iter().max_by_key(|(_, pids)| {
+        let lives: Vec<(u64, u64)> = pids.iter().map(|pid| books.processes[pid].seen).collect();
+        (union(&lives), pids.iter().map(|pid| books.processes[pid].cpu).sum::<u64>())
+    })?;
     let lives: Vec<(u64, u64)> = pids.iter().map(|pid| books.processes[pid].seen).collect();
     let cpu: u64 = pids.iter().map(|pid| books.processes[pid].cpu).sum();
     let lanes = most_at_once(&lives).max(1);
-    if cpu * 2 < all || pids.len() as u64 <= lanes || pids.len() < 2 {
+    let alive = union(&lives);
+    let does_the_work = cpu * 2 >= all || alive * 2 >= wall;
+    if !does_the_work || pids.len() as u64 <= lanes || pids.len() < 2 {
         return None;
     }
     let members: Vec<&ThreadRecord> =
         books.threads.iter().filter(|thread| pids.contains(&thread.pid)).collect();
-    let covered = union(&lives) as f64 / wall.max(1) as f64;
+    let covered = alive as f64 / wall.max(1) as f64;
     let mut items = sum_up(books, &members, pids.len() as u64, lanes, covered.min(1.0));
     items.are_processes = true;
     // Each child has an interpreter of its own: nothing is shared between them.

@@ -3,38 +3,43 @@
 
 #![allow(unsafe_code)]
 
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::process::Command;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use super::model::Exit;
+use super::sys::{self, Image, Refusal};
 
 /// Signals that are passed on to the command when somebody sends them to boundby.
-pub const PASSED_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+pub const PASSED_ON: [i32; 7] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM];
+/// Signals that end an attached measurement.
+const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// Why the command did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     /// Nothing of that name.
-    #[error("{command}: command not found; check the spelling, or give a path such as ./{command}")]
+    #[error("{}", not_found(.command))]
     NotFound {
         /// What was typed.
         command: String,
     },
     /// There, but not executable.
-    #[error(
-        "{command}: cannot be executed: {reason}; make it executable with chmod +x, or name its interpreter"
-    )]
+    #[error("{command}: cannot be executed: {reason}; {}", remedy(.reason, *.is_directory))]
     NotExecutable {
         /// What was typed.
         command: String,
         /// What the system said.
         reason: io::Error,
+        /// Whether it is a directory.
+        is_directory: bool,
     },
     /// The system refused something else.
-    #[error("cannot start {command}: {reason}")]
+    #[error("cannot start {command}: {reason}; close other programs, or raise the limit (ulimit -u)")]
     Other {
         /// What was typed.
         command: String,
@@ -43,30 +48,63 @@ pub enum LaunchError {
     },
 }
 
-/// Starts a command in boundby's own place: same terminal, same streams, same process group. Orphans of its tree are
-/// handed to boundby, so that they are not lost. Returns its pid.
+fn not_found(command: &str) -> String {
+    match command {
+        "" => "the command is empty; type it after --, such as: boundby profile -- python3 etl.py".to_owned(),
+        path if path.contains('/') => format!("{path}: no such file; check the path"),
+        name => format!("{name}: command not found; check the spelling, or give a path such as ./{name}"),
+    }
+}
+
+fn remedy(reason: &io::Error, is_directory: bool) -> &'static str {
+    match reason.raw_os_error() {
+        _ if is_directory => "it is a directory: name a program in it",
+        Some(libc::EACCES | libc::EPERM) => "make it executable with chmod +x, or name its interpreter",
+        Some(libc::ENOENT) => {
+            "the interpreter in its first line does not exist: correct the line, or name one"
+        }
+        Some(libc::ENOEXEC) => {
+            "it is no program for this machine, or a script without a first line such as #!/bin/sh: name its interpreter"
+        }
+        Some(libc::E2BIG) => "its arguments and environment are too long: shorten them",
+        Some(libc::ETXTBSY) => "it is being written: wait until that is done",
+        _ => "check the file with: file COMMAND",
+    }
+}
+
+/// Starts a command in boundby's own place: same terminal, same streams, same process group, same signal mask and
+/// ignored signals. Orphans of its tree are handed to boundby, so that they are not lost. Returns its pid.
 ///
 /// # Errors
 /// If it cannot be started; boundby has then no child.
-pub fn start(command: &[String]) -> Result<i32, LaunchError> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Err(LaunchError::NotFound { command: String::new() });
-    };
+pub fn start(command: &[OsString]) -> Result<i32, LaunchError> {
+    let typed = || command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     adopt_orphans();
-    let started = Command::new(program).args(arguments).spawn();
-    let child = started.map_err(|reason| {
-        let command = program.clone();
-        match reason.raw_os_error() {
-            Some(libc::ENOENT) if !std::path::Path::new(program).exists() => {
-                LaunchError::NotFound { command }
-            }
-            Some(
-                libc::ENOENT | libc::EACCES | libc::ENOEXEC | libc::EISDIR | libc::ENOTDIR | libc::EPERM,
-            ) => LaunchError::NotExecutable { command, reason },
-            _ => LaunchError::Other { command, reason },
-        }
-    })?;
-    Ok(i32::try_from(child.id()).unwrap_or(i32::MAX))
+    let other = |reason| LaunchError::Other { command: typed(), reason };
+    let image = Image::new(command).map_err(other)?;
+    let reason = match image.start(&signals_to_watch(Launching::Yes)) {
+        Ok(pid) => return Ok(pid),
+        Err(Refusal::Fork(reason)) => return Err(other(reason)),
+        Err(Refusal::Exec(reason)) => reason,
+    };
+    let candidates = || image.candidates.iter().map(|path| Path::new(OsStr::from_bytes(path.to_bytes())));
+    // A file that is there and yet "not found" is a script whose interpreter is missing; and a directory of PATH that
+    // may not be searched makes a command that is nowhere look forbidden.
+    let is_along_path = command.first().is_some_and(|word| !word.as_bytes().contains(&b'/'));
+    let may_be_missing = match reason.raw_os_error() {
+        Some(libc::ENOENT) => true,
+        Some(libc::EACCES) => is_along_path,
+        _ => false,
+    };
+    let is_missing = may_be_missing && candidates().all(|path| std::fs::symlink_metadata(path).is_err());
+    if is_missing {
+        return Err(LaunchError::NotFound { command: typed() });
+    }
+    if matches!(reason.raw_os_error(), Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE)) {
+        return Err(other(reason));
+    }
+    let is_directory = candidates().any(Path::is_dir);
+    Err(LaunchError::NotExecutable { command: typed(), reason, is_directory })
 }
 
 fn adopt_orphans() {
@@ -146,8 +184,8 @@ pub fn pass_on(pid: i32, signal: i32) {
     }
 }
 
-/// Lets boundby open as many files as it is allowed to: it keeps two per thread. The command was started before and
-/// keeps the limit it had. Returns how many may be open.
+/// Lets boundby open as many files as it is allowed to: it keeps up to three per thread. The command was started
+/// before and keeps the limit it had. Returns how many may be open.
 #[must_use]
 pub fn raise_open_files() -> usize {
     // SAFETY: rlimit is plain data that outlives both calls.
@@ -167,28 +205,57 @@ pub fn raise_open_files() -> usize {
     }
 }
 
-/// Signals to listen to: those that are passed on and are not ignored already (as `nohup` does with SIGHUP: the
-/// command must inherit that), and the end of children.
+/// Whether a command is started or a running one is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Launching {
+    /// Started.
+    Yes,
+    /// Watched.
+    No,
+}
+
+/// Signals to listen to: those that are passed on, or that end the measurement, and the end of children; but none
+/// that boundby was born ignoring (as `nohup` does with SIGHUP).
 #[must_use]
-pub fn signals_to_watch() -> Vec<i32> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status
-        .lines()
-        .find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok())
-        .unwrap_or(0);
-    let is_ignored = |signal: i32| ignored & (1 << (signal - 1)) != 0;
-    PASSED_ON.into_iter().filter(|signal| !is_ignored(*signal)).chain([SIGCHLD]).collect()
+pub fn signals_to_watch(launching: Launching) -> Vec<i32> {
+    let wanted = |signal: &i32| !sys::is_ignored(*signal);
+    match launching {
+        // An ignored SIGCHLD would let children vanish unread.
+        Launching::Yes => PASSED_ON.into_iter().filter(wanted).chain([SIGCHLD]).collect(),
+        Launching::No => ENDING.into_iter().filter(wanted).collect(),
+    }
+}
+
+/// Whether the kernel sends this signal to the command, too, when it sends it to boundby. What a terminal sends
+/// reaches the whole process group; but its hanging up is told to the leader of the session alone, and an alarm is
+/// what boundby inherited in the command's stead.
+#[must_use]
+pub fn reaches_the_command_too(signal: i32) -> bool {
+    let leads_session = rustix::process::getsid(None) == Ok(rustix::process::getpid());
+    match signal {
+        SIGINT | SIGQUIT => true,
+        SIGHUP => !leads_session,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn refused(command: &str) -> LaunchError {
+        start(&[OsString::from(command)]).unwrap_err()
+    }
+
     #[test]
     fn what_cannot_be_started_says_why() {
-        let start = |command: &str| start(&[command.to_owned()]).unwrap_err();
-        assert!(matches!(start("boundby-no-such-command"), LaunchError::NotFound { .. }));
-        assert!(matches!(start("/proc/self/status"), LaunchError::NotExecutable { .. }));
-        assert!(matches!(start("/"), LaunchError::NotExecutable { .. }));
+        assert!(matches!(refused("boundby-no-such-command"), LaunchError::NotFound { .. }));
+        assert!(matches!(refused(""), LaunchError::NotFound { .. }));
+        assert!(matches!(refused("/proc/self/status"), LaunchError::NotExecutable { .. }));
+        assert!(matches!(refused("/"), LaunchError::NotExecutable { is_directory: true, .. }));
+        assert!(matches!(
+            refused("/proc/self/status/x"),
+            LaunchError::NotExecutable { .. } | LaunchError::NotFound { .. }
+        ));
     }
 }

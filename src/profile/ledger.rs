@@ -5,14 +5,20 @@
 use std::collections::BTreeMap;
 
 use super::model::Runtime;
+use super::observation::{Birth, Census, Observation};
 use super::segments::Segments;
 use super::sites::Sites;
 use super::thread_clock::{Counters, Seen, SiteId, Step, ThreadClock};
 use super::wall::{Contention, Credit, Mover, WallClock, WallTotals};
 use crate::wait::WaitKind;
+use crate::wait::classify::Reason;
 
 /// Threads whose details are kept after they ended; of later ones only the totals.
 const FINISHED_KEPT: usize = 4096;
+
+/// Segments kept of the first thread that ended; of the second half as many, and so on: many threads tell the
+/// rhythm together.
+const FINISHED_SEGMENTS: usize = 16_384;
 
 /// Ended processes remembered one by one; the CPU of earlier ones is kept in one sum.
 const PROCESSES_KEPT: usize = 8192;
@@ -63,6 +69,9 @@ pub struct ThreadRecord {
     /// Blocked time nothing explains.
     pub unexplained: u64,
     cpu_unseen: u64,
+    /// Where the last reading found it waiting. Its clock may know of a later wait only: an interval stays open until
+    /// the counters move, and a thread that was woken is no longer waiting before it runs.
+    waits_at: Option<SiteId>,
 }
 
 /// What is known of a process.
@@ -93,28 +102,42 @@ pub struct ProcessRecord {
 /// The books.
 #[derive(Debug)]
 pub struct Ledger {
-    /// Blocking points.
-    pub sites: Sites,
+    sites: Sites,
     /// Live processes and finished ones, by pid.
-    pub processes: BTreeMap<i32, ProcessRecord>,
+    processes: BTreeMap<i32, ProcessRecord>,
     live: BTreeMap<i32, ThreadRecord>,
     finished: Vec<ThreadRecord>,
     folded: Folded,
     wall: WallClock,
     last_round: u64,
+    last_elapsed: u64,
     threads_seen: u64,
     processes_summed: u64,
     /// What threads did before their first reading.
-    newborn: Vec<Mover>,
+    newborn: Vec<Moved>,
+    /// Everything the books were told; `None`: nobody wants to know.
+    tape: Option<Vec<Observation>>,
+}
+
+/// What one thread of a process did between two readings, nanoseconds.
+#[derive(Debug, Clone, Copy)]
+struct Moved {
+    pid: i32,
+    /// Length of the interval.
+    over: u64,
+    run: u64,
+    delay: u64,
 }
 
 /// Threads that ended after 4096 others.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Folded {
     /// CPU, nanoseconds.
     pub cpu: u64,
     /// Run-queue time.
     pub delay: u64,
+    /// Blocked time by site.
+    pub blocked: BTreeMap<SiteId, u64>,
     /// Blocked time nothing explains.
     pub unexplained: u64,
 }
@@ -136,6 +159,8 @@ pub struct Closed {
     pub threads_seen: u64,
     /// Processes that are only part of the sum under pid 0.
     pub processes_summed: u64,
+    /// Everything the books were told, in order; empty unless [`Ledger::taped`].
+    pub tape: Vec<Observation>,
 }
 
 impl Ledger {
@@ -150,9 +175,50 @@ impl Ledger {
             folded: Folded::default(),
             wall: WallClock::new(cpus),
             last_round: 0,
+            last_elapsed: 0,
             threads_seen: 0,
             processes_summed: 0,
             newborn: Vec::new(),
+            tape: None,
+        }
+    }
+
+    /// Books that also keep what they are told, in memory: for recordings of short programs.
+    #[must_use]
+    pub fn taped(mut self) -> Self {
+        self.tape = Some(Vec::new());
+        self
+    }
+
+    /// Tells the books what somebody saw earlier. The names of sites are given out as they were then, so readings
+    /// must name no other: see [`Ledger::knows`].
+    pub fn replay(&mut self, observation: Observation) {
+        match observation {
+            Observation::Process { pid, parent, at } => self.process(pid, parent, at),
+            Observation::ProcessGone { pid, at } => self.process_gone(pid, at),
+            Observation::Thread(birth) => self.thread(birth),
+            Observation::ThreadGone { tid } => self.thread_gone(tid),
+            Observation::Site { pid, pc, reason, fan } => {
+                self.site(pid, pc, &reason, fan);
+            }
+            Observation::Census { pid, at, census } => self.census(pid, at, census),
+            Observation::Runtime { pid, runtime } => self.runtime(pid, runtime),
+            Observation::EventLoop { pid } => self.event_loop(pid),
+            Observation::Round { at, readings } => self.round(at, &readings),
+            Observation::LastWords { at, reading } => self.last_words(at, reading),
+        }
+    }
+
+    /// Whether a site of this number was given out.
+    #[must_use]
+    pub fn knows(&self, site: SiteId) -> bool {
+        (site.0 as usize) < self.sites.count()
+    }
+
+    /// Puts what the edge says on the tape, if there is one.
+    fn note(&mut self, observation: impl FnOnce() -> Observation) {
+        if let Some(tape) = &mut self.tape {
+            tape.push(observation());
         }
     }
 
@@ -164,32 +230,89 @@ impl Ledger {
 
     /// A process appeared (or was there from the start).
     pub fn process(&mut self, pid: i32, parent: i32, at: u64) {
-        self.processes.insert(pid, ProcessRecord { parent, seen: (at, at), ..ProcessRecord::default() });
+        self.note(|| Observation::Process { pid, parent, at });
+        let record = ProcessRecord { parent, seen: (at, at), ..ProcessRecord::default() };
+        if let Some(earlier) = self.processes.insert(pid, record) {
+            // The kernel gave the number to another process.
+            self.sum_up(&earlier);
+        }
+    }
+
+    /// A process was looked at: its name, memory and bytes.
+    pub fn census(&mut self, pid: i32, at: u64, census: Census) {
+        self.note(|| Observation::Census { pid, at, census: census.clone() });
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        process.name = census.name;
+        process.threads = process.threads.max(census.threads);
+        process.rss = process.rss.max(Some(census.rss));
+        process.io = census.io.or(process.io);
+        process.seen.1 = at;
+    }
+
+    /// What runs in a process was found out.
+    pub fn runtime(&mut self, pid: i32, runtime: Runtime) {
+        self.note(|| Observation::Runtime { pid, runtime: runtime.clone() });
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.runtime = runtime;
+        }
+    }
+
+    /// An event loop was found in a process.
+    pub fn event_loop(&mut self, pid: i32) {
+        self.note(|| Observation::EventLoop { pid });
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.event_loop = true;
+        }
+    }
+
+    /// The number of the site where a thread of `pid` blocks for this reason; a polling call there watches `fan`
+    /// descriptors (0: it does not poll).
+    pub fn site(&mut self, pid: i32, pc: u64, reason: &Reason, fan: u32) -> SiteId {
+        let known = self.sites.count();
+        let id = self.sites.find(pid, pc, reason);
+        // What is known already would only make the tape longer.
+        let is_news = self.sites.count() > known || fan > self.sites.get(id).fan;
+        if is_news {
+            self.note(|| Observation::Site { pid, pc, reason: reason.clone(), fan });
+            self.sites.watches(id, fan);
+        }
+        if reason.event_loop && self.processes.get(&pid).is_some_and(|process| !process.event_loop) {
+            self.event_loop(pid);
+        }
+        id
     }
 
     /// A process is gone. Of very many, those that left no trace of their own are summed up under pid 0.
     pub fn process_gone(&mut self, pid: i32, at: u64) {
+        self.note(|| Observation::ProcessGone { pid, at });
         if let Some(process) = self.processes.get_mut(&pid) {
             process.seen.1 = at;
         }
         if self.processes.len() > PROCESSES_KEPT
             && let Some(process) = self.processes.remove(&pid)
         {
-            let rest = self.processes.entry(0).or_default();
-            rest.cpu += process.cpu;
-            rest.threads = rest.threads.max(process.threads);
-            self.processes_summed += 1;
+            self.sum_up(&process);
         }
     }
 
-    /// A thread appeared at `at`. `newborn`: it began while being watched.
-    pub fn thread(&mut self, pid: i32, tid: i32, at: u64, counters: Counters, newborn: bool) {
+    fn sum_up(&mut self, process: &ProcessRecord) {
+        let rest = self.processes.entry(0).or_default();
+        rest.cpu += process.cpu;
+        rest.threads = rest.threads.max(process.threads);
+        self.processes_summed += 1;
+    }
+
+    /// A thread appeared.
+    pub fn thread(&mut self, birth: Birth) {
+        self.note(|| Observation::Thread(birth));
+        let Birth { pid, tid, at, counters, newborn } = birth;
         self.threads_seen += 1;
         let clock = ThreadClock::new(at, counters, newborn);
         if let Some(process) = self.processes.get_mut(&pid) {
             process.cpu += clock.cpu();
         }
-        self.newborn.push(Mover { run: clock.cpu(), delay: clock.delay(), lock: self.lock_share(pid) });
+        let (run, delay) = (clock.cpu(), clock.delay());
+        self.newborn.push(Moved { pid, over: run + delay, run, delay });
         let record = ThreadRecord {
             pid,
             tid,
@@ -200,6 +323,7 @@ impl Ledger {
             cpu_under: 0,
             cpu_outside: 0,
             unexplained: 0,
+            waits_at: None,
         };
         if let Some(earlier) = self.live.insert(tid, record) {
             self.retire(earlier, at);
@@ -208,59 +332,103 @@ impl Ledger {
 
     /// A thread is gone; it was last seen in the previous round.
     pub fn thread_gone(&mut self, tid: i32) {
+        self.note(|| Observation::ThreadGone { tid });
         if let Some(record) = self.live.remove(&tid) {
             let at = self.last_round;
+            // It came out of the wait it was last seen in, if only to end. What it did then is not known.
+            if let Some(Seen::Blocked(site)) = record.clock.seen() {
+                let external = self.sites.get(site).external;
+                // It may have gone on for as long as the rounds are apart.
+                let blocked = at.saturating_sub(record.clock.closed()) + self.last_elapsed;
+                self.wall.credit(Credit { site, progress: 0, blocked, external });
+            }
             self.retire(record, at);
         }
     }
 
     fn retire(&mut self, mut record: ThreadRecord, at: u64) {
-        if let Some(Seen::Blocked(site)) = record.clock.seen() {
+        if let Some(site) = record.waits_at.take() {
             self.sites.waits(site, record.tid, false, at);
         }
         let (step, unexplained) = record.clock.finish(at);
         record.unexplained = unexplained;
         self.book(&mut record, &step);
         if self.finished.len() < FINISHED_KEPT {
+            record.segments.thin(FINISHED_SEGMENTS / (self.finished.len() + 1));
             self.finished.push(record);
         } else {
             self.folded.cpu += record.clock.cpu();
             self.folded.delay += record.clock.delay();
             self.folded.unexplained += unexplained;
+            for (site, (blocked, _)) in record.sites {
+                *self.folded.blocked.entry(site).or_default() += blocked;
+            }
         }
     }
 
-    /// One round of readings at `at`.
+    /// One round of readings at `at`, a random moment.
     pub fn round(&mut self, at: u64, readings: &[Reading]) {
-        let elapsed = at.saturating_sub(self.last_round);
+        self.note(|| Observation::Round { at, readings: readings.to_vec() });
+        let is_active = |reading: &&Reading| {
+            reading.seen == Seen::Active
+                && reading.under != Under::Queued
+                && self.live.contains_key(&reading.tid)
+        };
+        let active = readings.iter().filter(is_active).count();
+        self.wall.observe(active);
+        self.take(at, readings);
+    }
+
+    /// The last reading of a thread that has ended. It was not found at a random moment, so it tells what the thread
+    /// used, but nothing of what ran at the same time.
+    pub fn last_words(&mut self, at: u64, reading: Reading) {
+        self.note(|| Observation::LastWords { at, reading });
+        self.take(at, &[reading]);
+    }
+
+    fn take(&mut self, at: u64, readings: &[Reading]) {
+        let at = at.max(self.last_round);
+        let elapsed = at - self.last_round;
         self.last_round = at;
-        let mut movers = std::mem::take(&mut self.newborn);
-        let (mut outside, mut active) = (0usize, 0usize);
+        self.last_elapsed = elapsed;
+        let mut moved = std::mem::take(&mut self.newborn);
+        let mut outside = 0usize;
         for reading in readings {
             let Some(mut record) = self.live.remove(&reading.tid) else { continue };
             outside += usize::from(reading.under == Under::Outside);
-            active += usize::from(reading.seen == Seen::Active && reading.under != Under::Queued);
             let only_woken = matches!(record.clock.seen(), Some(Seen::Blocked(_)))
                 && record.clock.counters().slices == reading.counters.slices;
-            self.move_waiter(&record, reading.seen);
+            self.move_waiter(&mut record, reading.seen);
             let step = record.clock.observe(at, reading.counters, reading.seen);
             if let Some(step) = &step {
                 self.book(&mut record, step);
+                moved.push(Moved { pid: record.pid, over: step.over, run: step.cpu, delay: step.delay });
             }
             if reading.seen == Seen::Active && !only_woken {
                 self.witness(&mut record, reading.under);
             }
-            if let Some(step) = step {
-                let lock = self.lock_share(record.pid);
-                movers.push(Mover { run: step.cpu, delay: step.delay, lock });
-            }
             self.live.insert(reading.tid, record);
         }
-        movers.retain(|mover| mover.run > 0 || mover.delay > 0);
         let queued = self.sites.waiting(WaitKind::Gil);
         let contention = if queued > 0 && outside == 0 { Contention::Serialised } else { Contention::Free };
-        self.wall.observe(active);
+        let movers = self.movers(&moved);
         self.wall.round(elapsed, &movers, contention);
+    }
+
+    /// What moved as the wall book wants it: in an order that does not depend on who was read first.
+    fn movers(&self, moved: &[Moved]) -> Vec<Mover> {
+        let mut movers: Vec<Mover> = moved
+            .iter()
+            .filter(|moved| moved.run > 0 || moved.delay > 0)
+            .map(|moved| {
+                let Moved { pid, over, run, delay } = *moved;
+                Mover { over, run, delay, lock: self.lock_share(pid) }
+            })
+            .collect();
+        movers.sort_unstable_by_key(|mover| {
+            (mover.lock.map(|(lock, _)| lock), mover.run, mover.delay, mover.over)
+        });
+        movers
     }
 
     /// CPU time since the last sighting belongs, on average, to what a random sighting finds. (A thread that was
@@ -280,15 +448,19 @@ impl Ledger {
         }
     }
 
-    fn move_waiter(&mut self, record: &ThreadRecord, seen: Seen) {
-        let before = record.clock.seen();
-        if before == Some(seen) {
+    fn move_waiter(&mut self, record: &mut ThreadRecord, seen: Seen) {
+        let now = match seen {
+            Seen::Blocked(site) => Some(site),
+            Seen::Active => None,
+        };
+        let before = std::mem::replace(&mut record.waits_at, now);
+        if before == now {
             return;
         }
-        if let Some(Seen::Blocked(site)) = before {
+        if let Some(site) = before {
             self.sites.waits(site, record.tid, false, self.last_round);
         }
-        if let Seen::Blocked(site) = seen {
+        if let Some(site) = now {
             self.sites.waits(site, record.tid, true, self.last_round);
         }
     }
@@ -316,6 +488,7 @@ impl Ledger {
                 self.wall.credit(Credit {
                     site: payment.site,
                     progress: payment.progress,
+                    blocked: payment.blocked,
                     external: site.external,
                 });
             }
@@ -338,7 +511,8 @@ impl Ledger {
     fn current(&self, root: i32) -> Vec<Credit> {
         let of = |record: &ThreadRecord| match record.clock.seen() {
             Some(Seen::Blocked(site)) => {
-                Some(Credit { site, progress: 1, external: self.sites.get(site).external })
+                let external = self.sites.get(site).external;
+                Some(Credit { site, progress: 1, blocked: u64::MAX, external })
             }
             _ => None,
         };
@@ -354,7 +528,7 @@ impl Ledger {
     pub fn close(mut self, root: i32, tail: u64) -> Closed {
         let current = self.current(root);
         self.wall.round(tail, &[], Contention::Free);
-        let at = self.last_round + tail;
+        let at = self.last_round.saturating_add(tail);
         for record in std::mem::take(&mut self.live).into_values() {
             self.retire(record, at);
         }
@@ -366,6 +540,10 @@ impl Ledger {
             wall: self.wall.finish(&current),
             threads_seen: self.threads_seen,
             processes_summed: self.processes_summed,
+            tape: self.tape.unwrap_or_default(),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

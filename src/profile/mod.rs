@@ -7,11 +7,14 @@
 //!              │        └─► ledger ─► thread_clock, wall, sites, segments      pure: the books
 //!              └─► summary, items ─► Profile                                  pure: what they mean
 //! ```
+//!
+//! Everything between edge and books is an [`observation`]; [`source::replay`] writes them down and plays them again.
 
 mod items;
 pub mod launch;
 pub mod ledger;
 pub mod model;
+pub mod observation;
 mod process;
 pub mod record;
 mod runtime;
@@ -20,11 +23,16 @@ pub mod segments;
 pub mod sites;
 pub mod source;
 mod summary;
+mod sys;
 pub mod thread_clock;
 mod tree;
 pub mod wall;
 
+use std::io::BufRead;
+
 use crate::machine::Machine;
+use ledger::Ledger;
+use source::replay::{self, ReplayError, Tape};
 
 pub use model::*;
 pub use record::{ProfileError, Target};
@@ -35,5 +43,26 @@ pub use record::{ProfileError, Target};
 /// # Errors
 /// If the command does not start, or the process to attach to is gone or not ours.
 pub fn profile(target: &Target, machine: &mut Machine) -> Result<Profile, ProfileError> {
-    record::record(target, machine).map(summary::summarise)
+    let books = Ledger::new(f64::from(machine.cpus()));
+    record::record(target, machine, books).map(summary::summarise)
+}
+
+/// As [`profile()`], and keeps what the edge saw, so that the same run can be replayed.
+///
+/// # Errors
+/// As [`profile()`].
+pub fn profile_on_tape(target: &Target, machine: &mut Machine) -> Result<(Profile, Tape), ProfileError> {
+    let cpus = f64::from(machine.cpus());
+    let recording = record::record(target, machine, Ledger::new(cpus).taped())?;
+    let tape = Tape::of(cpus, &recording);
+    Ok((summary::summarise(recording), tape))
+}
+
+/// The profile of a recorded run, and the machine it ran on.
+///
+/// # Errors
+/// If it is no recording, or one of another version, or damaged.
+pub fn replay(recording: impl BufRead) -> Result<(Profile, Machine), ReplayError> {
+    let (recording, machine) = replay::play(recording)?;
+    Ok((summary::summarise(recording), machine))
 }

@@ -58,6 +58,8 @@ pub enum Exit {
     Code(i32),
     /// Killed by this signal.
     Signal(i32),
+    /// It ended while it was watched; how is told to its parent alone, which boundby was not.
+    Untold,
 }
 
 /// Language runtimes that change the advice.
@@ -136,6 +138,9 @@ pub struct Parallelism {
     pub mean: f64,
     /// Share of wall time with 0, 1, 2, … threads running; sums to 1. Empty: not measured.
     pub share_of_wall_by_running_threads: Vec<f64>,
+    /// Threads of one process that each do a tenth of the CPU work and more, and park again and again in between: they
+    /// wait for each other. At most one of them: 0.
+    pub alternating: u64,
 }
 
 /// CPU time by its relation to the interpreter lock. Only for runtimes that have one.
@@ -168,6 +173,8 @@ pub struct Site {
     pub wait: Duration,
     /// Of it, wall time the program really waited for it (critical path).
     pub critical: Duration,
+    /// Wall time with at least one thread waiting here. For a lock: how long there was a queue.
+    pub queued: Duration,
     /// 95th percentile of a wait; `None` where waits were shorter than the sampling interval.
     pub p95: Option<Duration>,
     /// CPU used by the same threads between these waits.
@@ -234,6 +241,8 @@ pub struct EventLoop {
 pub struct ProcessGroup {
     /// Command name.
     pub name: String,
+    /// Command name of the process that started them; `None`: it is not part of the program.
+    pub parent: Option<String>,
     /// Processes seen, in all.
     pub count: u64,
     /// Most of them alive at once.

@@ -6,13 +6,15 @@ use std::os::linux::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::ledger::{Ledger, Reading, Under};
+use super::model::Language;
+use super::observation::{Birth, Census};
 use super::runtime::detect;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::interpreter::{Interpreter, LockState, Owner};
 use super::source::procfs::{
-    KeptFile, Stat, numbered, parse_children, parse_io, parse_schedstat, parse_stat, parse_syscall,
-    read_small,
+    ChildrenOf, KeptFile, Stat, numbered, out_of_descriptors, parse_io, parse_schedstat, parse_stat,
+    parse_syscall, read_small,
 };
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
@@ -43,12 +45,20 @@ pub(super) struct Lookups {
     pub(super) hidden: u64,
 }
 
+/// Descriptors that may be spent on one thread.
+const DESCRIPTORS_KEPT: usize = 3;
+/// Descriptors left for everything else.
+const DESCRIPTORS_SPARE: usize = 64;
+
 /// One thread's sources.
 #[derive(Debug)]
 struct ThreadSource {
     tid: i32,
     schedstat: KeptFile,
     syscall: KeptFile,
+    /// How many descriptors are spent on them.
+    descriptors: usize,
+    children: ChildrenOf,
     counters: Counters,
     blocked: bool,
     /// The last wait that was classified, with its place and age.
@@ -61,15 +71,21 @@ pub(super) struct Process {
     /// Its id.
     pub(super) pid: i32,
     threads: Vec<ThreadSource>,
+    /// `/proc/PID/task`, which has a link for each thread; and how many it had when they were last listed.
+    directory: Option<File>,
     links: u64,
     memory: Option<File>,
     interpreter: Option<Interpreter>,
+    /// See [`Evidence::semaphore_locks`].
+    semaphore_locks: bool,
     runtime_looks: usize,
     /// Birth or last exec.
     image_since: u64,
     stack: u64,
     next_census: u64,
     next_children: u64,
+    /// Threads that ran since they were last asked for their children.
+    unasked: Vec<i32>,
     moved: bool,
     /// Threads that ended but are still listed: zombies whose parent has not asked for them yet.
     ended: Vec<i32>,
@@ -97,14 +113,17 @@ impl Process {
         Self {
             pid,
             threads: Vec::new(),
+            directory: None,
             links: 0,
             memory: None,
             interpreter: None,
+            semaphore_locks: false,
             runtime_looks: 0,
             image_since: now,
             stack: 0,
             next_census: now,
             next_children: now,
+            unasked: Vec::new(),
             moved: true,
             ended: Vec::new(),
         }
@@ -149,7 +168,7 @@ impl Process {
                 let is_gone = gone.contains(&thread.tid);
                 if is_gone {
                     ledger.thread_gone(thread.tid);
-                    lookups.descriptors_left += 2;
+                    lookups.descriptors_left += thread.descriptors;
                 }
                 !is_gone
             });
@@ -158,26 +177,41 @@ impl Process {
         if self.threads.is_empty() && !self.list_threads(now, attached, lookups, ledger) {
             return Outcome::Gone;
         }
-        Outcome::Alive(self.new_children(now, &moved_threads, lookups))
+        Outcome::Alive(self.new_children(now, moved_threads, lookups))
     }
 
     /// Brings the list of threads up to date; `false`: the process is gone.
     fn list_threads(&mut self, now: u64, attached: bool, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
         let directory = PathBuf::from(format!("/proc/{}/task", self.pid));
-        let Ok(data) = std::fs::metadata(&directory) else { return self.forget(lookups, ledger) };
+        if self.directory.is_none() && lookups.descriptors_left > DESCRIPTORS_SPARE {
+            self.directory = File::open(&directory).ok();
+            lookups.descriptors_left -= usize::from(self.directory.is_some());
+        }
+        let data = self.directory.as_ref().map_or_else(|| std::fs::metadata(&directory), File::metadata);
+        let Ok(data) = data else { return self.forget(lookups, ledger) };
         if data.st_nlink() == self.links && !self.threads.is_empty() {
             return true;
         }
         self.links = data.st_nlink();
-        let listed = numbered(&directory);
-        if listed.is_empty() {
-            return self.forget(lookups, ledger);
-        }
+        let listed = match numbered(&directory) {
+            Ok(listed) if !listed.is_empty() => listed,
+            Err(error) if out_of_descriptors(&error) => {
+                // There is none left to list it with: asked again.
+                self.links = 0;
+                return true;
+            }
+            _ => return self.forget(lookups, ledger),
+        };
+        // Whoever is not listed any more is no zombie; a program may start any number of threads.
+        self.ended.retain(|tid| listed.contains(tid));
+        let mut known: Vec<i32> = self.threads.iter().map(|thread| thread.tid).collect();
+        known.sort_unstable();
+        let mut starved = false;
         for tid in listed {
-            if self.threads.iter().any(|thread| thread.tid == tid) || self.is_zombie(tid) {
+            if known.binary_search(&tid).is_ok() || self.is_zombie(tid) {
                 continue;
             }
-            let keep = lookups.descriptors_left > 64;
+            let keep = lookups.descriptors_left > DESCRIPTORS_SPARE;
             let at = |name: &str| directory.join(tid.to_string()).join(name);
             let Ok(schedstat) = KeptFile::open(at("schedstat"), keep) else { continue };
             // Where it may not be opened, waits can still be told from the kernel function and the state.
@@ -187,22 +221,45 @@ impl Process {
                 continue;
             };
             let mut buffer = [0u8; 96];
-            let Some(counters) = schedstat.read(&mut buffer).ok().and_then(parse_schedstat) else { continue };
-            lookups.descriptors_left = lookups.descriptors_left.saturating_sub(2);
-            ledger.thread(self.pid, tid, now, counters, !attached);
-            self.threads.push(ThreadSource { tid, schedstat, syscall, counters, blocked: false, last: None });
+            let text = schedstat.read(&mut buffer);
+            starved |= text.as_ref().is_err_and(out_of_descriptors);
+            let Some(counters) = text.ok().and_then(parse_schedstat) else { continue };
+            let descriptors = if keep { DESCRIPTORS_KEPT } else { 0 };
+            lookups.descriptors_left = lookups.descriptors_left.saturating_sub(descriptors);
+            ledger.thread(Birth { pid: self.pid, tid, at: now, counters, newborn: !attached });
+            self.threads.push(ThreadSource {
+                tid,
+                schedstat,
+                syscall,
+                children: ChildrenOf::at(at("children")),
+                descriptors,
+                counters,
+                blocked: false,
+                last: None,
+            });
         }
         // A zombie still has its directory, but nothing of it can be read any more.
-        !self.threads.is_empty() || self.forget(lookups, ledger)
+        !self.threads.is_empty() || starved || self.forget(lookups, ledger)
     }
 
     /// Ends its threads in the books; always `false`.
     pub(super) fn forget(&mut self, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
         for thread in self.threads.drain(..) {
             ledger.thread_gone(thread.tid);
-            lookups.descriptors_left += 2;
+            lookups.descriptors_left += thread.descriptors;
         }
+        lookups.descriptors_left += usize::from(self.memory.take().is_some());
+        lookups.descriptors_left += usize::from(self.directory.take().is_some());
         false
+    }
+
+    /// Opens its memory, anew after an exec, where a descriptor may be spent on it.
+    fn open_memory(&mut self, lookups: &mut Lookups) {
+        lookups.descriptors_left += usize::from(self.memory.take().is_some());
+        if lookups.descriptors_left > DESCRIPTORS_SPARE {
+            self.memory = File::open(format!("/proc/{}/mem", self.pid)).ok();
+            lookups.descriptors_left -= usize::from(self.memory.is_some());
+        }
     }
 
     fn is_zombie(&self, tid: i32) -> bool {
@@ -221,7 +278,13 @@ impl Process {
         let thread = &self.threads[index];
         let tid = thread.tid;
         let mut buffer = [0u8; 256];
-        let counters = thread.schedstat.read(&mut buffer).ok().and_then(parse_schedstat).ok_or(tid)?;
+        let text = match thread.schedstat.read(&mut buffer) {
+            Ok(text) => text,
+            // Nothing was learnt, which is not to say that it is gone.
+            Err(error) if out_of_descriptors(&error) => return Ok(None),
+            Err(_) => return Err(tid),
+        };
+        let counters = parse_schedstat(text).ok_or(tid)?;
         if counters == thread.counters && thread.blocked {
             return Ok(None);
         }
@@ -314,13 +377,7 @@ impl Process {
             Call::Running | Call::Hidden => 0,
         };
         let pc = if reason.kind == WaitKind::Gil { 0 } else { pc };
-        let site = ledger.sites.find(self.pid, pc, &reason);
-        if fan > 0 {
-            ledger.sites.watches(site, fan);
-        }
-        if let Some(process) = ledger.processes.get_mut(&self.pid).filter(|_| reason.event_loop) {
-            process.event_loop = true;
-        }
+        let site = ledger.site(self.pid, pc, &reason, fan);
         self.threads[index].last = Some((*at, site, now));
         Seen::Blocked(site)
     }
@@ -338,6 +395,7 @@ impl Process {
                 evidence.target = lookups.descriptors.target(self.pid, args[0] as i32, &lookups.pids, now);
             }
             (Some(Means::Futex), Call::Inside { args, .. }) => {
+                evidence.semaphore_locks = self.semaphore_locks;
                 if let Some(interpreter) = self.interpreter.as_mut().filter(|known| known.contains(args[0])) {
                     interpreter.waiter_at(args[0]);
                     evidence.interpreter_lock = true;
@@ -373,14 +431,17 @@ impl Process {
 
     /// Slow facts: name, memory, bytes; and the runtime, after birth and after every exec.
     fn census(&mut self, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
-        let path = |name: &str| PathBuf::from(format!("/proc/{}/{name}", self.pid));
+        let directory = PathBuf::from(format!("/proc/{}", self.pid));
+        let path = |name: &str| directory.join(name);
         let Some(stat) = read_small(&path("stat")).ok().and_then(|text| parse_stat(&text)) else { return };
-        if stat.stack != self.stack {
+        // A process that is ending has no stack any more, and no executable either.
+        if stat.stack != self.stack && stat.stack != 0 {
             self.stack = stat.stack;
             self.image_since = now;
             self.runtime_looks = 0;
             self.interpreter = None;
-            self.memory = File::open(path("mem")).ok();
+            self.semaphore_locks = false;
+            self.open_memory(lookups);
             for thread in &mut self.threads {
                 thread.last = None;
             }
@@ -390,14 +451,16 @@ impl Process {
             let found = self
                 .interpreter
                 .is_none()
-                .then(|| detect(self.pid, &mut lookups.files, self.memory.as_ref()));
-            let has_event_loop = self.runtime_looks > 0 && self.has_event_loop();
-            if let Some(process) = ledger.processes.get_mut(&self.pid) {
-                process.event_loop |= has_event_loop;
-                if let Some(found) = found {
-                    process.runtime = found.runtime;
-                    self.interpreter = found.interpreter;
-                }
+                .then(|| detect(self.pid, &mut lookups.files, self.memory.as_ref()))
+                .flatten();
+            if self.runtime_looks > 0 && self.has_event_loop() {
+                ledger.event_loop(self.pid);
+            }
+            if let Some(found) = found {
+                // CPython builds its locks of POSIX semaphores.
+                self.semaphore_locks = found.runtime.language == Language::Python;
+                ledger.runtime(self.pid, found.runtime);
+                self.interpreter = found.interpreter;
             }
         }
         while LOOKS_NS.get(self.runtime_looks).is_some_and(|age| now >= self.image_since + age) {
@@ -405,17 +468,14 @@ impl Process {
         }
         let next_look = LOOKS_NS.get(self.runtime_looks).map_or(u64::MAX, |age| self.image_since + age);
         self.next_census = (now + CENSUS_NS).min(next_look);
-        let Some(process) = ledger.processes.get_mut(&self.pid) else { return };
-        process.name = stat.name;
-        process.threads = process.threads.max(stat.threads);
-        process.rss = process.rss.max(Some(stat.resident * page_size()));
-        process.io = read_small(&path("io")).ok().and_then(|text| parse_io(&text)).or(process.io);
-        process.seen.1 = now;
+        let io = read_small(&path("io")).ok().and_then(|text| parse_io(&text));
+        let rss = stat.resident.saturating_mul(page_size());
+        ledger.census(self.pid, now, Census { name: stat.name, threads: stat.threads, rss, io });
     }
 
     /// Whether it holds an epoll instance: an event loop that is always busy is never seen waiting in one.
     fn has_event_loop(&self) -> bool {
-        let descriptors = numbered(&PathBuf::from(format!("/proc/{}/fd", self.pid)));
+        let descriptors = numbered(&PathBuf::from(format!("/proc/{}/fd", self.pid))).unwrap_or_default();
         descriptors.into_iter().take(DESCRIPTORS_SEARCHED).any(|fd| {
             std::fs::read_link(format!("/proc/{}/fd/{fd}", self.pid))
                 .is_ok_and(|link| link.as_os_str() == "anon_inode:[eventpoll]")
@@ -423,16 +483,21 @@ impl Process {
     }
 
     /// Children that are not known yet. Only a thread that ran can have started one.
-    fn new_children(&mut self, now: u64, moved: &[i32], lookups: &Lookups) -> Vec<i32> {
-        if moved.is_empty() || now < self.next_children {
+    fn new_children(&mut self, now: u64, moved: Vec<i32>, lookups: &Lookups) -> Vec<i32> {
+        // One that starts its children and waits for them must be asked though it does not run again.
+        self.unasked.extend(moved);
+        self.unasked.sort_unstable();
+        self.unasked.dedup();
+        if self.unasked.is_empty() || now < self.next_children {
             return Vec::new();
         }
+        let asked = std::mem::take(&mut self.unasked);
         // Wide processes are asked less often: the cost is one file per thread that ran.
-        self.next_children = now + 2_000_000 * moved.len() as u64;
-        moved
-            .iter()
-            .filter_map(|tid| self.thread_file(*tid, "children"))
-            .flat_map(|text| parse_children(&text))
+        self.next_children = now + 2_000_000 * asked.len() as u64;
+        self.threads
+            .iter_mut()
+            .filter(|thread| asked.binary_search(&thread.tid).is_ok())
+            .flat_map(|thread| thread.children.read(thread.descriptors > 0))
             .filter(|pid| lookups.pids.binary_search(pid).is_err())
             .collect()
     }

@@ -1,5 +1,6 @@
 //! One recording from start to end: launch or attach, take rounds, pass signals on, reap, and close the books.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -7,28 +8,32 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::SIGCHLD;
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
-use super::launch::{self, LaunchError, Reaped};
-use super::ledger::Closed;
+use super::launch::{self, LaunchError, Launching};
+use super::ledger::{Closed, Ledger};
 use super::model::{Exit, Throttling};
 use super::sampler::Schedule;
-use super::source::procfs::{command_line, parse_stat, read_small};
-use super::tree::Tree;
+use super::source::procfs::{command_line, numbered, parse_group, parse_stat, read_small};
+use super::sys::{self, Witness};
+use super::tree::{Tree, own_children};
 use crate::machine::{Machine, QuotaReader, QuotaReading, survey};
 
 /// Ages of a run at which it is asked again what the program may use: it may have entered a cgroup of its own.
 const SURVEYS: [Duration; 3] =
     [Duration::from_millis(30), Duration::from_millis(300), Duration::from_secs(3)];
 
+/// How long a signal waits to be told from one that was sent to many processes one by one.
+const GRACE: Duration = Duration::from_millis(5);
+
 /// What to measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// Start this command and follow it to its end.
-    Command(Vec<String>),
+    Command(Vec<OsString>),
     /// Follow a running process and its tree.
     Pid {
         /// Which.
@@ -36,6 +41,24 @@ pub enum Target {
         /// For how long; `None`: until it ends or boundby is interrupted.
         duration: Option<Duration>,
     },
+}
+
+impl Target {
+    fn launching(&self) -> Launching {
+        match self {
+            Self::Command(_) => Launching::Yes,
+            Self::Pid { .. } => Launching::No,
+        }
+    }
+
+    fn command_line(&self, root: i32) -> Vec<String> {
+        match self {
+            Self::Command(command) => {
+                command.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+            }
+            Self::Pid { .. } => command_line(root),
+        }
+    }
 }
 
 /// Why nothing was measured.
@@ -53,6 +76,22 @@ pub enum ProfileError {
          root{1}"
     )]
     NotOurs(i32, String),
+    /// A thread that is not the first of its process.
+    #[error("{0} is a thread of process {1}; measure the process: boundby profile --pid {1}")]
+    NotAProcess(i32, i32),
+    /// A zombie.
+    #[error(
+        "process {0} has ended already, only its parent has not asked for it yet; list what runs with: ps -e"
+    )]
+    Ended(i32),
+    /// No program.
+    #[error("process {0} is a thread of the kernel and runs no program; list what runs with: ps -e")]
+    Kernel(i32),
+    /// boundby itself.
+    #[error(
+        "process {0} is this very boundby; give the pid of another process, or start one: boundby profile -- CMD"
+    )]
+    Ourselves(i32),
     /// Signals could not be listened to.
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),
@@ -87,16 +126,22 @@ pub struct Recording {
     pub hidden: u64,
     /// Processes of the tree that outlive the command.
     pub left_running: usize,
+    /// Whether the kernel lists the children of a process.
+    pub lists_children: bool,
     /// Whether boundby was interrupted before the program ended (attached only).
     pub interrupted: bool,
 }
 
-/// Measures a target on a `machine`, which is surveyed again as the program sees it.
+/// Measures a target on a `machine`, which is surveyed again as the program sees it, and keeps these `books` of it.
 ///
 /// # Errors
 /// If the command does not start, or the process is gone or not ours.
-pub fn record(target: &Target, machine: &mut Machine) -> Result<Recording, ProfileError> {
-    let mut inbox = Inbox::open(matches!(target, Target::Command(_))).map_err(ProfileError::Signals)?;
+pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<Recording, ProfileError> {
+    let launching = target.launching();
+    let mut inbox = Inbox::open(launching).map_err(ProfileError::Signals)?;
+    // Whoever became boundby by exec may have had children; they are not the command's.
+    let strangers = own_children().unwrap_or_default();
+    let mut witness = if launching == Launching::Yes { Witness::start() } else { None };
     let own_before = own_cpu();
     let started = Instant::now();
     let (root, launched, limit) = match target {
@@ -107,15 +152,13 @@ pub fn record(target: &Target, machine: &mut Machine) -> Result<Recording, Profi
         }
     };
     let mut quota = Quota::open(root);
-    let command = match target {
-        Target::Command(command) => command.clone(),
-        Target::Pid { .. } => command_line(root),
-    };
+    let command = target.command_line(root);
     let descriptors = launch::raise_open_files();
-    let mut tree = Tree::new(root, f64::from(machine.cpus()), launched, descriptors);
+    let mut tree = Tree::new(root, books, launched, strangers, descriptors);
+    tree.replace_stranger(None, witness.as_ref().map(Witness::pid));
     let mut schedule = Schedule::new(seed());
     let mut ticks_before = Vec::new();
-    let mut children: Vec<Reaped> = Vec::new();
+    let mut reaped = Sum::default();
     let mut interrupted = false;
     let mut planned = Duration::ZERO;
     let mut surveys = SURVEYS.iter();
@@ -145,10 +188,11 @@ pub fn record(target: &Target, machine: &mut Machine) -> Result<Recording, Profi
             for signal in news.to_pass_on {
                 launch::pass_on(root, signal);
             }
+            pass_on_once(&news.sent, root, &mut witness, &mut tree);
             if news.child_ended {
-                reap_all(&mut tree, nanos(started.elapsed()), &mut children);
+                reap_all(&mut tree, nanos(started.elapsed()), root, &mut reaped, &mut witness);
             }
-            if children.iter().any(|child| child.pid == root) {
+            if reaped.exit.is_some() {
                 break;
             }
         } else if news.interrupted {
@@ -157,43 +201,84 @@ pub fn record(target: &Target, machine: &mut Machine) -> Result<Recording, Profi
         }
     }
     let wall = started.elapsed();
-    let left_running = tree.pids().len();
-    if left_running > 0 {
+    if launched {
+        tree.search(nanos(wall));
+    }
+    if !tree.is_empty() {
         tree.round(nanos(wall), false);
     }
-    let root_end = children.iter().find(|child| child.pid == root);
-    let cpu = if launched {
-        children.iter().fold((Duration::ZERO, Duration::ZERO), |(user, system), child| {
-            (user + child.user, system + child.system)
-        })
-    } else {
-        ticks_since(&ticks_before, tree.pids())
-    };
-    let hidden = tree.lookups.hidden;
+    // Those that have ended since they were last looked at are gone by now.
+    let left_running = tree.pids().len();
+    let has_ended = !launched && tree.is_empty();
+    let cpu = if launched { reaped.cpu } else { ticks_since(&ticks_before, tree.pids()) };
+    let (hidden, lists_children) = (tree.lookups.hidden, tree.lists_children());
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
         command,
         root,
         launched,
-        exit: root_end.map(|child| child.exit),
+        exit: reaped.exit.or_else(|| has_ended.then_some(Exit::Untold)),
         wall,
         cpu,
-        max_rss: children.iter().map(|child| child.max_rss).max(),
+        max_rss: reaped.max_rss,
         books: tree.ledger.close(root, tail),
         throttling: quota.throttling(),
         schedule,
         own_cpu: own_cpu().saturating_sub(own_before),
         hidden,
         left_running: if launched { left_running } else { 0 },
+        lists_children,
         interrupted,
     })
 }
 
-fn reap_all(tree: &mut Tree, now: u64, children: &mut Vec<Reaped>) {
+/// Passes on what was not sent to the command as well, as a member of the same process group.
+fn pass_on_once(sent: &[i32], root: i32, witness: &mut Option<Witness>, tree: &mut Tree) {
+    let has_seen = |signal: &i32| witness.as_ref().is_some_and(|witness| witness.has_seen(*signal));
+    if !sent.iter().all(has_seen) {
+        // Whoever signals many processes one by one, as service managers do, is not done yet.
+        std::thread::sleep(GRACE);
+    }
+    let (shared, alone): (Vec<i32>, Vec<i32>) = sent.iter().copied().partition(has_seen);
+    for signal in alone {
+        launch::pass_on(root, signal);
+    }
+    if !shared.is_empty() {
+        // What it has seen stays pending for it: the next signal needs another witness.
+        let gone = witness.take().map(|witness| witness.pid());
+        *witness = Witness::start();
+        tree.replace_stranger(gone, witness.as_ref().map(Witness::pid));
+    }
+}
+
+/// What the children reaped so far add up to: a program may leave any number of orphans.
+#[derive(Debug, Default)]
+struct Sum {
+    /// User and system CPU.
+    cpu: (Duration, Duration),
+    /// Largest resident set, bytes.
+    max_rss: Option<u64>,
+    /// How the first process ended, once it has.
+    exit: Option<Exit>,
+}
+
+fn reap_all(tree: &mut Tree, now: u64, root: i32, sum: &mut Sum, witness: &mut Option<Witness>) {
     while let Some(pid) = launch::ended_child() {
         tree.last_words(pid, now);
         let Some(child) = launch::reap(pid) else { break };
-        children.push(child);
+        if tree.is_stranger(pid) {
+            tree.replace_stranger(Some(pid), None);
+            if let Some(witness) = witness.take_if(|witness| witness.pid() == pid) {
+                witness.was_reaped();
+            }
+            continue;
+        }
+        sum.cpu.0 += child.user;
+        sum.cpu.1 += child.system;
+        sum.max_rss = sum.max_rss.max(Some(child.max_rss));
+        if child.pid == root {
+            sum.exit = Some(child.exit);
+        }
     }
 }
 
@@ -242,6 +327,28 @@ fn may_be_measured(pid: i32) -> Result<(), ProfileError> {
     if pid <= 0 || std::fs::symlink_metadata(path("")).is_err() {
         return Err(ProfileError::NoProcess(pid));
     }
+    if u32::try_from(pid) == Ok(std::process::id()) {
+        return Err(ProfileError::Ourselves(pid));
+    }
+    let group = read_small(path("status").as_ref()).ok().and_then(|text| parse_group(&text));
+    if let Some(process) = group.filter(|group| *group != pid) {
+        return Err(ProfileError::NotAProcess(pid, process));
+    }
+    let state = |tid: i32| {
+        let text = read_small(path(&format!("task/{tid}/stat")).as_ref()).ok()?;
+        Some(parse_stat(&text)?.state)
+    };
+    // Its first thread may have ended before the others; where threads are hidden, nothing says that it has.
+    let threads = numbered(path("task").as_ref()).unwrap_or_default();
+    if !threads.is_empty() && threads.iter().all(|tid| matches!(state(*tid), Some('Z' | 'X' | 'x'))) {
+        return Err(ProfileError::Ended(pid));
+    }
+    // A kernel thread has no executable; that of a program can be read, or is refused.
+    let executable = std::fs::read_link(path("exe"));
+    if executable.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) && command_line(pid).is_empty()
+    {
+        return Err(ProfileError::Kernel(pid));
+    }
     match std::fs::read(path("syscall")) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let yama = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
@@ -263,7 +370,10 @@ fn may_be_measured(pid: i32) -> Result<(), ProfileError> {
 /// What arrived while waiting.
 #[derive(Debug, Default)]
 struct News {
+    /// From the kernel, which told boundby alone.
     to_pass_on: Vec<i32>,
+    /// From somebody, who may have sent it to the command as well.
+    sent: Vec<i32>,
     child_ended: bool,
     interrupted: bool,
 }
@@ -275,14 +385,15 @@ struct Inbox {
 }
 
 impl Inbox {
-    fn open(launching: bool) -> io::Result<Self> {
-        let watched = if launching { launch::signals_to_watch() } else { vec![SIGINT, SIGTERM, SIGHUP] };
+    fn open(launching: Launching) -> io::Result<Self> {
+        let watched = launch::signals_to_watch(launching);
         let signals = SignalsInfo::<WithOrigin>::new(&watched)?;
         let (wake, sender) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
-        for signal in watched {
-            signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
+        for signal in &watched {
+            signal_hook::low_level::pipe::register(*signal, sender.try_clone()?)?;
         }
+        sys::listen_to(&watched);
         Ok(Self { signals, wake })
     }
 
@@ -291,8 +402,10 @@ impl Inbox {
             tv_sec: i64::try_from(longest.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(longest.subsec_nanos()),
         };
-        // An interrupted poll is as good as one that woke up: the signals are looked at either way.
-        let _ = poll(&mut [PollFd::new(&self.wake.as_fd(), PollFlags::IN)], Some(&timeout));
+        // An interrupted poll is as good as one that woke up: the signals are looked at.
+        if poll(&mut [PollFd::new(&self.wake.as_fd(), PollFlags::IN)], Some(&timeout)) == Ok(0) {
+            return News::default();
+        }
         let mut drained = [0u8; 64];
         while io::Read::read(&mut self.wake, &mut drained).is_ok_and(|count| count > 0) {}
         let mut news = News::default();
@@ -301,8 +414,9 @@ impl Inbox {
                 SIGCHLD => news.child_ended = true,
                 signal => {
                     news.interrupted = true;
-                    // What the terminal sends reaches the command by itself: it is in the same process group.
                     if origin.cause != Cause::Kernel {
+                        news.sent.push(signal);
+                    } else if !launch::reaches_the_command_too(signal) {
                         news.to_pass_on.push(signal);
                     }
                 }

@@ -12,6 +12,11 @@ use super::source::interpreter::Interpreter;
 /// Shells, by the name of their executable: they are ordinary native programs otherwise.
 const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "busybox", "ash"];
 
+/// Interpreters of languages we know nothing of, by how the name of their executable begins: what they compute is not
+/// native code, and whether it can use threads is not known.
+const INTERPRETERS: &[&str] =
+    &["perl", "php", "lua", "tclsh", "wish", "guile", "erl", "beam", "octave", "gawk", "mawk", "julia"];
+
 /// A file mapped into a process at its beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mapping {
@@ -51,11 +56,12 @@ pub(super) struct Detected {
     pub(super) interpreter: Option<Interpreter>,
 }
 
-/// Looks at a process. `memory` is its `/proc/PID/mem` where that may be read.
+/// Looks at a process. `memory` is its `/proc/PID/mem` where that may be read. `None`: its executable cannot be told,
+/// because it is ending or not ours.
 #[must_use]
-pub(super) fn detect(pid: i32, files: &mut ElfFiles, memory: Option<&File>) -> Detected {
+pub(super) fn detect(pid: i32, files: &mut ElfFiles, memory: Option<&File>) -> Option<Detected> {
     let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-    let Ok(exe_name) = std::fs::read_link(&exe) else { return Detected::default() };
+    let exe_name = std::fs::read_link(&exe).ok()?;
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps"))
         .map(|text| parse_maps(&text))
         .unwrap_or_default();
@@ -68,14 +74,14 @@ pub(super) fn detect(pid: i32, files: &mut ElfFiles, memory: Option<&File>) -> D
         let file = if mapping.path == exe_path { exe.clone() } else { inside_root(pid, &mapping.path) };
         let Some(facts) = files.facts(&file) else { continue };
         if let Some(found) = python(mapping, &facts, memory, exe_path) {
-            return found;
+            return Some(found);
         }
         marks.extend(facts.marks);
     }
     if maps.is_empty() {
         marks.extend(files.facts(&exe).map(|facts| facts.marks).unwrap_or_default());
     }
-    Detected { runtime: by_marks(&marks, exe_path), interpreter: None }
+    Some(Detected { runtime: by_marks(&marks, exe_path), interpreter: None })
 }
 
 fn carries_runtime(path: &str) -> bool {
@@ -143,6 +149,9 @@ fn by_marks(marks: &[Mark], exe: &str) -> Runtime {
         Some(Mark::Ruby) => runtime(Language::Ruby, Some("MRI"), true),
         Some(Mark::Go) => runtime(Language::Go, None, false),
         Some(Mark::Rust) => runtime(Language::Rust, None, false),
+        None if INTERPRETERS.iter().any(|prefix| name.starts_with(prefix)) => {
+            Runtime { implementation: Some(name.to_owned()), ..Runtime::default() }
+        }
         None if SHELLS.contains(&name) => runtime(Language::Shell, Some(name), false),
         None => runtime(Language::Native, None, false),
     }
@@ -173,10 +182,14 @@ mod tests {
 
     #[test]
     fn our_own_process_is_rust_and_a_shell_is_a_shell() {
-        let own = detect(std::process::id() as i32, &mut ElfFiles::default(), None);
+        let own = detect(std::process::id() as i32, &mut ElfFiles::default(), None).unwrap();
         assert_eq!((own.runtime.language, own.runtime.gil), (Language::Rust, Some(false)));
         assert_eq!(by_marks(&[], "/usr/bin/dash").language, Language::Shell);
         assert_eq!(by_marks(&[], "/usr/bin/xz").language, Language::Native);
+        assert_eq!(
+            (by_marks(&[], "/usr/bin/perl").language, by_marks(&[], "/usr/bin/perl").gil),
+            (Language::Unknown, None)
+        );
         assert_eq!(by_marks(&[Mark::Rust, Mark::Node], "/opt/n").language, Language::Node);
     }
 }

@@ -54,6 +54,14 @@ impl Segments {
             .collect();
     }
 
+    /// Merges neighbours until no more than this many are left, and gives back the memory.
+    pub fn thin(&mut self, kept: usize) {
+        while self.list.len() > kept.max(1) {
+            self.halve();
+        }
+        self.list.shrink_to_fit();
+    }
+
     /// What was recorded, in order.
     #[must_use]
     pub fn list(&self) -> &[RawSegment] {
@@ -87,5 +95,8 @@ mod tests {
         let (items, wait) =
             segments.list().iter().fold((0, 0), |(n, w), s| (n + s.count, w + s.count * s.wait));
         assert_eq!((items, wait), (10_000, 1_000_000));
+        segments.thin(3);
+        let left = segments.list();
+        assert!(left.len() <= 3 && left.iter().map(|segment| segment.count).sum::<u64>() == 10_000);
     }
 }

@@ -6,10 +6,13 @@ use super::thread_clock::{Payment, SiteId};
 use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
 
-/// Distinct blocking points kept apart; later ones are merged by process and kind, so memory stays bounded.
+/// Distinct blocking points kept apart; later ones are merged by process and kind, and those of processes that come
+/// after twice as many by kind alone, so memory stays bounded.
 const KEPT_APART: usize = 8192;
-/// A futex is a parking spot if all its users wait for more than this share of the time that any of them does.
-const PARKED_SHARE: f64 = 0.2;
+/// A futex is a parking spot if all its users wait for more than this share of the time that any of them does. Of
+/// threads that take a mutex in turn for good, the first is never seen waiting; while it holds it, all others wait:
+/// half of the time of three, less of more.
+const PARKED_SHARE: f64 = 0.6;
 /// Threads remembered per site.
 const THREADS_KEPT: usize = 4096;
 
@@ -64,9 +67,15 @@ impl SiteRecord {
         if self.key.kind != WaitKind::Lock || self.key.operation != "futex" {
             return self.key.kind;
         }
-        let waited = |at_least: usize| self.waiting.2.iter().skip(at_least).sum::<u64>() as f64;
-        let parked = waited(self.threads.len().max(1)) > PARKED_SHARE * waited(1) || self.threads.len() < 2;
+        let all = self.waited(self.threads.len().max(1)) as f64;
+        let parked = all > PARKED_SHARE * self.waited(1) as f64 || self.threads.len() < 2;
         if parked { WaitKind::Idle } else { WaitKind::Lock }
+    }
+
+    /// How long at least so many threads waited here at once, nanoseconds.
+    #[must_use]
+    pub fn waited(&self, at_least: usize) -> u64 {
+        self.waiting.2.iter().skip(at_least).sum()
     }
 
     /// The operation's name; a parking spot says so.
@@ -74,7 +83,7 @@ impl SiteRecord {
     pub fn operation(&self) -> &'static str {
         match (self.kind(), self.key.operation) {
             (WaitKind::Idle, "futex") => "park",
-            (WaitKind::Lock, "futex") => "lock",
+            (WaitKind::Lock, "futex" | "mutex") => "lock",
             (_, operation) => operation,
         }
     }
@@ -114,7 +123,7 @@ fn record(key: SiteKey, external: bool, event_loop: bool) -> SiteRecord {
 impl Sites {
     /// The site of a wait of process `pid` at program counter `pc`.
     pub fn find(&mut self, pid: i32, pc: u64, reason: &Reason) -> SiteId {
-        let by_address = reason.kind == WaitKind::Lock && reason.operation == "futex";
+        let by_address = reason.kind == WaitKind::Lock && matches!(reason.operation, "futex" | "mutex");
         let mut key = SiteKey {
             pid,
             pc: if by_address { 0 } else { pc },
@@ -125,6 +134,10 @@ impl Sites {
         if self.records.len() >= KEPT_APART && !self.by_key.contains_key(&key) {
             key.resource = None;
             key.pc = 0;
+            // A build starts ever new processes.
+            if self.records.len() >= 2 * KEPT_APART && !self.by_key.contains_key(&key) {
+                key.pid = 0;
+            }
         }
         if let Some(id) = self.by_key.get(&key) {
             return *id;
@@ -184,6 +197,12 @@ impl Sites {
         self.waiting.get(&kind).copied().unwrap_or(0)
     }
 
+    /// How many there are, the unknown one included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.records.len()
+    }
+
     /// One site's record.
     #[must_use]
     pub fn get(&self, id: SiteId) -> &SiteRecord {
@@ -200,10 +219,14 @@ impl Sites {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Durations {
     counts: Vec<u32>,
+    /// Nanoseconds by bucket: what is summed up is exact.
+    sums: Vec<u64>,
     longest: u64,
 }
 
 const PER_DOUBLING: f64 = 6.0;
+/// A wait shorter than this share of the typical one is a second packet that was nearly there, and no wait of its own.
+const NEGLIGIBLE: f64 = 0.05;
 
 impl Durations {
     /// Counts one duration, nanoseconds.
@@ -212,8 +235,10 @@ impl Durations {
         let bucket = bucket.min(255);
         if self.counts.len() <= bucket {
             self.counts.resize(bucket + 1, 0);
+            self.sums.resize(bucket + 1, 0);
         }
         self.counts[bucket] = self.counts[bucket].saturating_add(1);
+        self.sums[bucket] = self.sums[bucket].saturating_add(nanos);
         self.longest = self.longest.max(nanos);
     }
 
@@ -221,8 +246,12 @@ impl Durations {
     pub fn merge(&mut self, other: &Self) {
         if self.counts.len() < other.counts.len() {
             self.counts.resize(other.counts.len(), 0);
+            self.sums.resize(other.sums.len(), 0);
         }
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine = mine.saturating_add(*theirs);
+        }
+        for (mine, theirs) in self.sums.iter_mut().zip(&other.sums) {
             *mine = mine.saturating_add(*theirs);
         }
         self.longest = self.longest.max(other.longest);
@@ -240,13 +269,24 @@ impl Durations {
         (self.longest > 0).then_some(self.longest)
     }
 
-    /// The mean, nanoseconds.
+    /// All of them together, nanoseconds.
     #[must_use]
-    pub fn mean(&self) -> Option<f64> {
-        let sum: f64 =
-            (0..self.counts.len()).map(middle).zip(&self.counts).map(|(at, n)| at * f64::from(*n)).sum();
-        let count = self.count();
-        (count > 0).then(|| sum / count as f64)
+    pub fn total(&self) -> u64 {
+        self.sums.iter().sum()
+    }
+
+    /// How many carry the time: those that are not negligible beside what a random moment of waiting falls into, the
+    /// mean weighted by duration.
+    #[must_use]
+    pub fn weighty(&self) -> u64 {
+        let total = self.total() as f64;
+        let buckets = || self.sums.iter().zip(&self.counts).filter(|(_, count)| **count > 0);
+        let squares: f64 = buckets().map(|(sum, count)| (*sum as f64).powi(2) / f64::from(*count)).sum();
+        let least = NEGLIGIBLE * squares / total;
+        buckets()
+            .filter(|(sum, count)| **sum as f64 >= least * f64::from(**count))
+            .map(|(_, n)| u64::from(*n))
+            .sum()
     }
 
     /// Coefficient of variation.
@@ -319,12 +359,29 @@ mod tests {
     }
 
     #[test]
+    fn a_mutex_that_each_takes_once_for_long_is_no_parking_spot() {
+        let mut sites = Sites::default();
+        let mutex = sites.find(1, 9, &lock("0x10"));
+        let at = |ms: u64| ms * 1_000_000;
+        // Thread 1 holds it from the start; 2, then 3 follow, half a second each.
+        sites.waits(mutex, 2, true, at(0));
+        sites.waits(mutex, 3, true, at(10));
+        sites.waits(mutex, 2, false, at(500));
+        sites.waits(mutex, 3, false, at(1000));
+        assert_eq!(sites.get(mutex).kind(), WaitKind::Lock);
+    }
+
+    #[test]
     fn the_number_of_sites_is_bounded() {
         let mut sites = Sites::default();
         for address in 0..3 * KEPT_APART {
             sites.find(1, 9, &lock(&format!("{address:#x}")));
         }
         assert!(sites.iter().count() <= KEPT_APART + 2);
+        for pid in 2..i32::try_from(3 * KEPT_APART).unwrap() {
+            sites.find(pid, 9, &lock("0x10"));
+        }
+        assert!(sites.iter().count() <= 2 * KEPT_APART + 1);
     }
 
     #[test]
@@ -337,5 +394,21 @@ mod tests {
         assert!((p95 / 95e6 - 1.0).abs() < 0.13, "{p95}");
         assert_eq!(durations.longest(), Some(100_000_000));
         assert_eq!(Durations::default().quantile(0.5), None);
+        assert_eq!(durations.total(), 5_050_000_000);
+    }
+
+    #[test]
+    fn second_packets_carry_no_weight() {
+        let mut durations = Durations::default();
+        for _ in 0..20 {
+            durations.add(50_000_000);
+            durations.add(200_000);
+        }
+        assert_eq!((durations.count(), durations.weighty()), (40, 20));
+        // Waits of every length between one and fifty are all waits.
+        let mut even = Durations::default();
+        (1..=50).for_each(|ms| even.add(ms * 1_000_000));
+        assert!(even.weighty() >= 49, "{}", even.weighty());
+        assert_eq!(Durations::default().weighty(), 0);
     }
 }

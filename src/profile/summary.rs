@@ -96,6 +96,9 @@ fn thread_book(books: &Closed, unseen: u64) -> Book {
     book[Account::Cpu] += books.folded.cpu + unseen;
     book[Account::Runnable] += books.folded.delay;
     book[Account::Unattributed] += books.folded.unexplained;
+    for (id, blocked) in &books.folded.blocked {
+        book[account(books.sites.get(*id), *id)] += blocked;
+    }
     book
 }
 
@@ -134,7 +137,31 @@ fn parallelism(books: &Closed, cpu: u64, wall: u64) -> Parallelism {
     if let Some(first) = shares.first_mut() {
         *first += rest;
     }
-    Parallelism { mean: cpu as f64 / wall.max(1) as f64, share_of_wall_by_running_threads: shares }
+    Parallelism {
+        mean: cpu as f64 / wall.max(1) as f64,
+        share_of_wall_by_running_threads: shares,
+        alternating: alternating(books, cpu),
+    }
+}
+
+/// Parkings from which a thread waits for others again and again; a join or two are fewer.
+const AGAIN_AND_AGAIN: u64 = 10;
+
+/// See [`Parallelism::alternating`].
+fn alternating(books: &Closed, cpu: u64) -> u64 {
+    let parks = |thread: &&super::ledger::ThreadRecord| {
+        let ended = |(id, (_, ended)): (&SiteId, &(u64, u64))| {
+            let site = books.sites.get(*id);
+            (!site.external && matches!(site.kind(), WaitKind::Idle | WaitKind::Lock)).then_some(*ended)
+        };
+        thread.clock.cpu() * 10 >= cpu
+            && thread.sites.iter().filter_map(ended).sum::<u64>() >= AGAIN_AND_AGAIN
+    };
+    let mut by_process: BTreeMap<i32, u64> = BTreeMap::new();
+    for thread in books.threads.iter().filter(parks) {
+        *by_process.entry(thread.pid).or_default() += 1;
+    }
+    by_process.into_values().max().filter(|threads| *threads >= 2).unwrap_or(0)
 }
 
 /// CPU under and outside the lock; what no sample classed is divided like the rest of its process.
@@ -204,6 +231,7 @@ fn sites(books: &Closed) -> Vec<Site> {
                 counted: false,
                 wait: Duration::ZERO,
                 critical: Duration::ZERO,
+                queued: Duration::ZERO,
                 p95: None,
                 cpu: Duration::ZERO,
                 threads: 0,
@@ -215,6 +243,7 @@ fn sites(books: &Closed) -> Vec<Site> {
         entry.0.episodes += site.ended;
         entry.0.wait += Duration::from_nanos(site.blocked);
         entry.0.critical += Duration::from_nanos(critical);
+        entry.0.queued = entry.0.queued.max(Duration::from_nanos(site.waited(1)));
         entry.0.cpu += Duration::from_nanos(site.progress);
         entry.0.threads += site.threads.len() as u64;
         entry.1.merge(&site.durations);
@@ -269,19 +298,19 @@ fn event_loop(books: &Closed) -> Option<EventLoop> {
 }
 
 fn groups(books: &Closed) -> Vec<ProcessGroup> {
-    type Role = (String, String);
+    type Role = (String, Option<String>);
     let mut groups: BTreeMap<Role, (ProcessGroup, Vec<(u64, u64)>)> = BTreeMap::new();
     for process in books.processes.values() {
-        let parent =
-            books.processes.get(&process.parent).map(|parent| parent.name.clone()).unwrap_or_default();
+        let parent = books.processes.get(&process.parent).map(|parent| parent.name.clone());
         let entry = groups.entry((process.name.clone(), parent)).or_default();
         add_to_group(&mut entry.0, process);
         entry.1.push(process.seen);
     }
     let mut groups: Vec<ProcessGroup> = groups
-        .into_values()
-        .map(|(mut group, lives)| {
+        .into_iter()
+        .map(|((_, parent), (mut group, lives))| {
             group.concurrent = items::most_at_once(&lives);
+            group.parent = parent;
             group
         })
         .collect();
@@ -327,24 +356,32 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
     } else if locked.iter().any(|process| process.cpu > 50_000_000) {
         quality.refused.push(Refused {
             source: "gil-owner".to_owned(),
-            reason: "the interpreter lock was not found in the process's memory, or may not be read"
-                .to_owned(),
-            costs: "CPU under the lock and outside it cannot be told apart".to_owned(),
+            reason: "the interpreter lock was not found, or its memory may not be read".to_owned(),
+            costs: "CPU time under it and outside cannot be told apart".to_owned(),
         });
     }
     if recording.hidden > 0 {
         quality.refused.push(Refused {
             source: "syscall".to_owned(),
             reason: format!("/proc/PID/syscall was refused {} times", recording.hidden),
-            costs: "some waits could only be told from the kernel function they sleep in".to_owned(),
+            costs: "some waits are told by their kernel function alone".to_owned(),
+        });
+    }
+    if !recording.lists_children {
+        quality.refused.push(Refused {
+            source: "children".to_owned(),
+            reason: "this kernel keeps no lists of the children of a process (CONFIG_PROC_CHILDREN)"
+                .to_owned(),
+            costs: "children were looked for among all processes, less often: those that lived a few \
+                    milliseconds were missed, and are counted from their exit"
+                .to_owned(),
         });
     }
     if books.threads.is_empty() && recording.wall > Duration::from_millis(50) {
         quality.refused.push(Refused {
             source: "procfs".to_owned(),
             reason: "no thread of the program could be read under /proc".to_owned(),
-            costs: "only its CPU time is known, not what it waited for; check with: boundby doctor"
-                .to_owned(),
+            costs: "only its CPU time is known, not what it waited for; ask: boundby doctor".to_owned(),
         });
     }
     quality.remarks = remarks(recording, seen, exact);
@@ -355,13 +392,13 @@ fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
     let mut remarks = Vec::new();
     if recording.left_running > 0 {
         remarks.push(format!(
-            "{} it started still run; they were measured until the command itself ended (follow them with --pid)",
-            crate::units::count(recording.left_running as u64, "process").replace("processs", "processes")
+            "{} it started not seen to end; follow what still runs with --pid",
+            crate::units::count(recording.left_running as u64, "process")
         ));
     }
     if recording.launched && exact > 20_000_000 && (seen as f64) < 0.9 * exact as f64 {
         remarks.push(format!(
-            "{} of the CPU time was used by processes that lived too short to be sampled; it is counted from their exit",
+            "processes too short-lived to be sampled used {} of the CPU time",
             crate::units::percent(1.0 - seen as f64 / exact as f64)
         ));
     }

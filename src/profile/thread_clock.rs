@@ -59,6 +59,8 @@ pub struct Payment {
 /// What one closed interval yields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Step {
+    /// Length of the interval, nanoseconds.
+    pub over: u64,
     /// Nanoseconds on a CPU.
     pub cpu: u64,
     /// Nanoseconds runnable.
@@ -109,6 +111,12 @@ impl ThreadClock {
     #[must_use]
     pub fn cpu(&self) -> u64 {
         self.cpu
+    }
+
+    /// When its last closed interval ended.
+    #[must_use]
+    pub fn closed(&self) -> u64 {
+        self.closed
     }
 
     /// Run-queue time so far.
@@ -178,7 +186,7 @@ impl ThreadClock {
             (_, Some(Seen::Blocked(b))) => [self.pay_all(b, false), None],
             _ => [None, None],
         };
-        Step { cpu, delay, payments }
+        Step { over: elapsed, cpu, delay, payments }
     }
 
     fn pay_all(&mut self, site: SiteId, single: bool) -> Option<Payment> {

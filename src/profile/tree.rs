@@ -1,16 +1,27 @@
 //! The measured processes as a tree: who belongs to it, and one round of readings over all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Instant;
 
 use super::ledger::{Ledger, Reading, Under};
 use super::process::{Lookups, Outcome, Process};
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
-use super::source::procfs::{numbered, parse_children, parse_schedstat, read_small};
+use super::source::procfs::{children, descendants, parents, parse_schedstat, parse_stat, read_small};
 use super::thread_clock::Seen;
 
-/// How often orphans are looked for among boundby's own children.
-const ORPHANS_NS: u64 = 20_000_000;
+/// How often processes are looked for that no known one lists as its child: orphans, and every child on a kernel
+/// that keeps no such lists.
+const SEARCH_NS: u64 = 20_000_000;
+/// The search takes at most one part in so many of the time.
+const SEARCH_BUDGET: u64 = 100;
+
+/// Where the kernel shows its processes.
+const PROC: &str = "/proc";
+
+/// Ended processes remembered before those are forgotten that their parents have asked for.
+const ENDED_KEPT: usize = 4096;
 
 /// A process tree under observation.
 #[derive(Debug)]
@@ -20,17 +31,30 @@ pub(super) struct Tree {
     /// Shared look-ups, with what they could not read.
     pub(super) lookups: Lookups,
     processes: BTreeMap<i32, Process>,
+    /// Processes that have ended but may still be listed as children: nobody has asked for them yet.
+    ended: BTreeSet<i32>,
     readings: Vec<Reading>,
     adopts: bool,
-    next_orphans: u64,
+    /// Not of the tree, though a process of it may be their parent: boundby, and children it was born with.
+    strangers: Vec<i32>,
+    lists_children: bool,
+    next_search: u64,
 }
 
 impl Tree {
-    /// A tree that starts with `root` at time zero. `adopts`: orphans of the tree become children of boundby.
+    /// A tree that starts with `root` at time zero, and the books to keep of it. `adopts`: orphans of the tree become children of boundby.
+    /// `strangers` never belong to it.
     #[must_use]
-    pub(super) fn new(root: i32, cpus: f64, adopts: bool, descriptors_left: usize) -> Self {
+    pub(super) fn new(
+        root: i32,
+        ledger: Ledger,
+        adopts: bool,
+        mut strangers: Vec<i32>,
+        descriptors_left: usize,
+    ) -> Self {
+        strangers.push(own_pid());
         let mut tree = Self {
-            ledger: Ledger::new(cpus),
+            ledger,
             lookups: Lookups {
                 files: ElfFiles::default(),
                 descriptors: Descriptors::new(),
@@ -39,15 +63,28 @@ impl Tree {
                 hidden: 0,
             },
             processes: BTreeMap::new(),
+            ended: BTreeSet::new(),
             readings: Vec::new(),
             adopts,
-            next_orphans: 0,
+            strangers,
+            lists_children: own_children().is_some(),
+            next_search: 0,
         };
         tree.add(root, 0, 0);
         tree
     }
 
     fn add(&mut self, pid: i32, parent: i32, now: u64) {
+        if self.is_stranger(pid) {
+            return;
+        }
+        if self.ended.contains(&pid) {
+            if is_zombie(pid) {
+                return;
+            }
+            // The number was given to a new process.
+            self.ended.remove(&pid);
+        }
         if let Err(at) = self.lookups.pids.binary_search(&pid) {
             self.lookups.pids.insert(at, pid);
             self.processes.insert(pid, Process::new(pid, now));
@@ -61,6 +98,23 @@ impl Tree {
         self.processes.is_empty()
     }
 
+    /// Whether it belongs to boundby and not to the tree.
+    pub(super) fn is_stranger(&self, pid: i32) -> bool {
+        self.strangers.contains(&pid)
+    }
+
+    /// What belongs to boundby and not to the tree has become another process.
+    pub(super) fn replace_stranger(&mut self, gone: Option<i32>, new: Option<i32>) {
+        self.strangers.retain(|stranger| Some(*stranger) != gone);
+        self.strangers.extend(new);
+    }
+
+    /// Whether this kernel lists the children of a process; without that they are found later, by their parents.
+    #[must_use]
+    pub(super) fn lists_children(&self) -> bool {
+        self.lists_children
+    }
+
     /// Processes alive.
     #[must_use]
     pub(super) fn pids(&self) -> &[i32] {
@@ -71,11 +125,11 @@ impl Tree {
     /// before the recording began.
     pub(super) fn round(&mut self, now: u64, attached: bool) {
         self.readings.clear();
-        if self.adopts && now >= self.next_orphans {
-            self.next_orphans = now + ORPHANS_NS;
-            for orphan in own_children() {
-                self.add(orphan, 0, now);
-            }
+        if now >= self.next_search {
+            let started = Instant::now();
+            self.search(now);
+            let cost = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.next_search = now.saturating_add(SEARCH_NS.max(cost.saturating_mul(SEARCH_BUDGET)));
         }
         let mut due: Vec<i32> = self.processes.keys().copied().collect();
         while let Some(pid) = due.pop() {
@@ -87,10 +141,40 @@ impl Tree {
                         due.push(child);
                     }
                 }
-                Outcome::Gone => self.remove(pid, now),
+                Outcome::Gone => {
+                    self.remove(pid, now);
+                    self.ended.insert(pid);
+                }
             }
         }
+        if self.ended.len() > ENDED_KEPT {
+            self.ended.retain(|pid| is_zombie(*pid));
+        }
         self.ledger.round(now, &self.readings);
+    }
+
+    /// Adds the processes that no known one lists as its child.
+    pub(super) fn search(&mut self, now: u64) {
+        for (pid, parent) in self.unlisted() {
+            self.add(pid, parent, now);
+        }
+    }
+
+    /// Processes that no known one lists as its child, with their parents; of orphans that is nobody.
+    fn unlisted(&self) -> Vec<(i32, i32)> {
+        let proc = Path::new(PROC);
+        if self.lists_children {
+            let orphans = if self.adopts { own_children() } else { None };
+            return orphans.unwrap_or_default().into_iter().map(|pid| (pid, 0)).collect();
+        }
+        let mut pairs = parents(proc);
+        // boundby's own children are the tree's only where it adopts; whoever is strange is so with its descendants.
+        let us = own_pid();
+        pairs.retain(|(pid, parent)| !self.strangers.contains(pid) && (self.adopts || *parent != us));
+        let mut roots = self.lookups.pids.clone();
+        roots.push(us);
+        let found = descendants(&roots, &pairs);
+        found.into_iter().map(|(pid, parent)| (pid, if parent == us { 0 } else { parent })).collect()
     }
 
     /// A child of boundby has ended but is not reaped yet: its counters can be read a last time.
@@ -100,7 +184,7 @@ impl Tree {
             .and_then(|text| parse_schedstat(&text));
         if let Some(counters) = counters.filter(|_| self.processes.contains_key(&pid)) {
             let reading = Reading { tid: pid, counters, seen: Seen::Active, under: Under::Unknown };
-            self.ledger.round(now, &[reading]);
+            self.ledger.last_words(now, reading);
         }
         self.remove(pid, now);
     }
@@ -114,11 +198,57 @@ impl Tree {
     }
 }
 
-/// Children of boundby itself: the command, and orphans of the tree that were handed to it.
-fn own_children() -> Vec<i32> {
-    numbered("/proc/self/task".as_ref())
-        .into_iter()
-        .filter_map(|tid| read_small(format!("/proc/self/task/{tid}/children").as_ref()).ok())
-        .flat_map(|text| parse_children(&text))
-        .collect()
+/// Whether a process has ended and only waits for its parent to ask for it.
+fn is_zombie(pid: i32) -> bool {
+    read_small(format!("/proc/{pid}/stat").as_ref())
+        .ok()
+        .and_then(|text| parse_stat(&text))
+        .is_some_and(|stat| matches!(stat.state, 'Z' | 'X' | 'x'))
+}
+
+/// Children of boundby itself: the command, and orphans of the tree that were handed to it; and those it was born
+/// with, if the process had any before it became boundby. `None`: this kernel keeps no lists of children.
+#[must_use]
+pub(super) fn own_children() -> Option<Vec<i32>> {
+    children(PROC.as_ref(), "self").ok()
+}
+
+fn own_pid() -> i32 {
+    i32::try_from(std::process::id()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::process::{Command, Stdio};
+
+    /// Processes of a shell with two children, one of which has a child, found in the first round.
+    fn found(lists_children: bool) -> usize {
+        let mut shell = Command::new("sh")
+            .args(["-c", "exec 3<&0; (sh -c 'echo; read x' <&3; true) & read x"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The innermost process has started, so all of them have.
+        shell.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        let root = i32::try_from(shell.id()).unwrap();
+        let mut tree = Tree::new(root, Ledger::new(1.0), false, Vec::new(), 1000);
+        tree.lists_children = lists_children;
+        tree.round(0, true);
+        let count = tree.pids().len();
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+        count
+    }
+
+    #[test]
+    fn a_tree_is_found_with_and_without_lists_of_children() {
+        let without = found(false);
+        assert_eq!(without, 3);
+        if own_children().is_some() {
+            assert_eq!(found(true), without);
+        }
+    }
 }

@@ -13,13 +13,15 @@
 //!    and sleeps again gets next to nothing, the answer that starts the next piece of work gets it all.
 //!    Waits that only another thread of the program can end explain a quiet period only if no external one does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::thread_clock::SiteId;
 
 /// A thread that ran or was delayed during a span.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mover {
+    /// Length of its own interval, nanoseconds: longer than the span if it did not move for a while.
+    pub over: u64,
     /// Nanoseconds on a CPU.
     pub run: u64,
     /// Nanoseconds runnable.
@@ -35,6 +37,8 @@ pub struct Credit {
     pub site: SiteId,
     /// CPU used afterwards, nanoseconds.
     pub progress: u64,
+    /// How long it was, nanoseconds: it explains no more quiet time than that.
+    pub blocked: u64,
     /// See [`crate::wait::classify::Reason::external`].
     pub external: bool,
 }
@@ -73,6 +77,8 @@ impl WallTotals {
 
 /// How long quiet time is collected before it is charged: long enough that a rare poll does not decide alone.
 const CHARGE_AFTER: u64 = 200_000_000;
+/// How long a thread that is ready to run, and may yet turn out to have been all the time, can put that off.
+const CHARGE_AT_LAST: u64 = 2_000_000_000;
 
 /// How late the counters may be: two ticks of the slowest clock.
 const LAG: u64 = 20_000_000;
@@ -106,9 +112,16 @@ pub struct WallClock {
     cpus: f64,
     open: u64,
     quiet: u64,
-    credits: BTreeMap<SiteId, (u64, bool)>,
-    /// Recent quiet time that lagging counters may yet turn out to have been active.
-    revocable: u64,
+    credits: BTreeMap<SiteId, Credit>,
+    /// Uncharged quiet time by the end of its span: counters that lag may yet turn it into something else.
+    recent: VecDeque<(u64, u64)>,
+    /// Time that went by, nanoseconds.
+    now: u64,
+    /// CPU time and run-queue time of the span that follows, from counters that were read long after the nominal end
+    /// of theirs: a large executable had to be examined first, or nobody gave us a CPU.
+    ahead: (u64, u64),
+    /// Threads active at the last sighting.
+    active: usize,
     overlap: Overlap,
     totals: WallTotals,
 }
@@ -122,7 +135,10 @@ impl WallClock {
             open: 0,
             quiet: 0,
             credits: BTreeMap::new(),
-            revocable: 0,
+            recent: VecDeque::new(),
+            now: 0,
+            ahead: (0, 0),
+            active: 0,
             overlap: Overlap::default(),
             totals: WallTotals::default(),
         }
@@ -130,25 +146,29 @@ impl WallClock {
 
     /// Adds a wait that somebody came out of.
     pub fn credit(&mut self, credit: Credit) {
-        let entry = self.credits.entry(credit.site).or_insert((0, credit.external));
-        entry.0 += credit.progress.max(1);
+        let entry = self.credits.entry(credit.site).or_insert(Credit { progress: 0, blocked: 0, ..credit });
+        entry.progress += credit.progress.max(1);
+        entry.blocked = entry.blocked.saturating_add(credit.blocked);
     }
 
     /// A random moment at which this many threads were active.
     pub fn observe(&mut self, active: usize) {
+        self.active = active;
         self.overlap.observe(active);
     }
 
     /// `elapsed` nanoseconds went by, in which these threads moved.
     pub fn round(&mut self, elapsed: u64, movers: &[Mover], contention: Contention) {
         self.open += elapsed;
+        self.now += elapsed;
         if movers.is_empty() || self.open == 0 {
             return;
         }
         let span = std::mem::take(&mut self.open);
-        self.revoke(movers.iter().map(|mover| mover.run.saturating_sub(span)).max().unwrap_or(0));
+        let (ran_ahead, queued_ahead) = std::mem::take(&mut self.ahead);
+        self.revoke_late(span, movers);
 
-        let active = active_time(span, movers, self.cpus, self.overlap.apart());
+        let active = (active_time(span, movers, self.cpus, self.overlap.apart()) + ran_ahead).min(span);
         match contention {
             Contention::Free => self.totals.cpu += active,
             Contention::Serialised => self.totals.gil += active,
@@ -156,26 +176,59 @@ impl WallClock {
         let sum: u64 = movers.iter().map(|mover| mover.run.min(span)).sum();
         self.count_running(span - active, active, sum as f64);
         let delay = movers.iter().map(|mover| mover.delay).max().unwrap_or(0);
-        let runnable = delay.min(span - active);
+        let runnable = (delay + queued_ahead).min(span - active);
         self.totals.runnable += runnable;
         let quiet = span - active - runnable;
-        self.revocable = (self.revocable + quiet).min(LAG);
         self.quiet += quiet;
-        if self.quiet >= CHARGE_AFTER {
+        if quiet > 0 {
+            self.recent.push_back((self.now, quiet));
+        }
+        if self.quiet >= CHARGE_AFTER && (self.active == 0 || self.quiet >= CHARGE_AT_LAST) {
             self.charge();
         }
     }
 
-    /// CPU time that the counters booked too late for the span it belongs to.
-    fn revoke(&mut self, late: u64) {
-        let moved = late.min(self.revocable).min(self.quiet);
-        self.quiet -= moved;
-        self.revocable -= moved;
-        self.totals.cpu += moved;
-        if moved > 0 {
-            self.count_running(0, moved, moved as f64);
-            self.totals.running[0] = self.totals.running[0].saturating_sub(moved);
+    /// Time that the counters book too late for the spans it belongs to: CPU time up to two ticks, and a delay in the
+    /// run queue only when it is over. Meanwhile the spans looked quiet.
+    fn revoke_late(&mut self, span: u64, movers: &[Mover]) {
+        let late = movers.iter().map(|mover| mover.run.saturating_sub(span)).max().unwrap_or(0);
+        let ran = self.take_back(late.min(LAG), self.now.saturating_sub(span + LAG));
+        self.totals.cpu += ran;
+        if ran > 0 {
+            self.count_running(0, ran, ran as f64);
+            self.totals.running[0] = self.totals.running[0].saturating_sub(ran);
         }
+        let mut queued = 0;
+        if let Some(longest) = movers.iter().max_by_key(|mover| mover.run + mover.delay) {
+            let late = longest.delay.min((longest.run + longest.delay).saturating_sub(span));
+            queued = self.take_back(late, self.now.saturating_sub(longest.over));
+            self.totals.runnable += queued;
+        }
+        let beyond = |mover: &Mover| {
+            let own = mover.over.max(span);
+            let run = mover.run.saturating_sub(own);
+            let delay = (mover.run + mover.delay).saturating_sub(own + run);
+            (run.saturating_sub(ran), delay.saturating_sub(queued))
+        };
+        self.ahead = movers.iter().map(beyond).max_by_key(|(run, delay)| run + delay).unwrap_or_default();
+    }
+
+    /// Takes up to `amount` of the quiet time that lies after `since`, the latest first.
+    fn take_back(&mut self, amount: u64, since: u64) -> u64 {
+        let mut left = amount;
+        while left > 0
+            && let Some((end, quiet)) = self.recent.back_mut()
+            && *end > since
+        {
+            let moved = left.min(*quiet);
+            *quiet -= moved;
+            left -= moved;
+            if *quiet == 0 {
+                self.recent.pop_back();
+            }
+        }
+        self.quiet -= amount - left;
+        amount - left
     }
 
     fn count_running(&mut self, none: u64, active: u64, sum: f64) {
@@ -190,31 +243,50 @@ impl WallClock {
         self.totals.running[low + 1] += upper.min(active);
     }
 
+    /// Charges the quiet time: waits that something outside the program ended first, then the others; each group by the
+    /// CPU used afterwards, no wait with more than it took. What nothing explains yet stays for later waits.
     fn charge(&mut self) {
-        let external = self.credits.values().any(|(_, external)| *external);
-        let chosen: Vec<(SiteId, u64)> = self
-            .credits
-            .iter()
-            .filter(|(_, (_, is_external))| *is_external == external)
-            .map(|(site, (weight, _))| (*site, *weight))
-            .collect();
-        let sum: u64 = chosen.iter().map(|(_, weight)| weight).sum();
-        if sum == 0 {
-            return;
-        }
-        let quiet = std::mem::take(&mut self.quiet);
-        self.revocable = 0;
-        let mut left = quiet;
-        for (i, (site, weight)) in chosen.iter().enumerate() {
-            let share = if i + 1 == chosen.len() {
-                left
-            } else {
-                ((quiet as f64 * *weight as f64 / sum as f64) as u64).min(left)
-            };
-            left -= share;
-            *self.totals.waits.entry(*site).or_default() += share;
+        for external in [true, false] {
+            let mut claims: Vec<Credit> =
+                self.credits.values().filter(|credit| credit.external == external).copied().collect();
+            while self.quiet > 0 && !claims.is_empty() {
+                self.share_out(&mut claims);
+            }
         }
         self.credits.clear();
+    }
+
+    /// Gives each claim its share of the quiet time or all it can explain, and drops those that are satisfied.
+    fn share_out(&mut self, claims: &mut Vec<Credit>) {
+        let (quiet, sum) = (self.quiet, claims.iter().map(|claim| claim.progress as f64).sum::<f64>());
+        let last = claims.len() - 1;
+        for (i, claim) in claims.iter_mut().enumerate() {
+            let fair =
+                if i == last { self.quiet } else { (quiet as f64 * claim.progress as f64 / sum) as u64 };
+            let share = fair.min(claim.blocked).min(self.quiet);
+            claim.blocked -= share;
+            if share > 0 {
+                *self.totals.waits.entry(claim.site).or_default() += share;
+            }
+            self.settle(share);
+        }
+        claims.retain(|claim| claim.blocked > 0);
+    }
+
+    /// Quiet time that is charged can no longer be taken back; the oldest goes first.
+    fn settle(&mut self, charged: u64) {
+        self.quiet -= charged;
+        let mut left = charged;
+        while left > 0
+            && let Some((_, quiet)) = self.recent.front_mut()
+        {
+            let settled = left.min(*quiet);
+            *quiet -= settled;
+            left -= settled;
+            if *quiet == 0 {
+                self.recent.pop_front();
+            }
+        }
     }
 
     /// The recording ends while threads are in these waits. What nobody came out of any more is charged to them.
@@ -281,11 +353,11 @@ mod tests {
     const LOCK: SiteId = SiteId(3);
 
     fn ran(run: u64) -> Mover {
-        Mover { run: run * MS, delay: 0, lock: None }
+        Mover { over: 10 * MS, run: run * MS, delay: 0, lock: None }
     }
 
     fn after(site: SiteId, progress: u64, external: bool) -> Credit {
-        Credit { site, progress, external }
+        Credit { site, progress, blocked: u64::MAX, external }
     }
 
     #[test]
@@ -306,7 +378,7 @@ mod tests {
         let mut wall = WallClock::new(2.0);
         for round in 0..200 {
             wall.credit(after(SLEEP, MS / 100, true));
-            let mut movers = vec![Mover { run: MS / 100, delay: 0, lock: None }];
+            let mut movers = vec![Mover { run: MS / 100, ..ran(0) }];
             if round % 5 == 4 {
                 wall.credit(after(NET, 2 * MS, true));
                 movers.push(ran(2));
@@ -319,7 +391,7 @@ mod tests {
 
     #[test]
     fn threads_that_take_turns_under_one_lock_leave_no_gap() {
-        let half = Mover { run: 5 * MS, delay: 0, lock: Some((7, 1.0)) };
+        let half = Mover { lock: Some((7, 1.0)), ..ran(5) };
         assert_eq!(active_time(10 * MS, &[half, half], 2.0, None), 10 * MS);
         let free = Mover { lock: None, ..half };
         assert_eq!(active_time(10 * MS, &[free, free], 8.0, None) / MS, 7);
@@ -329,7 +401,7 @@ mod tests {
 
     #[test]
     fn threads_that_are_never_seen_active_together_take_turns() {
-        let half = Mover { run: 5 * MS, delay: 0, lock: None };
+        let half = ran(5);
         let mut turns = Overlap::default();
         let mut together = Overlap::default();
         for round in 0..50 {
@@ -350,6 +422,20 @@ mod tests {
     }
 
     #[test]
+    fn counters_read_after_the_end_of_their_span_bring_the_next_one_along() {
+        let mut wall = WallClock::new(2.0);
+        wall.round(10 * MS, &[ran(110)], Contention::Free);
+        wall.round(110 * MS, &[ran(10)], Contention::Free);
+        let totals = wall.finish(&[]);
+        assert_eq!((totals.cpu, totals.total()), (120 * MS, 120 * MS));
+        let mut wall = WallClock::new(2.0);
+        wall.round(10 * MS, &[Mover { delay: 70 * MS, ..ran(40) }], Contention::Free);
+        wall.round(110 * MS, &[Mover { over: 110 * MS, ..ran(10) }], Contention::Free);
+        let totals = wall.finish(&[]);
+        assert_eq!((totals.cpu, totals.runnable, totals.total()), (50 * MS, 70 * MS, 120 * MS));
+    }
+
+    #[test]
     fn a_program_that_never_moves_is_charged_to_what_it_waits_for() {
         let mut wall = WallClock::new(2.0);
         wall.round(500 * MS, &[], Contention::Free);
@@ -360,9 +446,44 @@ mod tests {
     #[test]
     fn being_kept_from_the_cpu_by_others_is_runnable_not_waiting() {
         let mut wall = WallClock::new(2.0);
-        wall.round(10 * MS, &[Mover { run: 4 * MS, delay: 6 * MS, lock: None }], Contention::Free);
+        wall.round(10 * MS, &[Mover { delay: 6 * MS, ..ran(4) }], Contention::Free);
         let totals = wall.finish(&[]);
         assert_eq!((totals.cpu, totals.runnable), (4 * MS, 6 * MS));
+    }
+
+    #[test]
+    fn a_wait_explains_no_more_than_it_took() {
+        let mut wall = WallClock::new(2.0);
+        // A page fault of 1 ms starts a long computation; the child was waited for.
+        wall.credit(Credit { blocked: MS, ..after(SLEEP, 50 * MS, true) });
+        wall.credit(after(LOCK, MS, false));
+        wall.round(250 * MS, &[Mover { over: 250 * MS, ..ran(50) }], Contention::Free);
+        let totals = wall.finish(&[]);
+        assert_eq!(totals.waits, BTreeMap::from([(SLEEP, MS), (LOCK, 199 * MS)]));
+    }
+
+    /// ```text
+    /// ms     0     10     20     30     40
+    /// main   | ran |    in the run queue  |ran
+    /// other  | .   | 1   | 1   | 1   | 1  |
+    /// ```
+    #[test]
+    fn a_delay_that_is_known_when_it_is_over_was_not_quiet() {
+        let mut wall = WallClock::new(2.0);
+        wall.credit(after(NET, MS, true));
+        wall.round(10 * MS, &[ran(10)], Contention::Free);
+        for _ in 0..3 {
+            wall.observe(1);
+            wall.round(10 * MS, &[ran(1)], Contention::Free);
+        }
+        wall.round(
+            10 * MS,
+            &[Mover { over: 40 * MS, run: 5 * MS, delay: 35 * MS, lock: None }],
+            Contention::Free,
+        );
+        let totals = wall.finish(&[]);
+        assert_eq!((totals.cpu, totals.runnable), (18 * MS, 32 * MS));
+        assert_eq!(totals.waits, BTreeMap::new());
     }
 
     proptest! {
@@ -381,7 +502,7 @@ mod tests {
                 elapsed += span;
                 let movers: Vec<Mover> = movers
                     .into_iter()
-                    .map(|(run, delay, lock)| Mover { run, delay, lock: (lock > 0).then_some((lock, 0.5)) })
+                    .map(|(run, delay, lock)| Mover { over: run + delay, run, delay, lock: (lock > 0).then_some((lock, 0.5)) })
                     .collect();
                 if let Some(mover) = movers.first() {
                     wall.credit(after(NET, mover.run, mover.run % 2 == 0));

@@ -190,10 +190,8 @@ fn written(number: f64, dimension: Dimension, format: Option<Format>) -> String 
         (Some(Format::Bytes), _) | (None, Dimension::BYTES) => units::bytes(number),
         (Some(Format::Factor), _) => units::factor(number),
         (None, Dimension::RATE) => format!("{}/s", units::significant(number)),
-        (Some(Format::Count), _) => format!("{number:.0}"),
-        (None, Dimension { flavour: Flavour::Bare | Flavour::Count, .. }) if number.fract() == 0.0 => {
-            format!("{number:.0}")
-        }
+        (Some(Format::Count), _) => units::plain(number.round()),
+        (None, Dimension { flavour: Flavour::Bare | Flavour::Count, .. }) => units::plain(number),
         (None, _) => units::significant(number),
     }
 }

@@ -99,6 +99,8 @@ pub struct Evidence {
     pub state: Option<char>,
     /// Whether a futex address lies inside the interpreter's own structure.
     pub interpreter_lock: bool,
+    /// Whether the locks of this runtime are semaphores, which a futex call does not tell from a place to park.
+    pub semaphore_locks: bool,
 }
 
 /// Why a thread is blocked.
@@ -243,6 +245,23 @@ pub const CALLS: &[(i64, &str, Means)] = &[
     (libc::SYS_brk, "brk", Means::Memory),
 ];
 
+/// What a thread does that is in no system call but blocked.
+const PAGE_FAULT: &str = "page fault";
+/// What a futex inside the interpreter's own structure is for.
+const TAKE_THE_LOCK: &str = "take the GIL";
+
+/// Waiting for a lock that says so.
+const MUTEX: &str = "mutex";
+/// Waiting for another thread to have something to do.
+const PARK: &str = "park";
+
+/// The operation with this plain name: every [`Reason::operation`] is one of these.
+#[must_use]
+pub fn operation(name: &str) -> Option<&'static str> {
+    let names = CALLS.iter().map(|(_, name, _)| *name).chain([PAGE_FAULT, TAKE_THE_LOCK, MUTEX, PARK]);
+    names.into_iter().find(|known| *known == name)
+}
+
 /// The row of a system call.
 #[must_use]
 pub fn call(number: i64) -> Option<(&'static str, Means)> {
@@ -312,14 +331,14 @@ fn from_channel(kind: WaitKind, operation: &'static str) -> Reason {
 fn outside(evidence: &Evidence) -> Option<Reason> {
     let channel = by_channel(evidence.wchan.as_deref());
     (evidence.state == Some('D') || matches!(channel, Some(WaitKind::Disk | WaitKind::Paging)))
-        .then(|| Reason::new(WaitKind::Paging, "page fault", true))
+        .then(|| Reason::new(WaitKind::Paging, PAGE_FAULT, true))
 }
 
 fn inside(operation: &'static str, means: Means, args: &[u64; 6], evidence: &Evidence) -> Option<Reason> {
     let reason = match means {
         Means::Descriptor | Means::Accept => return descriptor(operation, evidence),
-        Means::Futex if evidence.interpreter_lock => Reason::new(WaitKind::Gil, "take the GIL", false),
-        Means::Futex => Reason::new(WaitKind::Lock, operation, false).on(Some(format!("{:#x}", args[0]))),
+        Means::Futex if evidence.interpreter_lock => Reason::new(WaitKind::Gil, TAKE_THE_LOCK, false),
+        Means::Futex => futex(args, evidence.semaphore_locks),
         Means::Sleep => Reason::new(WaitKind::Sleep, operation, true),
         Means::Child => Reason::new(WaitKind::Child, operation, false),
         Means::Poll | Means::Select | Means::Epoll => return Some(polling(operation, evidence)),
@@ -333,6 +352,37 @@ fn inside(operation: &'static str, means: Means, args: &[u64; 6], evidence: &Evi
         },
     };
     Some(reason)
+}
+
+/// Values of the futex word and of its operation that a mutex waits with; see futex(2).
+mod mutex {
+    /// `FUTEX_PRIVATE_FLAG`: a join waits on a word that the kernel clears, and that is not private.
+    pub(super) const PRIVATE: u64 = 0x80;
+    /// `FUTEX_CMD_MASK`, without the flags for privacy and the clock.
+    pub(super) const COMMAND: u64 = 0x7f;
+    /// `FUTEX_WAIT` and `FUTEX_WAIT_BITSET`.
+    pub(super) const WAITS: [u64; 2] = [0, 9];
+    /// `FUTEX_LOCK_PI` and `FUTEX_LOCK_PI2`.
+    pub(super) const INHERITS: [u64; 2] = [6, 13];
+    /// "Locked, with waiters" in glibc, in Rust's standard library and in Go's runtime.
+    pub(super) const CONTENDED: u64 = 2;
+    /// The same in musl: this bit beside the owner.
+    pub(super) const CONTENDED_BIT: u64 = 0x8000_0000;
+}
+
+/// A mutex says so by the value it waits for. Conditions, semaphores, joins and parked threads do not: with
+/// `semaphore_locks` they may be locks and who waits there has to tell; elsewhere they are places to park.
+fn futex(args: &[u64; 6], semaphore_locks: bool) -> Reason {
+    let (command, private, value) = (args[1] & mutex::COMMAND, args[1] & mutex::PRIVATE, args[2]);
+    let waits = mutex::WAITS.contains(&command) && private != 0;
+    let contended = value == mutex::CONTENDED
+        || value & mutex::CONTENDED_BIT != 0 && value >> 32 == 0 && value != u64::from(u32::MAX);
+    let operation = match waits && contended || mutex::INHERITS.contains(&command) {
+        true => MUTEX,
+        false if semaphore_locks => "futex",
+        false => return Reason::new(WaitKind::Idle, PARK, false),
+    };
+    Reason::new(WaitKind::Lock, operation, false).on(Some(format!("{:#x}", args[0])))
 }
 
 fn descriptor(operation: &'static str, evidence: &Evidence) -> Option<Reason> {
@@ -484,9 +534,30 @@ mod tests {
 
     #[test]
     fn a_futex_inside_the_interpreter_is_the_gil() {
-        assert_eq!(kind(libc::SYS_futex, &Evidence::default()), Some(WaitKind::Lock));
+        let python = Evidence { semaphore_locks: true, ..Evidence::default() };
+        assert_eq!(kind(libc::SYS_futex, &python), Some(WaitKind::Lock));
         let gil = Evidence { interpreter_lock: true, ..Evidence::default() };
         assert_eq!(kind(libc::SYS_futex, &gil), Some(WaitKind::Gil));
+    }
+
+    #[test]
+    fn a_mutex_says_so_and_what_does_not_is_a_place_to_park() {
+        let wait = |operation: u64, value: u64| {
+            let args = [0x7f00_0000_1000, operation, value, 0, 0, 0];
+            let at = Call::Inside { number: libc::SYS_futex, args, sp: 1, pc: 2 };
+            classify(&at, &Evidence::default()).map(|reason| (reason.kind, reason.operation))
+        };
+        let (mutex, park) = (Some((WaitKind::Lock, "mutex")), Some((WaitKind::Idle, "park")));
+        // glibc, Rust, musl, priority inheritance.
+        assert_eq!(wait(0x80, 2), mutex);
+        assert_eq!(wait(0x89, 2), mutex);
+        assert_eq!(wait(0x80, 0x8000_1234), mutex);
+        assert_eq!(wait(0x86, 0), mutex);
+        // A condition or semaphore, a join, a parked thread of Rust, a note of Go.
+        assert_eq!(wait(0x189, 0), park);
+        assert_eq!(wait(0x109, 2), park);
+        assert_eq!(wait(0x89, 0xffff_ffff), park);
+        assert_eq!(wait(0x80, 0), park);
     }
 
     #[test]

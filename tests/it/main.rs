@@ -5,6 +5,7 @@
 )]
 
 mod architecture;
+mod replay;
 mod report_cases;
 mod report_command;
 mod report_golden;
@@ -14,3 +15,4 @@ mod rules_builtin;
 mod rules_load;
 mod rules_readme;
 mod scan_command;
+mod source_rules;

@@ -78,7 +78,7 @@ fn every_refusal_names_the_file_and_what_to_do() {
     };
     let whole = to_json(&case("throttled").report());
     let cases = [
-        (folder.path().join("absent.json"), "cannot open"),
+        (folder.path().join("absent.json"), "cannot read"),
         (folder.path().to_owned(), "cannot read"),
         (file("cut.json", &whole[..whole.len() / 2]), "copy it again, or profile again"),
         (file("other.json", b"{\"name\": \"npm\"}"), "give a file written by `boundby profile"),

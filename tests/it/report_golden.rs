@@ -42,6 +42,8 @@ fn every_case_reads_as_its_goldens() {
         }
     }
     let case = &report_cases::all()[0];
+    let narrow = Style { width: 40, ..Style::PLAIN };
+    check(&folder(case.name).join("40.txt"), &render(&case.report(), Format::Text, &narrow));
     let everything = Style { width: 120, color: false, unicode: false, verbose: true };
     check(
         &folder(case.name).join("120-ascii-verbose.txt"),

@@ -125,7 +125,7 @@ fn impossible_values_are_refused_with_their_place() {
             "`profile.items.share` is 98.8, but it must be a share from 0 to 1",
         ),
         ("\"strategy\": \"threads\"", "\"strategy\": \"magic\"", "`recommendations[0].strategy` is `magic`"),
-        ("\"code\": 0", "\"code\": null", "`exit` is neither or both"),
+        ("\"signal\": null", "\"signal\": 9", "`exit` is both"),
         ("\"effective\": 2.0", "\"effective\": -2.0", "`machine.cpus.effective` is -2"),
     ];
     for (from, to, says) in refused {
@@ -200,9 +200,9 @@ prop_compose! {
     fn any_site()(
         kind in any_kind(), operation in any_text(), resource in prop::option::of(any_text()), thread in any_text(),
         (episodes, threads) in any::<(u64, u64)>(), (counted, in_event_loop) in any::<(bool, bool)>(),
-        (wait, critical, cpu) in (any_time(), any_time(), any_time()), p95 in prop::option::of(any_time()),
+        (wait, critical, queued, cpu) in (any_time(), any_time(), any_time(), any_time()), p95 in prop::option::of(any_time()),
     ) -> Site {
-        Site { kind, operation, resource, thread, episodes, counted, wait, critical, p95, cpu, threads, in_event_loop }
+        Site { kind, operation, resource, thread, episodes, counted, wait, critical, queued, p95, cpu, threads, in_event_loop }
     }
 }
 

@@ -3,6 +3,8 @@
 use crate::run::{Outcome, Report};
 use crate::truth::{Level, Mode, Workload};
 
+/// Seconds from the fork to the first thread's own clock.
+const START: f64 = 0.002;
 /// Both books must balance to this share.
 const BOOK_TOLERANCE: f64 = 0.005;
 /// On-CPU time of the thread book against the kernel's own total (rusage).
@@ -50,6 +52,19 @@ pub(crate) fn judge(workload: &Workload, mode: Mode, outcome: &Outcome) -> Vec<S
         .collect()
 }
 
+/// How complaints about a wrong answer that was given with confidence begin.
+pub(crate) const CONFIDENTLY: &str = "CONFIDENTLY WRONG: ";
+
+/// Share of the wall time a program that is alone on its machine hardly ever queues for a CPU, unless it is meant to.
+const QUEUED: f64 = 0.1;
+
+/// Whether programs that nobody asked for held the CPUs: a quiet machine was not to be had.
+pub(crate) fn is_disturbed(workload: &Workload, mode: Mode, report: &Report) -> bool {
+    let quiet = mode.name() != "busy" && workload.truth.neighbours_per_core.is_none();
+    let queued = report.profile.wall.get("runnable").copied().flatten().unwrap_or(0.0);
+    quiet && queued > QUEUED * report.profile.wall_s
+}
+
 fn passed_through(workload: &Workload, outcome: &Outcome, wrong: &mut Vec<String>) {
     let truth = &workload.truth;
     if outcome.code != Some(truth.exit) {
@@ -83,10 +98,12 @@ fn books(report: &Report, wrong: &mut Vec<String>) {
             wall_error * 100.0
         ));
     }
-    // The first thread lives as long as the program, and no thread lives longer.
+    // The first thread lives as long as the program but for its start, and no thread lives longer.
     let lifetimes: f64 = profile.threads_total.values().flatten().sum();
-    let (low, high) =
-        (profile.wall_s * (1.0 - BOOK_TOLERANCE), profile.wall_s * profile.threads * (1.0 + BOOK_TOLERANCE));
+    let (low, high) = (
+        profile.wall_s * (1.0 - BOOK_TOLERANCE) - START,
+        profile.wall_s * profile.threads * (1.0 + BOOK_TOLERANCE),
+    );
     if !(low..=high).contains(&lifetimes) {
         let threads = profile.threads;
         wrong.push(format!(
@@ -111,7 +128,7 @@ fn conclusions(workload: &Workload, mode: Mode, report: &Report, wrong: &mut Vec
     let expected = workload.truth.expectation(mode);
     let (bound_by, confidence) = (&report.verdict.bound_by, report.verdict.confidence);
     if !expected.verdict.contains(bound_by) {
-        let how = if confidence == Level::High { "CONFIDENTLY WRONG: " } else { "" };
+        let how = if confidence == Level::High { CONFIDENTLY } else { "" };
         let name = confidence.name();
         wrong.push(format!("{how}expected bound_by {:?}, got {bound_by} ({name})", expected.verdict));
     }

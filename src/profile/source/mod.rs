@@ -5,3 +5,4 @@ pub mod elf;
 pub mod interpreter;
 pub mod network;
 pub mod procfs;
+pub mod replay;

@@ -3,6 +3,7 @@
 //! Knows file formats (proc(5), kernel `Documentation/filesystems/proc.rst`); must not know what the values mean for
 //! a verdict. Every parser answers `None` to text it does not understand.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -10,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 use crate::profile::thread_clock::Counters;
 use crate::wait::classify::Call;
+
+/// Most that is read of a file, bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// A small file that is read over and over. Its descriptor is kept; where the limit on open files forbids that,
 /// it is opened anew each time.
@@ -46,21 +50,79 @@ impl KeptFile {
         };
         Ok(&buffer[..length])
     }
+
+    /// Hands over the file from start to end, piece by piece.
+    ///
+    /// # Errors
+    /// Whatever reading fails with.
+    fn whole(&self, take: impl FnMut(&[u8])) -> io::Result<()> {
+        match &self.file {
+            Some(file) => pieces(file, take),
+            None => pieces(&File::open(&self.path)?, take),
+        }
+    }
 }
 
-fn out_of_descriptors(error: &io::Error) -> bool {
+/// Files of `/proc` say nothing of their length, and are made anew for every read that starts at their beginning: a
+/// buffer that holds most of them whole saves more than it costs.
+fn pieces(file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut buffer = [0u8; 4096];
+    let mut at = 0;
+    while at < LONGEST {
+        let length = file.read_at(&mut buffer, at)?;
+        if length == 0 {
+            break;
+        }
+        take(&buffer[..length]);
+        at += length as u64;
+    }
+    Ok(())
+}
+
+/// Whether a file could not be opened only because too many are open.
+#[must_use]
+pub fn out_of_descriptors(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
-/// Reads a small file whole, at most 64 KiB.
+/// Reads a small file whole, at most 1 MiB: a list of some 100,000 children.
 ///
 /// # Errors
 /// Whatever reading fails with.
 pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
-    use std::io::Read;
     let mut text = Vec::new();
-    File::open(path)?.take(64 * 1024).read_to_end(&mut text)?;
+    pieces(&File::open(path)?, |piece| text.extend_from_slice(piece))?;
     Ok(text)
+}
+
+/// The children that a thread started, and those it was handed: `/proc/PID/task/TID/children`. Most have none, so the
+/// file is opened when it is first asked for.
+#[derive(Debug)]
+pub struct ChildrenOf {
+    path: PathBuf,
+    kept: Option<KeptFile>,
+}
+
+impl ChildrenOf {
+    /// The children listed in this file.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self { path, kept: None }
+    }
+
+    /// Those alive now; none where it cannot be read. `keep`: a descriptor may be spent on it.
+    pub fn read(&mut self, keep: bool) -> Vec<i32> {
+        let mut text = Vec::new();
+        let file = match self.kept.take() {
+            Some(file) => file,
+            None => match KeptFile::open(self.path.clone(), keep) {
+                Ok(file) => file,
+                Err(_) => return Vec::new(),
+            },
+        };
+        let _ = self.kept.insert(file).whole(|piece| text.extend_from_slice(piece));
+        parse_children(&text)
+    }
 }
 
 /// `/proc/TID/schedstat`: time on CPU, time in the run queue, number of slices.
@@ -171,18 +233,77 @@ pub fn parse_io(text: &[u8]) -> Option<(u64, u64)> {
     Some((value("rchar")?, value("wchar")?))
 }
 
-/// Process ids in `/proc/PID/task/TID/children`.
+/// The process a thread belongs to, of `/proc/TID/status`.
+#[must_use]
+pub fn parse_group(text: &[u8]) -> Option<i32> {
+    let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Tgid:"))?;
+    std::str::from_utf8(line).ok()?.trim().parse().ok()
+}
+
+/// Process ids in `/proc/PID/task/TID/children`. Each is followed by a space: what is not was cut off.
 #[must_use]
 pub fn parse_children(text: &[u8]) -> Vec<i32> {
-    let text = String::from_utf8_lossy(text);
+    let whole = text.iter().rposition(u8::is_ascii_whitespace).unwrap_or(0);
+    let text = String::from_utf8_lossy(&text[..whole]);
     text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
-/// Names of a directory that are numbers: threads, processes, descriptors. Empty when it cannot be listed.
+/// Children of every thread of a process. `Err`: this kernel keeps no such list (`CONFIG_PROC_CHILDREN`).
+///
+/// # Errors
+/// Whatever reading fails with for a thread that is there.
+pub fn children(proc: &Path, process: &str) -> io::Result<Vec<i32>> {
+    let tasks = proc.join(process).join("task");
+    let mut found = Vec::new();
+    for tid in numbered(&tasks).unwrap_or_default() {
+        let thread = tasks.join(tid.to_string());
+        match read_small(&thread.join("children")) {
+            Ok(text) => found.extend(parse_children(&text)),
+            Err(error) if thread.exists() => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Every process with its parent: how children are found where the kernel keeps no list of them.
 #[must_use]
-pub fn numbered(directory: &Path) -> Vec<i32> {
-    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+pub fn parents(proc: &Path) -> Vec<(i32, i32)> {
+    let parent = |pid: &i32| {
+        let stat = parse_stat(&read_small(&proc.join(pid.to_string()).join("stat")).ok()?)?;
+        Some((*pid, stat.parent))
+    };
+    numbered(proc).unwrap_or_default().iter().filter_map(parent).collect()
+}
+
+/// Everything that descends from `roots` by these pairs of process and parent, nearest first; the roots left out.
+#[must_use]
+pub fn descendants(roots: &[i32], parents: &[(i32, i32)]) -> Vec<(i32, i32)> {
+    let mut by_parent: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    for (pid, parent) in parents {
+        by_parent.entry(*parent).or_default().push(*pid);
+    }
+    let mut found = Vec::new();
+    let mut pending: VecDeque<i32> = roots.iter().copied().collect();
+    while let Some(parent) = pending.pop_front() {
+        // Taken out, so that a circle in a garbled reading ends.
+        for pid in by_parent.remove(&parent).unwrap_or_default() {
+            if !roots.contains(&pid) {
+                found.push((pid, parent));
+                pending.push_back(pid);
+            }
+        }
+    }
+    found
+}
+
+/// Names of a directory that are numbers: threads, processes, descriptors.
+///
+/// # Errors
+/// Whatever listing fails with.
+pub fn numbered(directory: &Path) -> io::Result<Vec<i32>> {
+    let entries = std::fs::read_dir(directory)?;
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
 /// Command line of a process, its words separated; empty when it is hidden or a kernel thread.
@@ -239,6 +360,84 @@ mod tests {
         assert_eq!(parse_io(b"wchar: 20\n"), None);
     }
 
+    #[test]
+    fn a_list_of_children_that_was_cut_off_loses_its_last() {
+        assert_eq!(parse_children(b"12 345 "), [12, 345]);
+        assert_eq!(parse_children(b"12 34"), [12]);
+        assert_eq!(parse_children(b"12"), Vec::<i32>::new());
+        assert_eq!(parse_children(b""), Vec::<i32>::new());
+    }
+
+    fn stat_of(name: &str, parent: i32) -> String {
+        let rest: Vec<String> = (5..=52).map(|field| field.to_string()).collect();
+        format!("7 ({name}) S {parent} {}", rest.join(" "))
+    }
+
+    #[test]
+    fn children_are_read_from_every_thread_and_their_absence_is_told() {
+        let proc = tempfile::tempdir().unwrap();
+        let thread = |tid: &str| proc.path().join("7/task").join(tid);
+        for tid in ["7", "8"] {
+            std::fs::create_dir_all(thread(tid)).unwrap();
+        }
+        assert!(children(proc.path(), "7").is_err());
+        std::fs::write(thread("7").join("children"), "10 11 ").unwrap();
+        std::fs::write(thread("8").join("children"), "12 ").unwrap();
+        let mut found = children(proc.path(), "7").unwrap();
+        found.sort_unstable();
+        assert_eq!(found, [10, 11, 12]);
+        // A process that is gone has none, which says nothing about the kernel.
+        assert_eq!(children(proc.path(), "9").unwrap(), Vec::<i32>::new());
+    }
+
+    #[test]
+    fn without_lists_children_are_found_by_their_parents() {
+        let proc = tempfile::tempdir().unwrap();
+        let processes = [(2, "a", 1), (30, "a) R 99 (", 2), (4, "b", 30), (5, "b", 1), (6, "b", 5)];
+        for (pid, name, parent) in processes {
+            std::fs::create_dir(proc.path().join(pid.to_string())).unwrap();
+            std::fs::write(proc.path().join(pid.to_string()).join("stat"), stat_of(name, parent)).unwrap();
+        }
+        // One that is hidden, one that is garbled, one that is no process.
+        for (pid, text) in [("70", None), ("80", Some("80 (x")), ("self", Some("2 (a) S 2 1"))] {
+            std::fs::create_dir(proc.path().join(pid)).unwrap();
+            if let Some(text) = text {
+                std::fs::write(proc.path().join(pid).join("stat"), text).unwrap();
+            }
+        }
+        let pairs = parents(proc.path());
+        assert_eq!(pairs.len(), processes.len());
+        assert_eq!(descendants(&[2], &pairs), [(30, 2), (4, 30)]);
+        assert_eq!(descendants(&[2, 30], &pairs).len(), 1);
+    }
+
+    #[test]
+    fn a_circle_of_parents_ends() {
+        let found = descendants(&[1], &[(2, 1), (3, 2), (2, 3), (1, 3), (5, 5)]);
+        assert!(found.len() <= 4, "{found:?}");
+    }
+
+    #[test]
+    fn a_file_that_goes_away_or_is_cut_off_is_an_error_or_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("schedstat");
+        assert!(KeptFile::open(path.clone(), true).is_err());
+        std::fs::write(&path, "1 2 3\n").unwrap();
+        let (kept, reopened) =
+            (KeptFile::open(path.clone(), true).unwrap(), KeptFile::open(path.clone(), false).unwrap());
+        let mut buffer = [0; 96];
+        for file in [&kept, &reopened] {
+            assert!(parse_schedstat(file.read(&mut buffer).unwrap()).is_some());
+            assert!(parse_schedstat(file.read(&mut [0; 3]).unwrap()).is_none());
+        }
+        std::fs::write(&path, "").unwrap();
+        for file in [&kept, &reopened] {
+            assert!(parse_schedstat(file.read(&mut buffer).unwrap()).is_none());
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(reopened.read(&mut buffer).is_err());
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_a_parser_panic(text in proptest::collection::vec(any::<u8>(), 0..200)) {
@@ -247,6 +446,35 @@ mod tests {
             let _ = parse_stat(&text);
             let _ = parse_io(&text);
             let _ = parse_children(&text);
+            let _ = parse_group(&text);
+        }
+
+        /// What the kernel writes, cut anywhere: either understood as a whole, or not at all; never other numbers.
+        #[test]
+        fn a_line_that_was_cut_off_is_not_half_believed(cut in 0usize..400, parent in 0..1 << 22, run: u64) {
+            let stat = stat_of("a b", parent);
+            let cut_stat = &stat.as_bytes()[..cut.min(stat.len())];
+            if let Some(read) = parse_stat(cut_stat) {
+                prop_assert_eq!((read.parent, read.ticks, read.threads), (parent, [14, 15, 16, 17], 20));
+            }
+            let syscall = format!("0 0x{run:x} 0x2 0x3 0x4 0x5 0x6 0x7 0x8\n");
+            if let Call::Inside { number, args, .. } = parse_syscall(&syscall.as_bytes()[..cut.min(syscall.len())]) {
+                prop_assert_eq!((number, args), (0, [run, 2, 3, 4, 5, 6]));
+            }
+            let list = format!("{parent} 77 ");
+            for child in parse_children(&list.as_bytes()[..cut.min(list.len())]) {
+                prop_assert!(child == parent || child == 77);
+            }
+        }
+
+        #[test]
+        fn no_readings_of_parents_make_the_search_endless(
+            pairs in proptest::collection::vec((0..20i32, 0..20i32), 0..100),
+            roots in proptest::collection::vec(0..20i32, 0..5),
+        ) {
+            let found = descendants(&roots, &pairs);
+            prop_assert!(found.len() <= pairs.len());
+            prop_assert!(found.iter().all(|(pid, _)| !roots.contains(pid)));
         }
     }
 }

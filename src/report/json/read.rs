@@ -126,7 +126,7 @@ fn identify(bytes: &[u8]) -> Result<(), JsonError> {
         Some(_) => return Err(JsonError::Foreign("it does not begin with `{`".to_owned())),
     }
     let head: Head = serde_json::from_slice(bytes).map_err(|error| {
-        if error.is_eof() {
+        if error.is_eof() || at_end(&error, bytes) {
             JsonError::Truncated { line: error.line(), column: error.column() }
         } else {
             JsonError::NotJson(error)
@@ -140,6 +140,12 @@ fn identify(bytes: &[u8]) -> Result<(), JsonError> {
         Some(other) => Err(JsonError::Foreign(format!("its `schema` is {}", shortened(&other.to_string())))),
         None => Err(JsonError::Foreign("it has no `schema`".to_owned())),
     }
+}
+
+/// Whether the mistake is the end of the text: a number cut off after its point is no end of file to the parser.
+fn at_end(error: &serde_json::Error, bytes: &[u8]) -> bool {
+    let lines = || bytes.split(|byte| *byte == b'\n');
+    error.line() == lines().count() && lines().next_back().is_some_and(|last| error.column() >= last.len())
 }
 
 fn shortened(text: &str) -> String {
@@ -187,7 +193,8 @@ fn exit(exit: &ExitV1) -> Result<Exit, JsonError> {
     match (exit.code, exit.signal) {
         (Some(code), None) => Ok(Exit::Code(code)),
         (None, Some(signal)) => Ok(Exit::Signal(signal)),
-        _ => Err(refuse(format_args!("exit"), "neither or both", "either a code or a signal")),
+        (None, None) => Ok(Exit::Untold),
+        _ => Err(refuse(format_args!("exit"), "both", "either a code or a signal")),
     }
 }
 
@@ -248,6 +255,7 @@ fn profile(profile: &ProfileV1) -> Result<Profile, JsonError> {
         parallelism: Parallelism {
             mean: at_least_zero(mean, format_args!("profile.parallelism.mean"))?,
             share_of_wall_by_running_threads: shares.clone(),
+            alternating: profile.parallelism.alternating,
         },
         cpu_split: CpuSplit {
             gil: optional(profile.cpu_split.gil_s, format_args!("profile.cpu_split.gil_s"))?,
@@ -313,6 +321,7 @@ fn site(site: &SiteV1, i: usize) -> Result<Site, JsonError> {
         counted: site.counted,
         wait,
         critical: critical.unwrap_or(wait),
+        queued: optional(site.queued_s, format_args!("profile.sites[{i}].queued_s"))?.unwrap_or_default(),
         p95: optional(site.p95_wait_s, format_args!("profile.sites[{i}].p95_wait_s"))?,
         cpu: seconds(site.cpu_s, format_args!("profile.sites[{i}].cpu_s"))?,
         threads: site.threads.unwrap_or(1),
@@ -356,6 +365,7 @@ fn event_loop(event_loop: &EventLoopV1) -> Result<EventLoop, JsonError> {
 fn process_group(group: &ProcessGroupV1, i: usize) -> Result<ProcessGroup, JsonError> {
     Ok(ProcessGroup {
         name: group.name.clone(),
+        parent: group.parent.clone(),
         count: group.count,
         concurrent: group.concurrent,
         threads: group.threads,

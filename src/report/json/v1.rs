@@ -46,7 +46,7 @@ pub(super) struct ReportV1 {
     pub(super) not_decided: Vec<NotDecidedV1>,
 }
 
-/// How a program ended: one of the two is set.
+/// How a program ended: one of the two is set, or none where only its parent was told.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct ExitV1 {
     /// Its exit code.
@@ -171,6 +171,9 @@ pub(super) struct ParallelismV1 {
     pub(super) mean: Option<f64>,
     /// Share of wall time with 0, 1, 2, … threads running; empty: not measured.
     pub(super) share_of_wall_by_running_threads: Vec<f64>,
+    /// Threads of one process that share its CPU work and park again and again in between.
+    #[serde(default)]
+    pub(super) alternating: u64,
 }
 
 /// CPU time by its relation to the interpreter lock.
@@ -213,6 +216,8 @@ pub(super) struct SiteV1 {
     pub(super) wait_s: f64,
     /// Of it, wall time the program really waited for it.
     pub(super) critical_s: Option<f64>,
+    /// Wall time with at least one thread waiting here.
+    pub(super) queued_s: Option<f64>,
     /// Mean length of a wait; null without waits.
     pub(super) mean_wait_s: Option<f64>,
     /// 95th percentile of a wait.
@@ -273,6 +278,9 @@ pub(super) struct EventLoopV1 {
 pub(super) struct ProcessGroupV1 {
     /// Command name.
     pub(super) name: String,
+    /// Command name of the process that started them; null: it is not part of the program.
+    #[serde(default)]
+    pub(super) parent: Option<String>,
     /// Processes seen, in all.
     pub(super) count: u64,
     /// Most of them alive at once.

@@ -41,6 +41,7 @@ fn contract(report: &Report<'_>) -> ReportV1 {
         exit: profile.exit.map(|exit| match exit {
             Exit::Code(code) => ExitV1 { code: Some(code), signal: None },
             Exit::Signal(signal) => ExitV1 { code: None, signal: Some(signal) },
+            Exit::Untold => ExitV1 { code: None, signal: None },
         }),
         machine: machine_v1(machine),
         runtime: runtime(&profile.runtime),
@@ -108,6 +109,7 @@ fn profile_v1(profile: &Profile, machine: &Machine) -> ProfileV1 {
         parallelism: ParallelismV1 {
             mean: derived(profile.parallelism.mean),
             share_of_wall_by_running_threads: shares.iter().filter_map(|share| derived(*share)).collect(),
+            alternating: profile.parallelism.alternating,
         },
         cpu_split: CpuSplitV1 {
             gil_s: profile.cpu_split.gil.map(seconds),
@@ -157,6 +159,7 @@ fn site_v1(site: &Site, profile: &Profile) -> SiteV1 {
         counted: site.counted,
         wait_s: seconds(site.wait),
         critical_s: Some(seconds(site.critical)),
+        queued_s: Some(seconds(site.queued)),
         mean_wait_s: (site.episodes > 0).then(|| seconds(site.wait) / site.episodes as f64).and_then(derived),
         p95_wait_s: site.p95.map(seconds),
         cpu_s: seconds(site.cpu),
@@ -197,6 +200,7 @@ fn event_loop(event_loop: &EventLoop) -> EventLoopV1 {
 fn process_group(group: &ProcessGroup) -> ProcessGroupV1 {
     ProcessGroupV1 {
         name: group.name.clone(),
+        parent: group.parent.clone(),
         count: group.count,
         concurrent: group.concurrent,
         threads: group.threads,

@@ -1,27 +1,15 @@
-//! The verdict, the recommendation, what else would do, and what to be careful about.
+//! The recommendation: what to do, what it gives, on what terms, and what to be careful about.
 
-use super::because;
 use super::page::{Page, Paragraph, Role, Text};
-use crate::advice::{Action, Predicted, Recommendation, Rejected, Strategy};
+use super::{because, doubt, instead};
+use crate::advice::{Action, Confidence, Predicted, Recommendation, Strategy, Workers};
 use crate::report::Report;
 use crate::units;
 
-/// What binds, and how sure that is.
-pub(super) fn verdict(page: &mut Page<'_>, report: &Report<'_>) {
-    let verdict = &report.advice.verdict;
-    let bound = if verdict.bound_by.is_empty() { "not known" } else { &verdict.bound_by };
-    let mut line = Text::new(Role::Strong, bound);
-    // The share of a mixture would be a share of what?
-    if verdict.share > 0.0 && verdict.bound_by != "mixed" {
-        let wall = units::seconds(report.profile.wall.as_secs_f64());
-        let share = format!("{} of {wall} wall time", units::percent(verdict.share));
-        line = line.append(Text::plain(": ")).append(Text::plain(&share).unbroken());
-    }
-    let confidence = Text::plain(&format!("confidence {}", verdict.confidence.name())).unbroken();
-    line = line.append(Text::plain(", ")).append(confidence);
-    let summary = Text::plain(&verdict.summary);
-    page.section("Bound by", [line.into(), summary.into()]);
-}
+/// Caveats shown when not everything is asked for.
+const CAVEATS: usize = 3;
+/// Memory below this costs nobody a thought, bytes.
+const NOTABLE_MEMORY: u64 = 1 << 20;
 
 /// The recommendation and everything that belongs to it.
 pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
@@ -36,34 +24,77 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
         page.blank();
     }
     page.section("Because", because::because(best, report, verbose));
-    let others = others.iter().map(alternative);
-    page.section("Instead", others.chain(advice.rejected.iter().map(rejected)));
-    let flip = best.flip.iter().map(|flip| Text::plain(flip).into());
-    page.section("Careful", best.caveats.iter().map(|caveat| Text::plain(caveat).into()).chain(flip));
+    instead::write(page, best, others, &advice.rejected, verbose);
+    let shown = match best.action {
+        _ if verbose => usize::MAX,
+        // What keeps it from being known is all there is to be careful about.
+        Action::Inconclusive => 0,
+        _ => CAVEATS,
+    };
+    let caveats = best.caveats.iter().chain(best.flip.iter().filter(|_| verbose)).take(shown);
+    page.section("Careful", caveats.map(|caveat| Text::plain(caveat).into()));
 }
 
-/// What to do: the plan with its gain, the sentence, the construct. What is left as it is has neither gain nor
-/// price, and needs no code.
+/// What to do: the plan with its gain, the construct, what it costs and how sure it is. What is left as it is has
+/// neither gain nor price, and needs no code.
 fn action(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
     let changes = !matches!(best.action, Action::Keep | Action::Inconclusive);
-    let mut line = Text::new(Role::Strong, &plan(best)).unbroken();
-    if let Some(predicted) = best.predicted.filter(|_| changes) {
-        line = line.append(Text::plain(": ")).append(gain(predicted, report.profile.wall.as_secs_f64()));
+    let gain = best.predicted.filter(|_| changes);
+    let gain = gain.map(|predicted| gain_of(predicted, report.profile.wall.as_secs_f64()));
+    let mut lines: Vec<Paragraph> = Vec::new();
+    if best.confidence == Confidence::Low && changes {
+        let doubt = format!("not sure: {}", doubt::largest(best, report));
+        lines.push(Text::new(Role::Warning, &doubt).into());
     }
-    if let Some(memory) = best.memory.filter(|memory| changes && *memory > 0) {
-        let memory = format!("+{} of memory", units::bytes(memory as f64));
-        line = line.append(Text::plain(", ")).append(Text::plain(&memory).unbroken());
+    match (best.told().0, gain) {
+        (Some(what), gain) => {
+            lines.push(Text::new(Role::Strong, what).into());
+            lines.extend(gain.map(Into::into));
+        }
+        (None, Some(gain)) => {
+            let plan = Text::new(Role::Strong, &plan(best)).unbroken();
+            lines.push(plan.append(Text::plain(": ")).append(gain).into());
+        }
+        (None, None) => lines.push(Text::new(Role::Strong, &plan(best)).into()),
     }
-    if best.confidence != report.advice.verdict.confidence && best.action != Action::Inconclusive {
-        let confidence = format!("confidence {}", best.confidence.name());
-        line = line.append(Text::plain(", ")).append(Text::plain(&confidence).unbroken());
+    if changes {
+        lines.extend(best.construct.as_deref().map(|construct| Text::new(Role::Strong, construct).into()));
+        lines.push(Text::plain(&terms(best, report).join("; ")).into());
     }
-    let construct = best.construct.as_deref().filter(|_| changes).unwrap_or_default();
-    vec![line.into(), Text::plain(&best.headline).into(), Text::new(Role::Strong, construct).into()]
+    lines
+}
+
+/// What else there is to say of a plan: the range of workers, what holds their number, memory, confidence.
+fn terms(best: &Recommendation, report: &Report<'_>) -> Vec<String> {
+    let mut terms = Vec::new();
+    if let (Some(workers), true) = (&best.workers, best.predicted.is_some()) {
+        if workers.low < workers.high {
+            terms.push(format!("{} to {} workers do as well", workers.low, workers.high));
+        }
+        terms.extend(held(workers));
+    }
+    terms.extend(memory(best).map(|memory| format!("{memory} of memory")));
+    if best.confidence != report.advice.verdict.confidence {
+        terms.push(format!("confidence {}", best.confidence.name()));
+    }
+    terms
+}
+
+/// The limit that keeps the number of workers below what would be useful, where a rule sets one.
+fn held(workers: &Workers) -> Option<String> {
+    let natural = ["", "knee", "items", "cores"];
+    let cap = Some(workers.binding_cap.as_str()).filter(|cap| !natural.contains(cap))?;
+    Some(format!("rule {cap} allows no more"))
+}
+
+/// Resident memory it adds, where anybody would notice.
+pub(super) fn memory(one: &Recommendation) -> Option<String> {
+    let memory = one.memory.filter(|memory| *memory >= NOTABLE_MEMORY)?;
+    Some(format!("+{}", units::rough_bytes(memory as f64)))
 }
 
 /// The shortest words for what to do: `threads × 16`, `keep sequential`.
-fn plan(one: &Recommendation) -> String {
+pub(super) fn plan(one: &Recommendation) -> String {
     let model = model(one);
     match one.action {
         Action::Adopt => model,
@@ -75,7 +106,7 @@ fn plan(one: &Recommendation) -> String {
         Action::ShareMemory => format!("share memory, {model}"),
         Action::RaiseQuota => "raise the CPU quota".to_owned(),
         Action::WaitForEvent => "wait for the event".to_owned(),
-        Action::Inconclusive => "nothing yet: the evidence does not decide".to_owned(),
+        Action::Inconclusive => "not known yet: the evidence does not decide".to_owned(),
     }
 }
 
@@ -94,7 +125,7 @@ fn model(one: &Recommendation) -> String {
 }
 
 /// What it gives, no more precisely than it is known.
-fn gain(predicted: Predicted, now: f64) -> Text {
+fn gain_of(predicted: Predicted, now: f64) -> Text {
     let Predicted { wall_s, speedup, .. } = predicted;
     let times = format!("{} → {}", units::seconds(now), units::rough_seconds(wall_s));
     let doubt = if predicted.low < 1.0 { "; it may not be faster at all" } else { "" };
@@ -111,26 +142,7 @@ fn gain(predicted: Predicted, now: f64) -> Text {
 }
 
 /// `9.4–12×`.
-fn range(predicted: Predicted) -> String {
+pub(super) fn range(predicted: Predicted) -> String {
     let (low, high) = (units::factor(predicted.low), units::factor(predicted.high));
     if low == high { low } else { format!("{}–{high}", low.trim_end_matches('×')) }
-}
-
-/// `async × 64: 11× (9.8–13×), +20 MiB; needs an async driver`.
-fn alternative(one: &Recommendation) -> Paragraph {
-    let gain = one.predicted.map(|gain| format!(": {} ({})", units::factor(gain.speedup), range(gain)));
-    let memory =
-        one.memory.filter(|memory| *memory > 0).map(|memory| format!(", +{}", units::bytes(memory as f64)));
-    let mark = if gain.is_some() { "; " } else { ": " };
-    let why = one.caveats.first().unwrap_or(&one.headline);
-    let why = if why.is_empty() { String::new() } else { format!("{mark}{why}") };
-    let numbers = [plan(one), gain.unwrap_or_default(), memory.unwrap_or_default()].concat();
-    Text::plain(&format!("{numbers}{why}")).into()
-}
-
-/// `not processes (10×): each needs 310 MiB`.
-fn rejected(one: &Rejected) -> Paragraph {
-    let gain = one.predicted_speedup.map(|speedup| format!(" ({})", units::factor(speedup)));
-    let why = if one.why.is_empty() { String::new() } else { format!(": {}", one.why) };
-    Text::plain(&format!("not {}{}{why}", one.strategy.name(), gain.unwrap_or_default())).into()
 }

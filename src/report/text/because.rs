@@ -1,185 +1,150 @@
-//! Why: the waits and the work items in words, then the facts the rules compared, then the number of workers.
+//! Why, in at most a few lines: the work that was observed and the rule's reason, and where to read more.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::page::{NO_BREAK, Paragraph, Role, Text};
-use crate::advice::{Evidence, Recommendation, Workers};
-use crate::facts::{self, Origin, Unit, Value};
-use crate::profile::{EventLoop, Items, Site};
+use super::evidence;
+use super::page::{Paragraph, Role, Text};
+use crate::advice::{Action, Recommendation};
+use crate::profile::{Items, Profile, Site};
 use crate::report::Report;
 use crate::units;
 use crate::wait::WaitKind;
 
 /// Columns of the longest name in a sentence.
-const NAME: usize = 100;
-
-/// Facts that the sentence about the items already says.
-const SAID_OF_ITEMS: [&str; 11] = [
-    "region.n",
-    "region.lanes",
-    "region.share",
-    "wait.total",
-    "wait.net",
-    "wait.disk",
-    "wait.sleep",
-    "wait.pipe",
-    "wait.lock",
-    "cpu.gil",
-    "cpu.native",
-];
+const NAME: usize = 40;
+/// Parts of an item below this share of it are not worth their words.
+const PART: f64 = 0.01;
 
 /// The paragraphs of the section; none where there is nothing to say.
 pub(super) fn because(best: &Recommendation, report: &Report<'_>, verbose: bool) -> Vec<Paragraph> {
-    let Report { profile, advice, .. } = *report;
-    let mut paragraphs: Vec<Paragraph> = Vec::new();
-    let items = profile.items.as_ref().filter(|items| items.count > 1);
-    // A wait is a reason only where that kind of waiting is the verdict.
-    let bound_by = advice.verdict.bound_by.as_str();
-    let binds = |site: &&Site| bound_by == "mixed" || site.kind.name() == bound_by;
-    if let Some(site) = profile.sites.iter().find(binds).filter(|site| site.kind != WaitKind::Idle) {
-        paragraphs.push(Text::plain(&waits(site)).into());
+    let (what, why) = best.told();
+    let observed = observed(best, report).unwrap_or_default();
+    // A plan follows from the work; where a rule says in words what to do, its own reason comes first.
+    let order = if what.is_some() { [why, &observed] } else { [&observed, why] };
+    let said: Vec<&str> = order.into_iter().filter(|text| !text.is_empty()).collect();
+    let mut paragraphs: Vec<Paragraph> = vec![Text::plain(&said.join("; ")).into()];
+    if verbose {
+        paragraphs.extend(evidence::paragraphs(best, report));
     }
-    if let Some(items) = items {
-        paragraphs.push(repeated(items, profile.runtime.gil == Some(true)).into());
-    }
-    paragraphs.extend(profile.event_loop.map(|event_loop| Text::plain(&looped(event_loop)).into()));
-    let already_said = |piece: &Evidence| {
-        let fact = piece.fact.as_str();
-        let of_items = items.is_some() && SAID_OF_ITEMS.contains(&fact);
-        of_items || (best.predicted.is_some() && fact.starts_with("pred."))
-    };
-    let mut pieces: Vec<&Evidence> = Vec::new();
-    for piece in best.because.iter().filter(|piece| verbose || !already_said(piece)) {
-        // A fact that took part in several comparisons is one fact to the reader.
-        if verbose || !pieces.iter().any(|other| other.fact == piece.fact) {
-            pieces.push(piece);
-        }
-    }
-    let values: Vec<String> = pieces.iter().map(|piece| value(piece)).collect();
-    let widest = values.iter().map(|value| value.chars().count()).max().unwrap_or(0).min(12);
-    for (piece, value) in pieces.into_iter().zip(values) {
-        let lead = Text::plain(&format!("{value:<widest$}  ")).unbroken();
-        paragraphs.push(Paragraph { lead, body: Text::plain(&meaning(piece, verbose)) });
-    }
-    paragraphs.extend(best.workers.as_ref().and_then(number).map(|text| Text::plain(&text).into()));
     if !best.rule.is_empty() {
-        paragraphs.push(Text::new(Role::Faint, &format!("rule {}", best.rule)).into());
+        let more = if verbose { "" } else { ", or -v" };
+        let more = format!("more: boundby rules explain {}{more}", best.rule);
+        paragraphs.push(Text::new(Role::Faint, &more).into());
     }
     paragraphs
 }
 
-/// The costliest blocking point in words.
+/// The work the advice is about: the items, else the wait that binds. Where nothing is to be done about it, it is
+/// no reason.
+fn observed(best: &Recommendation, report: &Report<'_>) -> Option<String> {
+    let Report { profile, advice, .. } = *report;
+    if matches!(best.action, Action::Keep | Action::Inconclusive | Action::RaiseQuota) {
+        return None;
+    }
+    if let Some(items) = profile.items.as_ref().filter(|items| items.count > 1) {
+        return Some(repeated(items, profile));
+    }
+    let bound_by = advice.verdict.bound_by.as_str();
+    if bound_by == "gil" {
+        return None; // That threads queued for it is the verdict.
+    }
+    let binds = |site: &&Site| bound_by == "mixed" || site.kind.name() == bound_by;
+    let site = profile.sites.iter().find(binds).filter(|site| site.kind != WaitKind::Idle)?;
+    Some(waits(site))
+}
+
+/// The costliest blocking point in words: `200 waits of 56.1 ms for db.local:5432`.
 fn waits(site: &Site) -> String {
     let about = if site.counted { "" } else { "about " };
+    let what = if site.kind == WaitKind::Sleep { "sleep" } else { "wait" };
     let mean = site.wait.as_secs_f64() / site.episodes as f64;
-    let mean = (site.episodes > 0).then(|| format!(" of {}", nb(&units::seconds(mean))));
-    let p95 =
-        site.p95.map(|p95| format!(" ({} under {})", nb("95 %"), nb(&units::seconds(p95.as_secs_f64()))));
-    let short = |name: &str| Text::plain(name).shortened(NAME, "…").to_string();
-    let resource = site.resource.as_ref().map(|resource| format!(" on {}", short(resource)));
-    let threads = (site.threads > 1).then(|| format!(", {} threads", site.threads));
-    [
-        format!("{about}{}", units::count(site.episodes, "wait")),
-        mean.unwrap_or_default(),
-        p95.unwrap_or_default(),
-        format!(" in {}", short(&site.operation)),
-        resource.unwrap_or_default(),
-        threads.unwrap_or_default(),
-    ]
-    .concat()
+    let mean = if site.episodes > 0 { format!(" of {}", units::seconds(mean)) } else { String::new() };
+    let object = match (&site.resource, site.kind) {
+        (_, WaitKind::Sleep) => String::new(),
+        (_, WaitKind::Lock | WaitKind::Gil) | (None, _) => format!(" for {}", object_of(site.kind)),
+        (Some(resource), _) => format!(" for {}", short(resource)),
+    };
+    let threads = if site.threads > 1 { format!(" in {} threads", site.threads) } else { String::new() };
+    format!("{about}{}{mean}{object}{threads}", units::count(site.episodes, what))
 }
 
-/// The work items in words: how many, how they run today, what each of them takes.
-fn repeated(items: &Items, locked: bool) -> Text {
+/// The work items in words: how many, how they run today, what each of them does.
+fn repeated(items: &Items, profile: &Profile) -> String {
+    let what = if items.are_processes { "child process" } else { "item" };
     let how =
         if items.lanes > 1 { format!("{} at a time", items.lanes) } else { "one after another".to_owned() };
-    let takes = |time: Duration, what: &str| {
-        (time.as_nanos() > 0).then(|| format!("{} {what}", nb(&units::seconds(time.as_secs_f64()))))
-    };
-    let mut parts: Vec<String> =
-        items.wait.iter().filter_map(|(kind, wait)| takes(*wait, wait_of(*kind))).collect();
-    if locked {
-        parts.extend(takes(items.cpu_gil, "CPU holding the GIL"));
-        parts.extend(takes(items.cpu_native, "CPU outside it"));
-    } else {
-        parts.extend(takes(items.cpu_gil + items.cpu_native, "CPU"));
+    let cpu = items.cpu_gil + items.cpu_native;
+    let whole = (items.wait.values().sum::<Duration>() + cpu).as_secs_f64();
+    let notable = |time: Duration| time.as_secs_f64() > PART * whole;
+    let time = |time: Duration| units::seconds(time.as_secs_f64());
+    let mut waits: Vec<(WaitKind, Duration)> =
+        items.wait.iter().map(|(kind, wait)| (*kind, *wait)).filter(|(_, wait)| notable(*wait)).collect();
+    waits.sort_by_key(|(_, wait)| std::cmp::Reverse(*wait));
+    let mut does = Vec::new();
+    let waited: Vec<String> = waits
+        .iter()
+        .filter(|(kind, _)| *kind != WaitKind::Sleep)
+        .map(|(kind, wait)| format!("{} for {}", time(*wait), only_resource(profile, *kind)))
+        .collect();
+    if !waited.is_empty() {
+        does.push(format!("waits {}", listed(&waited)));
     }
-    let each = if parts.is_empty() { String::new() } else { format!("; each is {}", parts.join(" + ")) };
-    let share = format!("{} of the wall time", nb(&units::percent(items.share)));
-    Text::plain(&format!("{} {how}, {share}{each}", units::count(items.count, "item")))
+    does.extend(
+        waits.iter().find(|(kind, _)| *kind == WaitKind::Sleep).map(|(_, t)| format!("sleeps {}", time(*t))),
+    );
+    if notable(cpu) || does.is_empty() {
+        does.push(format!("computes {}{}", time(cpu), under_lock(items, profile.runtime.gil == Some(true))));
+    }
+    format!("{}, {how}: each {}", units::count(items.count, what), listed(&does))
 }
 
-/// What the event loop did with its time.
-fn looped(event_loop: EventLoop) -> String {
-    let time = |time: Duration| nb(&units::seconds(time.as_secs_f64()));
-    let connections =
-        event_loop.connections.map(|most| format!("; {} watched at most", units::count(most, "descriptor")));
-    format!(
-        "event loop: {} waiting for events, {} blocked elsewhere, {} CPU{}",
-        time(event_loop.waiting),
-        time(event_loop.blocked),
-        time(event_loop.cpu),
-        connections.unwrap_or_default(),
-    )
+/// How much of an item's CPU time holds the interpreter lock.
+fn under_lock(items: &Items, locked: bool) -> String {
+    let share = items.cpu_gil.as_secs_f64() / (items.cpu_gil + items.cpu_native).as_secs_f64();
+    match share {
+        _ if !locked || !share.is_finite() => String::new(),
+        0.95.. => " under the GIL".to_owned(),
+        ..0.05 => " outside the GIL".to_owned(),
+        _ => format!(" ({} under the GIL)", units::percent(share)),
+    }
 }
 
-fn wait_of(kind: WaitKind) -> &'static str {
+/// `a`, `a and b`, `a, b and c`.
+fn listed(parts: &[String]) -> String {
+    match parts.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        Some((only, _)) => only.clone(),
+        None => String::new(),
+    }
+}
+
+/// The name of what is waited for, where it is one thing with a name that means something; else what kind it is.
+fn only_resource(profile: &Profile, kind: WaitKind) -> String {
+    let named = kind == WaitKind::Network;
+    let sites = profile.sites.iter().filter(|site| site.kind == kind);
+    let resources: BTreeSet<&str> = sites.filter_map(|site| site.resource.as_deref()).collect();
+    match resources.first() {
+        Some(name) if named && resources.len() == 1 => short(name),
+        _ => object_of(kind).to_owned(),
+    }
+}
+
+fn short(name: &str) -> String {
+    Text::plain(name).shortened(NAME, "…").to_string()
+}
+
+fn object_of(kind: WaitKind) -> &'static str {
     match kind {
-        WaitKind::Gil => "queueing for the GIL",
-        WaitKind::Network => "waiting for the network",
-        WaitKind::Disk => "waiting for files",
-        WaitKind::Pipe => "waiting for a pipe",
-        WaitKind::Lock => "waiting for a lock",
-        WaitKind::Sleep => "sleeping",
-        WaitKind::Child => "waiting for a child process",
-        WaitKind::Paging => "paging",
-        WaitKind::Tty => "waiting for the terminal",
-        WaitKind::Idle => "idle",
+        WaitKind::Gil => "the GIL",
+        WaitKind::Network => "the network",
+        WaitKind::Disk => "files",
+        WaitKind::Pipe => "another process",
+        WaitKind::Lock => "a lock",
+        WaitKind::Sleep => "a timer",
+        WaitKind::Child => "a child process",
+        WaitKind::Paging => "memory pages",
+        WaitKind::Tty => "the terminal",
+        WaitKind::Idle => "work",
     }
-}
-
-fn nb(text: &str) -> String {
-    text.replace(' ', &NO_BREAK.to_string())
-}
-
-fn value(piece: &Evidence) -> String {
-    match (&piece.value, piece.unit) {
-        (Value::Bool(truth), _) => if *truth { "yes" } else { "no" }.to_owned(),
-        (Value::Text(word), _) => word.clone(),
-        (Value::Number(number), Some(Unit::Ratio)) => units::percent(*number),
-        (Value::Number(number), Some(Unit::Seconds)) => units::seconds(*number),
-        (Value::Number(number), Some(Unit::Bytes)) => units::bytes(*number),
-        (Value::Number(number), Some(Unit::Rate)) => format!("{}/s", units::plain(*number)),
-        (Value::Number(number), Some(Unit::Count) | None) => units::plain(*number),
-    }
-}
-
-/// What a fact means, where it comes from if it was not measured, and the comparison where all is asked for.
-fn meaning(piece: &Evidence, verbose: bool) -> String {
-    let meaning = facts::spec(&piece.fact).map_or(piece.fact.as_str(), |spec| spec.meaning);
-    let origin = match piece.origin {
-        Origin::Measured | Origin::Machine => String::new(),
-        // The vocabulary says "predicted" in the meaning of every predicted fact.
-        Origin::Predicted if meaning.contains("predicted") => String::new(),
-        Origin::Predicted | Origin::Assumed | Origin::Declared => format!(" ({})", piece.origin.name()),
-    };
-    let asked = verbose && !piece.comparison.is_empty();
-    let comparison = if asked { format!(" [{}]", piece.comparison) } else { String::new() };
-    format!("{meaning}{origin}{comparison}")
-}
-
-/// How the number of workers came about.
-fn number(workers: &Workers) -> Option<String> {
-    let mut reasons = Vec::new();
-    if !workers.formula.is_empty() {
-        reasons.push(workers.formula.clone());
-    }
-    if workers.low < workers.high {
-        reasons.push(format!("{} to {} do about as well", workers.low, workers.high));
-    }
-    if !workers.binding_cap.is_empty() {
-        reasons.push(format!("limited by {}", workers.binding_cap));
-    }
-    let count = nb(&units::count(workers.suggested.into(), "worker"));
-    (!reasons.is_empty()).then(|| format!("{count}: {}", reasons.join("; ")))
 }

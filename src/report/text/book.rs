@@ -14,7 +14,7 @@ const FOLD: f64 = 0.005;
 /// Columns before a row.
 const INDENT: usize = 3;
 /// Columns that names may take in any case.
-const NAMES: usize = 36;
+const NAMES: usize = 48;
 
 struct Row {
     /// The name of the account.
@@ -33,7 +33,7 @@ pub(super) fn write(page: &mut Page<'_>, profile: &Profile) {
         return page.line(INDENT, Text::plain("no wall time was accounted for"));
     }
     let times: Vec<String> = rows.iter().map(|row| units::seconds(row.time.as_secs_f64())).collect();
-    let shares: Vec<String> = rows.iter().map(|row| units::percent(row.share)).collect();
+    let shares = units::percent_column(&rows.iter().map(|row| row.share).collect::<Vec<_>>());
     let widest = |texts: &[String]| texts.iter().map(String::len).max().unwrap_or(0);
     let (time_width, share_width) = (widest(&times), widest(&shares));
     let numbers = time_width + 2 + share_width;
@@ -131,7 +131,7 @@ fn cpu(profile: &Profile) -> String {
         } else if all > 0.0 && share <= 0.05 {
             parts.push("outside the GIL".to_owned());
         } else if all > 0.0 {
-            parts.push(format!("{:.0} % of it holding the GIL", share * 100.0));
+            parts.push(format!("{} holding the GIL", units::percent(share)));
         }
     }
     let book = &profile.wall_book;

@@ -44,6 +44,7 @@ fn ending(exit: Option<Exit>) -> String {
     match exit {
         Some(Exit::Code(code)) => format!("exit {code}"),
         Some(Exit::Signal(signal)) => format!("killed by {}", signal_name(signal)),
+        Some(Exit::Untold) => "ended".to_owned(),
         None => "still running".to_owned(),
     }
 }

@@ -6,9 +6,13 @@
 mod advice;
 mod because;
 mod book;
+mod doubt;
+mod evidence;
 mod header;
+mod instead;
 mod page;
 mod unseen;
+mod verdict;
 
 use page::Page;
 
@@ -19,7 +23,7 @@ pub(super) fn to_text(report: &Report<'_>, style: &Style) -> String {
     let mut page = Page::new(style);
     header::write(&mut page, report);
     page.blank();
-    advice::verdict(&mut page, report);
+    verdict::write(&mut page, report, style.verbose);
     page.blank();
     book::write(&mut page, report.profile);
     page.blank();

@@ -86,6 +86,26 @@ impl Text {
         self
     }
 
+    /// Forbids line breaks between a number and its unit, and beside a multiplication sign: `56.1 ms`, `× 16`.
+    fn numbers_unbroken(mut self) -> Self {
+        const UNITS: [&str; 12] = ["%", "ns", "us", "ms", "s", "min", "h", "B", "KiB", "MiB", "GiB", "TiB"];
+        let text: Vec<char> = self.chars.iter().map(|(char, _)| *char).collect();
+        let in_word = |char: &&char| char.is_alphanumeric() || **char == '%';
+        let joins = |at: usize| {
+            let word = text[..at].rsplit(|char| *char == ' ').next().unwrap_or_default();
+            let number = word.last().is_some_and(char::is_ascii_digit)
+                && word.iter().all(|char| char.is_ascii_digit() || ".,+(–".contains(*char));
+            let follows: String = text[at + 1..].iter().take_while(in_word).collect();
+            word == ['×'] || text.get(at + 1) == Some(&'×') || (number && UNITS.contains(&follows.as_str()))
+        };
+        for (at, (char, _)) in self.chars.iter_mut().enumerate() {
+            if *char == ' ' && joins(at) {
+                *char = NO_BREAK;
+            }
+        }
+        self
+    }
+
     /// In the characters the reader's terminal can show.
     fn shown(mut self, style: &Style) -> Self {
         if !style.unicode {
@@ -188,7 +208,23 @@ fn wrap(text: &[(char, Role)], limit: usize, extra: usize) -> Vec<Vec<(char, Rol
     if !line.is_empty() {
         lines.push(line);
     }
+    join_orphan(&mut lines, limit);
     lines
+}
+
+/// A last line of one word gets company from the line above, where that can spare a word.
+fn join_orphan(lines: &mut [Vec<(char, Role)>], limit: usize) {
+    let [.., above, last] = lines else { return };
+    let spaces = |line: &[(char, Role)]| line.iter().filter(|(char, _)| *char == ' ').count();
+    let Some(cut) = above.iter().rposition(|(char, _)| *char == ' ') else { return };
+    let moved = width(&above[cut + 1..]) + 1 + width(last);
+    if spaces(last) == 0 && spaces(above) >= 2 && moved <= limit && !above[cut + 1..].is_empty() {
+        let mut line = above.split_off(cut + 1);
+        let (space, _) = above.pop().unwrap_or((' ', Role::Plain));
+        line.push((space, Role::Plain));
+        line.append(last);
+        *last = line;
+    }
 }
 
 /// Where to cut a line of one word that is too long for any: after the punctuation of paths and code if there is
@@ -235,6 +271,11 @@ impl<'a> Page<'a> {
         self.style.width.max(20)
     }
 
+    /// Columns of a line of a section.
+    pub(super) fn room(&self) -> usize {
+        self.width() - if self.width() < NARROW { 3 } else { LABEL }
+    }
+
     /// The text in what the reader's terminal can show, cut to `limit` columns.
     pub(super) fn fit(&self, text: Text, limit: usize) -> Text {
         text.shown(self.style).shortened(limit, if self.style.unicode { "…" } else { ".." })
@@ -264,7 +305,7 @@ impl<'a> Page<'a> {
         let indent = if self.width() < NARROW { 3 } else { LABEL };
         for paragraph in paragraphs {
             let lead = paragraph.lead.shown(self.style);
-            let body = paragraph.body.shown(self.style);
+            let body = paragraph.body.numbers_unbroken().shown(self.style);
             let hang = if lead.is_empty() { HANG } else { lead.width() };
             let room = self.width().saturating_sub(indent + hang);
             for (i, line) in wrap(&body.chars, room, hang - lead.width()).into_iter().enumerate() {
@@ -346,6 +387,21 @@ mod tests {
         assert_eq!(lines("a /very/long/path b", 6), ["a", "/very/", "long/", "path b"]);
         assert_eq!(lines("日本語 ab", 6), ["日本語", "ab"]);
         assert_eq!(lines("", 6), Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_word_is_left_alone_on_the_last_line() {
+        assert_eq!(lines("one two three four", 13), ["one two", "three four"]);
+        assert_eq!(lines("one three four", 9), ["one three", "four"]);
+        assert_eq!(lines("one two incomprehensible", 16), ["one two", "incomprehensible"]);
+    }
+
+    #[test]
+    fn no_line_ends_between_a_number_and_its_unit() {
+        let seen = |text: &str| Text::plain(text).numbers_unbroken().to_string().replace(NO_BREAK, "_");
+        assert_eq!(seen("9 waits of 48.9 ms (95 % under 2 s)"), "9 waits of 48.9_ms (95_% under 2_s)");
+        assert_eq!(seen("threads × 16: 11× (9–12×)"), "threads_×_16: 11× (9–12×)");
+        assert_eq!(seen("at 3 sites, h2 ms"), "at 3 sites, h2 ms");
     }
 
     #[test]

@@ -2,12 +2,15 @@
 
 use super::page::{Page, Paragraph, Role, Text};
 use crate::advice::NotDecided;
+use crate::facts::FactSpec;
 use crate::profile::{Profile, Quality};
 use crate::report::Report;
 use crate::units;
 
 /// Open questions shown when not everything is asked for.
-const QUESTIONS: usize = 3;
+const QUESTIONS: usize = 2;
+/// Unknown facts named of each.
+const FACTS: usize = 1;
 
 pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
     let Report { profile, machine, advice } = *report;
@@ -30,7 +33,8 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
     page.section("Measured", [Text::new(Role::Faint, &measured(profile, quality)).into()]);
 }
 
-/// Rules that one answer would settle, together: what is missing, and how to learn it.
+/// Rules that one answer would settle, together: what is missing, and how to learn it. What only the reader can know
+/// stands among the caveats where it matters, and here where everything is asked for.
 fn questions(not_decided: &[NotDecided], verbose: bool) -> Vec<String> {
     let mut asked: Vec<(&str, Vec<&str>)> = Vec::new();
     for one in not_decided {
@@ -39,42 +43,48 @@ fn questions(not_decided: &[NotDecided], verbose: bool) -> Vec<String> {
             asked.len() - 1
         });
         for fact in &one.missing {
+            if !verbose && crate::facts::spec(fact).is_some_and(FactSpec::only_the_user_knows) {
+                continue;
+            }
             if !asked[place].1.contains(&fact.as_str()) {
                 asked[place].1.push(fact);
             }
         }
     }
+    asked.retain(|(_, facts)| !facts.is_empty());
     let shown = if verbose { asked.len() } else { QUESTIONS.min(asked.len()) };
     let mut lines: Vec<String> = asked[..shown]
         .iter()
         .map(|(how, facts)| {
-            let facts: Vec<&str> = facts
+            let named = if verbose { facts.len() } else { FACTS.min(facts.len()) };
+            let mut meanings: Vec<String> = facts[..named]
                 .iter()
-                .map(|fact| crate::facts::spec(fact).map_or(*fact, |spec| spec.meaning))
+                .map(|fact| crate::facts::spec(fact).map_or(*fact, |spec| spec.meaning).to_owned())
                 .collect();
-            format!("not known: {} ({how})", facts.join("; "))
+            if named < facts.len() {
+                meanings.push(format!("{} more", facts.len() - named));
+            }
+            format!("not known: {} ({how})", meanings.join("; "))
         })
         .collect();
     if asked.len() > shown {
-        let rest = units::count((asked.len() - shown) as u64, "more question");
-        lines.push(format!("{rest} left open, listed in the JSON report"));
+        lines.push(format!("{}: -v", units::count((asked.len() - shown) as u64, "more open question")));
     }
     lines
 }
 
 fn measured(profile: &Profile, quality: &Quality) -> String {
     let mut parts = Vec::new();
+    if quality.samples > 0 {
+        let interval = units::rough_seconds(quality.interval.as_secs_f64());
+        parts.push(format!("{} {interval} apart", units::count(quality.samples, "sample")));
+    }
     if !quality.sources_used.is_empty() {
         parts.push(quality.sources_used.join(", "));
     }
-    if quality.samples > 0 {
-        let interval = units::seconds(quality.interval.as_secs_f64());
-        let late = if quality.late > 0 { format!(", {} late", quality.late) } else { String::new() };
-        parts.push(format!("{} {interval} apart{late}", units::count(quality.samples, "sample")));
-    }
     let own = quality.own_cpu.as_secs_f64() / profile.wall.as_secs_f64();
     if own.is_finite() && own > 0.0 {
-        parts.push(format!("boundby itself used {} of one CPU", units::percent(own)));
+        parts.push(format!("own CPU {}", units::percent(own)));
     }
     parts.join("; ")
 }

@@ -154,6 +154,15 @@ impl<'a> Visitor<'a> for Filled<'_> {
     fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
+fn is_loop(expression: &Expr) -> bool {
+    last_part(expression).is_some_and(|name| name == "loop" || name.ends_with("_loop"))
+        && !expression.is_call_expr()
+}
+
+fn is_identity(operator: CmpOp) -> bool {
+    matches!(operator, CmpOp::Is | CmpOp::IsNot)
+}
+
 /// Looks for the turns of a function.
 struct Finder<'t> {
     turns: Turns,
@@ -177,6 +186,12 @@ impl<'t> Finder<'t> {
             Expr::Call(call) => {
                 last_part(&call.func).is_some_and(|name| LOOP_QUESTIONS.contains(&name))
                     || call.arguments.args.iter().any(|argument| self.asks(argument))
+            }
+            // `loop is None`: whoever found it out, it was asked.
+            Expr::Compare(compare)
+                if is_loop(&compare.left) && compare.ops.iter().all(|operator| is_identity(*operator)) =>
+            {
+                true
             }
             Expr::Compare(compare) => {
                 self.asks(&compare.left) || compare.comparators.iter().any(|side| self.asks(side))
@@ -219,7 +234,8 @@ impl<'a> Visitor<'a> for Finder<'_> {
         match statement {
             Stmt::FunctionDef(_) | Stmt::ClassDef(_) => return,
             Stmt::If(test) => {
-                if self.asks(&test.test) {
+                let elif = test.elif_else_clauses.iter().filter_map(|clause| clause.test.as_ref());
+                if std::iter::once(&*test.test).chain(elif).any(|test| self.asks(test)) {
                     self.guard(test.start());
                 }
                 self.returns_what_is_there(test);

@@ -45,6 +45,7 @@ impl<'a> Collector<'a> {
             start: 0,
             end: 0,
             traits: Traits::default(),
+            parameters: Vec::new(),
             decorators: Vec::new(),
             returns: ValueId::UNKNOWN,
         };
@@ -107,6 +108,8 @@ impl<'a> Collector<'a> {
             None => ValueId::UNKNOWN,
         };
         let returns = if returns == ValueId::UNKNOWN { self.returned(scope) } else { returns };
+        let positional = function.parameters.posonlyargs.iter().chain(&function.parameters.args);
+        let parameters = positional.map(|given| self.values.symbol(given.parameter.name.as_str())).collect();
         let class = self.scopes.class_of(scope).map(|class| self.values.owner(class));
         let name = self.scopes.qualified(scope);
         self.functions[index as usize] = Function {
@@ -117,6 +120,7 @@ impl<'a> Collector<'a> {
             start: function.name.start().to_u32(),
             end: function.name.end().to_u32(),
             traits,
+            parameters,
             decorators,
             returns,
         };
@@ -157,6 +161,7 @@ impl<'a> Collector<'a> {
             start: lambda.start().to_u32(),
             end: lambda.end().to_u32(),
             traits,
+            parameters: Vec::new(),
             decorators: Vec::new(),
             returns,
         };
@@ -214,15 +219,9 @@ impl<'a> Collector<'a> {
 
     fn argument(&mut self, context: &Context<'a>, keyword: Option<Symbol>, given: &'a Expr) -> Argument {
         let scope = context.scope();
-        // Only what can be a function, or hold one, is worth a value.
-        let value = match given {
-            Expr::Name(_) | Expr::Attribute(_) | Expr::Lambda(_) | Expr::Call(_) | Expr::Await(_) => {
-                self.values.lower(given, scope)
-            }
-            _ => ValueId::UNKNOWN,
-        };
+        let value = self.values.lower(given, scope);
         let text = match given {
-            Expr::Name(_) | Expr::Attribute(_) => {
+            Expr::Name(_) | Expr::Attribute(_) if last_part(given).is_some_and(is_constant) => {
                 let name = context.resolve(given).unwrap_or_else(|| context.text(given).to_owned());
                 (name.len() <= LONGEST_CONSTANT).then_some(name)
             }
@@ -230,9 +229,10 @@ impl<'a> Collector<'a> {
                 let text = context.text(given);
                 (text.len() <= LONGEST_CONSTANT).then(|| text.to_owned())
             }
+            Expr::Starred(_) => Some("*".to_owned()),
             Expr::StringLiteral(literal) => {
                 let text = literal.value.to_str();
-                (text.len() <= LONGEST_CONSTANT / 2).then(|| format!("\"{text}\""))
+                (text.len() <= LONGEST_CONSTANT / 4).then(|| format!("\"{text}\""))
             }
             _ => None,
         };
@@ -334,7 +334,7 @@ impl<'a> Collector<'a> {
             start_up: self.start_up,
             lines: Lines::of(&file.text),
             symbols: self.values.symbols,
-            values: self.values.values,
+            values: self.values.all,
             pool: self.values.pool,
         }
     }
@@ -352,6 +352,11 @@ impl<'a> Collector<'a> {
             })
             .collect()
     }
+}
+
+/// Whether a name is written like a constant.
+fn is_constant(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 fn traits_of(function: &StmtFunctionDef) -> Traits {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use ruff_python_ast::{ExceptHandler, Expr, ExprCall, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::{Ranged, TextRange};
 
+use super::language::is_test;
 use super::resolve::Names;
 use super::scope::{ScopeId, ScopeKind, last_part};
-use crate::finding::{Observation, Place};
+use crate::finding::{Mitigation, Observation, Place};
 use crate::scan::source::SourceFile;
 
 /// A node around the one at hand.
@@ -209,7 +210,13 @@ impl<'a> Context<'a> {
     /// The qualified name of the function or class around, or of the module.
     #[must_use]
     pub fn symbol(&self) -> Arc<str> {
-        let inner = self.names.scopes.qualified(self.names.scopes.running(self.scope));
+        self.symbol_of(self.scope)
+    }
+
+    /// As [`symbol`](Self::symbol), for code in another scope of the file.
+    #[must_use]
+    pub fn symbol_of(&self, scope: ScopeId) -> Arc<str> {
+        let inner = self.names.scopes.qualified(self.names.scopes.running(scope));
         match (self.names.module, inner.as_str()) {
             (module, "") => module.into(),
             ("", inner) => inner.into(),
@@ -241,7 +248,7 @@ impl<'a> Context<'a> {
             reached_from: 1,
             wait: None,
             cost: None,
-            mitigations: Vec::new(),
+            mitigations: if is_test(&self.file.path) { vec![Mitigation::Test] } else { Vec::new() },
             facts: Vec::new(),
             fix: None,
         }
@@ -268,7 +275,7 @@ pub fn is_main_guard(test: &Expr) -> bool {
     let Expr::Compare(compare) = test else { return false };
     let sides = [Some(&*compare.left), compare.comparators.first()];
     let is_name = |side: &&Expr| matches!(side, Expr::Name(name) if name.id.as_str() == "__name__");
-    let is_main =
-        |side: &&Expr| matches!(side, Expr::StringLiteral(text) if text.value.to_str() == "__main__");
-    sides.iter().flatten().any(is_name) && sides.iter().flatten().any(is_main)
+    let is_entry =
+        |side: &&Expr| matches!(side, Expr::StringLiteral(literal) if literal.value.to_str() == "__main__");
+    sides.iter().flatten().any(is_name) && sides.iter().flatten().any(is_entry)
 }

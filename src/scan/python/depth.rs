@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Brackets may nest this deep. `CPython` itself stops at 200.
 const BRACKETS: u32 = 1_000;
+/// Statements and expressions may nest this deep: a sum of as many parts is one. `CPython` gives up near there.
+pub(super) const LEVELS: u32 = 3_000;
 /// With less than this left, recursion goes on in a new piece of stack.
 const RED_ZONE: usize = 64 << 10;
 /// The size of that piece.

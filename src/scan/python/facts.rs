@@ -224,6 +224,8 @@ pub struct Function {
     pub end: u32,
     /// How it runs.
     pub traits: Traits,
+    /// Its parameters by position.
+    pub parameters: Vec<Symbol>,
     /// Its decorators, outermost first.
     pub decorators: Vec<ValueId>,
     /// What it returns, awaited where it is async: by its annotation, else one of what it returns.

@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::decorators::{Calling, Decorators};
 use super::facts::{Argument, Call, FileFacts, Flags, Traits, Use, UseKind, Value, ValueId};
-use super::language::is_test;
+use super::language::{is_script, is_test};
 use super::names::{FunctionId, Name, Program, Thing};
 use crate::catalog::{Api, Effect, Language, Mark, Offload};
 use crate::finding::{Mitigation, Place};
@@ -35,6 +35,7 @@ const FEW: usize = 3;
 
 /// Builds the graph of a program.
 pub(super) fn build(program: &mut Program<'_>) -> Built {
+    program.learn_parameters();
     let graph = CallGraph::of(nodes(program));
     let decorators = Decorators::of(program);
     let properties = properties(program);
@@ -47,6 +48,7 @@ pub(super) fn build(program: &mut Program<'_>) -> Built {
         paths,
         file: 0,
         apis: FxHashMap::default(),
+        never_waiting: FxHashSet::default(),
         scheduled: Vec::new(),
         entries: Vec::new(),
         spawning: FxHashSet::default(),
@@ -55,6 +57,7 @@ pub(super) fn build(program: &mut Program<'_>) -> Built {
     for file in 0..builder.program.files.len() as u32 {
         builder.file = file;
         let facts = &builder.program.files[file as usize];
+        builder.never_waiting = sinks::never_waiting(facts);
         for call in &facts.calls {
             builder.call(facts, call);
         }
@@ -83,6 +86,8 @@ fn nodes(program: &Program<'_>) -> Vec<Node> {
                 Context::Test
             } else if traits.has(Traits::START_UP) {
                 Context::StartUp
+            } else if is_script(&facts.path) {
+                Context::OneShot
             } else {
                 Context::Unknown
             };
@@ -125,6 +130,8 @@ struct Builder<'b, 'p> {
     /// The file at hand.
     file: u32,
     apis: FxHashMap<Name, Known<'p>>,
+    /// Values of the file at hand that were told never to wait.
+    never_waiting: FxHashSet<ValueId>,
     /// What the loop was given to call.
     scheduled: Vec<FunctionId>,
     /// Async functions that a program is started with to do one thing.
@@ -162,8 +169,19 @@ impl<'p> Builder<'_, 'p> {
         if call.flags.has(Flags::DECORATOR) {
             return;
         }
+        // Of a plain and an async one, what is awaited is the async one.
+        let awaited = call.flags.has(Flags::AWAITED) && all.iter().any(|thing| self.is_async(*thing));
         for thing in &all {
-            self.calls(facts, call, *thing, all.len() > 1);
+            if !awaited || self.is_async(*thing) {
+                self.calls(facts, call, *thing, all.len() > 1);
+            }
+        }
+    }
+
+    fn is_async(&self, thing: Thing) -> bool {
+        match thing {
+            Thing::Function(id) => self.program.function(id).1.traits.has(Traits::ASYNC),
+            _ => false,
         }
     }
 

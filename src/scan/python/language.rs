@@ -89,6 +89,11 @@ pub(super) const LOOP_QUESTIONS: &[&str] = &[
 pub(super) const LOOP_PROOFS: &[&str] =
     &["get_running_loop", "current_task", "get_event_loop", "current_async_library"];
 
+/// Methods, and the argument with which they make what they are called on never wait: a `connect` on a socket without a
+/// timeout returns at once.
+pub(super) const NEVER_WAITS: &[(&str, &[&str])] =
+    &[("setblocking", &["False", "0"]), ("settimeout", &["0", "0.0"])];
+
 /// Keywords, attributes and decorators that frameworks use for what runs while a program starts or stops.
 pub(super) const START_UP: &[&str] = &[
     "lifespan",
@@ -118,6 +123,30 @@ pub(super) const COMMANDS: &[&str] = &["command", "callback", "group", "argument
 
 /// What is put before and after the name of a function to name its async twin.
 pub(super) const ASYNC_TWINS: &[(&str, &str)] = &[("a", ""), ("async_", ""), ("", "_async"), ("aio_", "")];
+/// Parts of the names of functions that bring something to its end.
+pub(super) const ENDING: &[&str] = &["stop", "close", "shut", "exit", "clean", "tear", "disconnect", "drain"];
+/// Beginnings of the names of functions that ask and change nothing.
+pub(super) const ASKING: &[&str] =
+    &["fetch", "get", "load", "read", "list", "find", "search", "download", "query"];
+/// Names of what two awaits must not use at once.
+pub(super) const SHARED: &[&str] = &[
+    "db",
+    "session",
+    "conn",
+    "connection",
+    "cursor",
+    "tx",
+    "transaction",
+    "cur",
+    "reader",
+    "ws",
+    "websocket",
+];
+/// Their decorators that make a route: handlers of exceptions and the like are something else.
+pub(super) const ROUTES: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options", "api_route"];
+/// Types whose routes run in a thread where they are plain functions.
+pub(super) const ROUTERS: &[&str] =
+    &["fastapi.FastAPI", "fastapi.APIRouter", "fastapi.applications.FastAPI", "fastapi.routing.APIRouter"];
 
 /// Files of tests, by how they and their directories are named.
 pub(super) fn is_test(path: &str) -> bool {
@@ -128,6 +157,14 @@ pub(super) fn is_test(path: &str) -> bool {
         || stem.ends_with("_tests")
         || matches!(stem, "conftest" | "tests" | "test")
         || directories.split('/').any(|part| matches!(part, "test" | "tests" | "testing" | "e2e"))
+}
+
+/// Files of programs that somebody starts, and that end: nobody else waits while they do.
+pub(super) fn is_script(path: &str) -> bool {
+    let directories = path.rsplit_once('/').map_or("", |(directories, _)| directories);
+    directories
+        .split('/')
+        .any(|part| matches!(part, "scripts" | "script" | "examples" | "benchmarks" | "tools" | "docs"))
 }
 
 /// Whether a name is one of the builtins. What is bound nowhere and is none of them comes from a star import, or from
@@ -146,9 +183,8 @@ pub(super) fn made_by(function: &str) -> Option<&'static str> {
 /// What iterating an instance of a builtin type gives.
 pub(super) fn element_of(made: &str) -> Option<&'static str> {
     match made {
-        "builtins.str" => Some("builtins.str"),
+        "builtins.str" | "io.TextIOWrapper" => Some("builtins.str"),
         "builtins.bytes" | "builtins.bytearray" | "builtins.range" => Some("builtins.int"),
-        "io.TextIOWrapper" => Some("builtins.str"),
         _ => None,
     }
 }
@@ -392,8 +428,8 @@ const BUILTINS: &[&str] = &[
     "reduce",
     "reload",
     "repr",
-    "reversed",
     "reveal_type",
+    "reversed",
     "round",
     "set",
     "setattr",

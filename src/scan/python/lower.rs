@@ -20,8 +20,8 @@ pub(super) struct Values<'a> {
     owners: Vec<u32>,
     symbol_of: FxHashMap<Box<str>, Symbol>,
     pub(super) symbols: Vec<Box<str>>,
-    value_of: FxHashMap<Value, ValueId>,
-    pub(super) values: Vec<Value>,
+    numbers: FxHashMap<Value, ValueId>,
+    pub(super) all: Vec<Value>,
     pub(super) pool: Vec<ValueId>,
     variables: FxHashMap<(ScopeId, &'a str), ValueId>,
     depth: u32,
@@ -46,8 +46,8 @@ impl<'a> Values<'a> {
             owners,
             symbol_of: FxHashMap::default(),
             symbols: Vec::new(),
-            value_of: FxHashMap::default(),
-            values: vec![Value::Unknown],
+            numbers: FxHashMap::default(),
+            all: vec![Value::Unknown],
             pool: Vec::new(),
             variables: FxHashMap::default(),
             depth: 0,
@@ -73,10 +73,10 @@ impl<'a> Values<'a> {
         if value == Value::Unknown {
             return ValueId::UNKNOWN;
         }
-        let values = &mut self.values;
-        *self.value_of.entry(value).or_insert_with(|| {
-            values.push(value);
-            ValueId(values.len() as u32 - 1)
+        let all = &mut self.all;
+        *self.numbers.entry(value).or_insert_with(|| {
+            all.push(value);
+            ValueId(all.len() as u32 - 1)
         })
     }
 
@@ -244,11 +244,7 @@ impl<'a> Values<'a> {
             return self.add(if of_class { Value::ClassReceiver(class) } else { Value::Receiver(class) });
         }
         match scopes.lookup(name, scope) {
-            None => {
-                let symbol = self.symbol(name);
-                self.add(Value::Global(symbol))
-            }
-            Some((ScopeId::MODULE, _)) => {
+            None | Some((ScopeId::MODULE, _)) => {
                 let symbol = self.symbol(name);
                 self.add(Value::Global(symbol))
             }
@@ -264,12 +260,12 @@ impl<'a> Values<'a> {
         if let Some(known) = self.variables.get(&(owner, name)) {
             return *known;
         }
-        self.values.push(Value::Unknown);
-        let reserved = ValueId(self.values.len() as u32 - 1);
+        self.all.push(Value::Unknown);
+        let reserved = ValueId(self.all.len() as u32 - 1);
         self.variables.insert((owner, name), reserved);
         let mut alternatives = self.bindings(bound);
         alternatives.retain(|value| *value != reserved);
-        self.values[reserved.0 as usize] = self.pooled(&alternatives);
+        self.all[reserved.0 as usize] = self.pooled(&alternatives);
         reserved
     }
 

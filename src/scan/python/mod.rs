@@ -42,16 +42,19 @@ const ERRORS: usize = 10;
 /// Reads one file. Never panics; a file that cannot be read in part or at all says so among the errors.
 #[must_use]
 pub fn extract(file: &SourceFile, catalog: &Catalog) -> Extracted<FileFacts> {
-    let refused = |what: &str| Extracted {
-        facts: Collector::new(&Scopes::of(&[])).finish(file),
-        observations: Vec::new(),
-        errors: vec![SyntaxError { line: 1, column: 1, what: what.to_owned() }],
-    };
     if depth::is_absurd(&file.text) {
-        return refused("brackets nest too deep to be a program");
+        return refused(file, "brackets nest too deep to be a program");
     }
     depth::guarded(|| read(file, catalog))
-        .unwrap_or_else(|| refused("reading it failed inside boundby; please report it with the file"))
+        .unwrap_or_else(|| refused(file, "reading it failed inside boundby; please report it with the file"))
+}
+
+fn refused(file: &SourceFile, what: &str) -> Extracted<FileFacts> {
+    nothing(file, vec![SyntaxError { line: 1, column: 1, what: what.to_owned() }])
+}
+
+fn nothing(file: &SourceFile, errors: Vec<SyntaxError>) -> Extracted<FileFacts> {
+    Extracted { facts: Collector::new(&Scopes::of(&[])).finish(file), observations: Vec::new(), errors }
 }
 
 /// The rules for what blocks a loop.
@@ -97,21 +100,22 @@ fn read(file: &SourceFile, catalog: &Catalog) -> Extracted<FileFacts> {
         ruff_python_ast::Mod::Module(module) => {
             let scopes = Scopes::of(&module.body);
             deepest = scopes.depth;
+            if deepest > depth::LEVELS {
+                drop(scopes);
+                depth::drop_tree(parsed, deepest);
+                return refused(file, "expressions nest too deep to be a program");
+            }
             let name = modules::module_name(&file.path);
             let names = Names::new(&scopes, &name, modules::is_package(&file.path), catalog);
             let (context, collector) =
                 walk::walk(Context::new(file, &names), Collector::new(&scopes), &module.body);
             Extracted { observations: context.observations, facts: collector.finish(file), errors }
         }
-        ruff_python_ast::Mod::Expression(_) => unreachable_mode(file, errors),
+        // A module was asked for; the parser's type cannot say so.
+        ruff_python_ast::Mod::Expression(_) => nothing(file, errors),
     };
     depth::drop_tree(parsed, deepest);
     extracted
-}
-
-/// A module was asked for; the parser's type cannot say so.
-fn unreachable_mode(file: &SourceFile, errors: Vec<SyntaxError>) -> Extracted<FileFacts> {
-    Extracted { observations: Vec::new(), facts: Collector::new(&Scopes::of(&[])).finish(file), errors }
 }
 
 fn lowercase(message: &str) -> String {

@@ -111,7 +111,7 @@ pub struct Scope<'a> {
 /// All scopes of a file.
 #[derive(Debug)]
 pub struct Scopes<'a> {
-    scopes: Vec<Scope<'a>>,
+    all: Vec<Scope<'a>>,
     by_node: FxHashMap<usize, ScopeId>,
     /// `from module import *` at module level: module and level.
     pub stars: Vec<(&'a str, u32)>,
@@ -124,11 +124,11 @@ impl<'a> Scopes<'a> {
     #[must_use]
     pub fn of(body: &'a [Stmt]) -> Self {
         let mut builder = Builder {
-            scopes: Self { scopes: Vec::new(), by_node: FxHashMap::default(), stars: Vec::new(), depth: 0 },
+            scopes: Self { all: Vec::new(), by_node: FxHashMap::default(), stars: Vec::new(), depth: 0 },
             here: ScopeId::MODULE,
             depth: 0,
         };
-        builder.scopes.scopes.push(Scope::new(ScopeKind::Module, None));
+        builder.scopes.all.push(Scope::new(ScopeKind::Module, None));
         builder.visit_body(body);
         builder.scopes
     }
@@ -136,13 +136,13 @@ impl<'a> Scopes<'a> {
     /// A scope.
     #[must_use]
     pub fn get(&self, scope: ScopeId) -> &Scope<'a> {
-        &self.scopes[scope.index()]
+        &self.all[scope.index()]
     }
 
     /// A scope by its place in the order of the file.
     #[must_use]
     pub fn at(&self, index: usize) -> &Scope<'a> {
-        &self.scopes[index]
+        &self.all[index]
     }
 
     /// A name a scope binds, as long as the file lives.
@@ -154,7 +154,7 @@ impl<'a> Scopes<'a> {
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.scopes.len()
+        self.all.len()
     }
 
     /// The scope that a function, class, lambda or comprehension of this tree opens.
@@ -239,11 +239,12 @@ impl<'a> Scopes<'a> {
     }
 
     /// The qualified name of a scope within its module: `Class.method`, `outer.<locals>.inner`; empty for the module.
+    /// Of scopes nested absurdly deep only the innermost are named.
     #[must_use]
     pub fn qualified(&self, scope: ScopeId) -> String {
         let mut parts = Vec::new();
         let mut here = Some(scope);
-        while let Some(id) = here {
+        while let Some(id) = here.filter(|_| parts.len() < MOST_PARTS) {
             let scope = self.get(id);
             match scope.kind {
                 ScopeKind::Module | ScopeKind::Comprehension(_) => {}
@@ -285,6 +286,9 @@ pub fn last_part(expression: &Expr) -> Option<&str> {
     }
 }
 
+/// A qualified name has no more parts than this.
+const MOST_PARTS: usize = 32;
+
 /// Nodes are told apart by where they are: the tree does not move while it is read.
 fn address<T>(node: &T) -> usize {
     std::ptr::from_ref(node).addr()
@@ -312,12 +316,12 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn scope(&mut self) -> &mut Scope<'a> {
-        &mut self.scopes.scopes[self.here.index()]
+        &mut self.scopes.all[self.here.index()]
     }
 
     fn open<T>(&mut self, node: &'a T, kind: ScopeKind<'a>) -> ScopeId {
-        let id = ScopeId(self.scopes.scopes.len() as u32);
-        self.scopes.scopes.push(Scope::new(kind, Some(self.here)));
+        let id = ScopeId(self.scopes.all.len() as u32);
+        self.scopes.all.push(Scope::new(kind, Some(self.here)));
         self.scopes.by_node.insert(address(node), id);
         std::mem::replace(&mut self.here, id)
     }
@@ -328,7 +332,7 @@ impl<'a> Builder<'a> {
 
     fn bind_in(&mut self, scope: ScopeId, name: &'a str, what: Binding<'a>) {
         let owner = self.scopes.get(scope).elsewhere.get(name).copied().unwrap_or(scope);
-        let names = &mut self.scopes.scopes[owner.index()].names;
+        let names = &mut self.scopes.all[owner.index()].names;
         names.entry(name).or_default().push(Bound { scope: self.here, what });
     }
 
@@ -342,7 +346,7 @@ impl<'a> Builder<'a> {
                     && let Some((class, false)) = self.scopes.receiver(base.id.as_str(), self.here)
                 {
                     let bound = Bound { scope: self.here, what: whole };
-                    let attributes = &mut self.scopes.scopes[class.index()].attributes;
+                    let attributes = &mut self.scopes.all[class.index()].attributes;
                     attributes.entry(attribute.attr.as_str()).or_default().push(bound);
                 }
             }
@@ -370,11 +374,9 @@ impl<'a> Builder<'a> {
     }
 
     fn bind_parameters(&mut self, parameters: &'a Parameters) {
-        let mut position = 0;
-        for given in parameters.posonlyargs.iter().chain(&parameters.args) {
+        for (position, given) in (0..).zip(parameters.posonlyargs.iter().chain(&parameters.args)) {
             let what = Binding::Parameter(&given.parameter, Some(position), given.default.as_deref());
             self.bind(given.parameter.name.as_str(), what);
-            position += 1;
         }
         for given in &parameters.kwonlyargs {
             let what = Binding::Parameter(&given.parameter, None, given.default.as_deref());
@@ -454,13 +456,9 @@ impl<'a> Builder<'a> {
             Stmt::Import(import) => {
                 for alias in &import.names {
                     let module = alias.name.as_str();
-                    let (name, module) = match &alias.asname {
-                        Some(name) => (name.as_str(), module),
-                        None => {
-                            let first = module.split('.').next().unwrap_or(module);
-                            (first, first)
-                        }
-                    };
+                    let first = module.split('.').next().unwrap_or(module);
+                    let (name, module) =
+                        alias.asname.as_ref().map_or((first, first), |name| (name.as_str(), module));
                     self.bind(name, Binding::Import { module, level: 0, member: None });
                 }
             }
@@ -550,7 +548,7 @@ impl<'a> Builder<'a> {
             }
             Expr::Yield(_) | Expr::YieldFrom(_) => {
                 let owner = self.scopes.running(self.here);
-                self.scopes.scopes[owner.index()].is_generator = true;
+                self.scopes.all[owner.index()].is_generator = true;
                 visitor::walk_expr(self, expression);
             }
             _ => visitor::walk_expr(self, expression),

@@ -10,7 +10,7 @@ use ruff_python_ast::{
 use super::collect::Collector;
 use super::context::{Ancestor, Context};
 use super::depth;
-use super::patterns::{PATTERNS, Visit};
+use super::patterns::{Visit, patterns};
 use super::scope::ScopeId;
 
 /// Walks a module. Observations end up in the context, facts in the collector.
@@ -20,7 +20,7 @@ pub(super) fn walk<'a>(
     body: &'a [Stmt],
 ) -> (Context<'a>, Collector<'a>) {
     let mut walker = Walker { context, collector };
-    for pattern in PATTERNS {
+    for pattern in patterns() {
         if let Visit::Module(visit) = pattern.visit {
             visit(&mut walker.context, body);
         }
@@ -57,7 +57,7 @@ impl<'a> Walker<'a> {
         let opened = self.context.names.scopes.opened_by(function);
         self.collector.enter_function(&self.context, function, opened);
         self.inside(Ancestor::Statement(statement), opened, |walker| {
-            for pattern in PATTERNS {
+            for pattern in patterns() {
                 if let Visit::Function(visit) = pattern.visit {
                     visit(&mut walker.context, function);
                 }
@@ -78,7 +78,7 @@ impl<'a> Walker<'a> {
         });
         let opened = self.context.names.scopes.opened_by(class);
         self.inside(Ancestor::Statement(statement), opened, |walker| {
-            for pattern in PATTERNS {
+            for pattern in patterns() {
                 if let Visit::Class(visit) = pattern.visit {
                     visit(&mut walker.context, class);
                 }
@@ -119,7 +119,7 @@ impl<'a> Walker<'a> {
     }
 
     fn statement(&mut self, statement: &'a Stmt) {
-        for pattern in PATTERNS {
+        for pattern in patterns() {
             if let Visit::Statement(visit) = pattern.visit {
                 visit(&mut self.context, statement);
             }
@@ -146,7 +146,7 @@ impl<'a> Walker<'a> {
                 };
             }
             Expr::Call(call) => {
-                for pattern in PATTERNS {
+                for pattern in patterns() {
                     if let Visit::Call(visit) = pattern.visit {
                         visit(&mut self.context, call);
                     }

@@ -138,6 +138,11 @@ fn sink(program: &Program<'_>, call: CallId, node_of: &dyn Fn(FunctionId) -> Nod
             Effect::Offloads { .. } | Effect::Schedules { .. } | Effect::Harmless => return None,
         }
     };
+    let mut mitigations = program.mitigations(call);
+    if words::is_any_stream(&name) && !program.on_file(call) && !mitigations.contains(&Mitigation::Inferred) {
+        mitigations.push(Mitigation::Inferred);
+        mitigations.sort_unstable();
+    }
     let text = |text: &Option<String>| text.as_deref().map(Arc::<str>::from);
     Some(Sink {
         node: node_of(program.caller(call)),
@@ -145,7 +150,7 @@ fn sink(program: &Program<'_>, call: CallId, node_of: &dyn Fn(FunctionId) -> Nod
         callee: name.as_ref().into(),
         kind,
         cost,
-        mitigations: program.mitigations(call),
+        mitigations,
         guarded: how.guarded,
         sibling: api.and_then(|api| text(&api.sibling)),
         cure: api.and_then(|api| text(&api.cure)),

@@ -13,7 +13,7 @@ pub struct Sym(pub u32);
 macro_rules! index {
     ($(#[doc = $doc:literal] $name:ident),+ $(,)?) => {$(
         #[doc = $doc]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
         pub struct $name(pub u32);
 
         impl $name {
@@ -78,6 +78,17 @@ pub struct FileFacts {
 }
 
 impl FileFacts {
+    /// The facts of a file that says nothing: one scope, one unknown value.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        Self {
+            path: path.into(),
+            values: vec![Value::Unknown],
+            scopes: vec![Scope::default()],
+            ..Self::default()
+        }
+    }
+
     /// The text of a symbol.
     #[must_use]
     pub fn text(&self, sym: Sym) -> &str {
@@ -225,6 +236,7 @@ pub enum Fate {
 }
 
 /// What the attributes and surroundings of a function say.
+#[allow(clippy::struct_excessive_bools, reason = "each holds or not, whatever the others do")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Marks {
     /// `async fn`, `async` closure or block.
@@ -303,6 +315,8 @@ pub enum Event {
     ArmEnd(bool),
     /// Control comes together again.
     Join,
+    /// On this way the value is an error or nothing: it holds no guard.
+    Absent(ValueAt),
     /// A closure or block is made here.
     Make(FunctionAt),
     /// A loop begins: index into [`Function::loops`].
@@ -383,6 +397,7 @@ pub struct Argument {
 }
 
 /// Circumstances of a call.
+#[allow(clippy::struct_excessive_bools, reason = "each holds or not, whatever the others do")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Circumstances {
     /// Directly awaited.
@@ -429,6 +444,10 @@ pub enum Value {
     Type(Sym, ScopeAt, Vec<ValueAt>),
     /// `<T as Trait>::Name` or `T::Name` with a generic `T`.
     Associated(ValueAt, Sym),
+    /// A type parameter of the definition around it, by position.
+    Parameter(u32),
+    /// `*x`: what it gives access to.
+    Behind(ValueAt),
     /// A slice or array of something.
     Slice(ValueAt),
     /// `(A, B)`.

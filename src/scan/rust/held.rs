@@ -61,9 +61,10 @@ pub(super) fn guard_kind(program: &Program<'_>, call: CallId) -> Option<Kind> {
     let values = &program.values;
     let returned = match program.target(call) {
         Target::External(text) => {
-            let name = values.names.text(text);
-            let returns = values.catalog.returns(Language::Rust, &name)?;
-            return kind_of(program, returns);
+            return program.kind_of(text, || {
+                let returns = values.catalog.returns(Language::Rust, &values.names.text(text))?;
+                kind_of(program, returns)
+            });
         }
         Target::Project(found) => {
             let id = *found.first()?;
@@ -97,8 +98,17 @@ fn kind_of(program: &Program<'_>, name: &str) -> Option<Kind> {
     }
 }
 
+fn gives_guards(program: &Program<'_>, id: FunctionId) -> bool {
+    program.values.events(id).iter().any(|event| {
+        matches!(event, Event::Call(at) if guard_kind(program, CallId { file: id.file, at: *at }).is_some())
+    })
+}
+
 /// Follows the guards of a function and tells what happens while some are held.
 pub(super) fn follow(program: &Program<'_>, id: FunctionId, mut tell: impl FnMut(&[Guard], While<'_>)) {
+    if !gives_guards(program, id) {
+        return;
+    }
     let facts = program.facts(id.file);
     let mut held: Vec<Guard> = Vec::new();
     // Guards that were moved out of a variable and may arrive in another one.
@@ -147,14 +157,13 @@ pub(super) fn follow(program: &Program<'_>, id: FunctionId, mut tell: impl FnMut
                 if let Some(scope) = scopes.last_mut() {
                     scope.push(local);
                 }
-                let Some(from) = origin(program, id.file, value) else { continue };
-                if let Some(guard) =
-                    held.iter_mut().find(|guard| guard.local.is_none() && guard.call.at == from)
-                {
-                    guard.local = Some(local);
-                } else if let Some(mut guard) = moved.take_if(|guard| guard.call.at == from) {
-                    guard.local = Some(local);
-                    held.push(guard);
+                if let Some(from) = origin(program, id.file, value) {
+                    arrive(&mut held, &mut moved, local, from);
+                }
+            }
+            Event::Absent(value) => {
+                if let Some(from) = origin(program, id.file, value) {
+                    held.retain(|guard| guard.local.is_some() || guard.call.at != from);
                 }
             }
             Event::Discard(value, spot) => {
@@ -193,6 +202,16 @@ pub(super) fn follow(program: &Program<'_>, id: FunctionId, mut tell: impl FnMut
             }
             Event::Used(_) | Event::Make(_) | Event::Loop(_) | Event::LoopEnd | Event::Statement(_) => {}
         }
+    }
+}
+
+/// A guard arrives in a variable: from a temporary, or from another variable.
+fn arrive(held: &mut Vec<Guard>, moved: &mut Option<Guard>, local: Local, from: CallAt) {
+    if let Some(guard) = held.iter_mut().find(|guard| guard.local.is_none() && guard.call.at == from) {
+        guard.local = Some(local);
+    } else if let Some(mut guard) = moved.take_if(|guard| guard.call.at == from) {
+        guard.local = Some(local);
+        held.push(guard);
     }
 }
 
@@ -264,6 +283,10 @@ fn without_views(program: &Program<'_>, file: u32, value: ValueAt) -> ValueAt {
     let facts = program.facts(file);
     let mut at = value;
     for _ in 0..16 {
+        if let Value::Behind(base) = facts.value(at) {
+            at = *base;
+            continue;
+        }
         let Value::Call(call) = facts.value(at) else { break };
         let call = facts.call(*call);
         match call.callee {
@@ -330,12 +353,9 @@ fn source_of(program: &Program<'_>, file: u32, value: ValueAt) -> String {
             base => format!("{base}.{}", name(*field)),
         },
         Value::Path(path, _) => name(*path),
-        Value::OneOf(_) => facts
-            .functions
-            .iter()
-            .any(|function| function.this == Some(at))
-            .then(|| "self".to_owned())
-            .unwrap_or_default(),
+        Value::OneOf(_) if facts.functions.iter().any(|function| function.this == Some(at)) => {
+            "self".to_owned()
+        }
         _ => String::new(),
     }
 }

@@ -30,13 +30,12 @@ use crate::catalog::Catalog;
 /// Reads one file. Any text will do: what cannot be parsed is an error in the result, and no facts.
 #[must_use]
 pub fn extract(file: &SourceFile, _catalog: &Catalog) -> Extracted<FileFacts> {
-    let path = || FileFacts { path: file.path.as_ref().into(), ..FileFacts::default() };
     let (facts, errors) = match parse::parse(&file.text, |tree, skipped| extract::facts(file, tree, skipped))
     {
         Ok(facts) => (facts, Vec::new()),
         Err(error) => {
             let (line, column) = file.position(error.offset);
-            (path(), vec![SyntaxError { line, column, what: error.what }])
+            (FileFacts::of(&file.path), vec![SyntaxError { line, column, what: error.what }])
         }
     };
     Extracted { facts, observations: Vec::new(), errors }

@@ -3,12 +3,16 @@
 //! Files are all there is: a crate is a directory with `src/lib.rs` and goes by that directory's name, as nearly all
 //! do; a module is where a `mod` declares it, or where its path says, if a macro hides the declaration.
 
+mod layout;
+
 use std::cell::RefCell;
 
 use rustc_hash::FxHashMap;
 
 use super::facts::{FileFacts, FunctionAt, Item, ScopeAt, Sym, TypeAt};
+use super::vocabulary::prelude;
 use crate::catalog::{Catalog, Language};
+use layout::{directory, for_tests, inline_path, join_path, module_directory, target};
 
 /// A scope of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +70,11 @@ struct Crate {
     library: bool,
 }
 
+/// External names, by text and by number.
+type Texts = (FxHashMap<Box<str>, Text>, Vec<Box<str>>);
+/// What paths have been found to mean.
+type Found = FxHashMap<(ScopeId, Box<str>), Option<Def>>;
+
 /// The names of the program.
 pub(super) struct Names<'f> {
     pub(super) files: &'f [FileFacts],
@@ -77,8 +86,8 @@ pub(super) struct Names<'f> {
     tests: Vec<bool>,
     crates: Vec<Crate>,
     crate_of: FxHashMap<ScopeId, usize>,
-    texts: RefCell<(FxHashMap<Box<str>, Text>, Vec<Box<str>>)>,
-    found: RefCell<FxHashMap<(ScopeId, Box<str>), Option<Def>>>,
+    texts: RefCell<Texts>,
+    found: RefCell<Found>,
 }
 
 impl<'f> Names<'f> {
@@ -221,13 +230,13 @@ impl<'f> Names<'f> {
             for (at, scope) in facts.scopes.iter().enumerate() {
                 for (name, path, test) in &scope.declared {
                     let module = facts.text(*name);
-                    let candidates = match path {
-                        Some(path) => vec![join_path(&directory(&facts.path), facts.text(*path))],
-                        None => {
-                            let inner = inline_path(facts, ScopeAt(at as u32));
-                            let base = format!("{}{inner}", module_directory(facts, first, &self.crate_of));
-                            vec![format!("{base}{module}.rs"), format!("{base}{module}/mod.rs")]
-                        }
+                    let candidates = if let Some(path) = path {
+                        vec![join_path(&directory(&facts.path), facts.text(*path))]
+                    } else {
+                        let is_root = self.crate_of.contains_key(&ScopeId(first));
+                        let inner = inline_path(facts, ScopeAt(at as u32));
+                        let base = format!("{}{inner}", module_directory(facts, is_root));
+                        vec![format!("{base}{module}.rs"), format!("{base}{module}/mod.rs")]
                     };
                     let Some(child) = candidates.iter().find_map(|path| by_path.get(path.as_str())) else {
                         continue;
@@ -300,12 +309,12 @@ impl<'f> Names<'f> {
         parts.join("::")
     }
 
-    /// Whether a scope, or one around it, has imported everything of an external module.
-    pub(super) fn imports_all_of(&self, scope: ScopeId, module: &str) -> bool {
+    /// Whether a scope, or one around it, has imported something whose path begins so.
+    pub(super) fn imports_of(&self, scope: ScopeId, module: &str) -> bool {
         let mut at = Some(scope);
         while let Some(scope) = at {
             let info = &self.scopes[scope.0 as usize];
-            if info.globs.contains(&module) || info.imports.values().any(|path| path.starts_with(module)) {
+            if info.globs.iter().chain(info.imports.values()).any(|path| path.starts_with(module)) {
                 return true;
             }
             at = info.parent;
@@ -327,39 +336,21 @@ impl<'f> Names<'f> {
     }
 
     fn follow(&self, scope: ScopeId, path: &str) -> Option<Def> {
-        let mut parts = path.split("::");
-        let first = parts.next()?;
-        let mut def = match first {
+        let (first, rest) = path.split_once("::").unwrap_or((path, ""));
+        let def = match first {
             "" => {
-                let name = parts.next()?;
-                self.extern_crate(scope, name, path)?
+                let (name, rest) = rest.split_once("::").unwrap_or((rest, ""));
+                let def = self.extern_crate(self.scopes[scope.0 as usize].root, name, rest)?;
+                return self.below(def, rest);
             }
             "crate" | "$crate" => Def::Module(self.scopes[scope.0 as usize].root),
             "self" => Def::Module(self.module_of(scope)),
             "super" => Def::Module(self.above(self.module_of(scope))),
-            name => match self.in_sight(scope, name) {
-                Some(def) => def,
-                None => {
-                    let root = self.scopes[scope.0 as usize].root;
-                    let next = path[first.len()..].trim_start_matches("::");
-                    self.extern_crate(root, name, next)?
-                }
-            },
+            name => self
+                .in_sight(scope, name, rest.is_empty())
+                .or_else(|| self.extern_crate(self.scopes[scope.0 as usize].root, name, rest))?,
         };
-        for part in parts {
-            def = match def {
-                Def::Module(module) if part == "super" => Def::Module(self.above(module)),
-                Def::Module(module) if part == "self" => Def::Module(module),
-                Def::Module(module) => self.member(module, part)?,
-                Def::Type(ty) => self.of_type(ty, part),
-                Def::External(text) => {
-                    let path = format!("{}::{part}", self.text(text));
-                    self.external(&path)
-                }
-                Def::Member(..) | Def::Function(_) | Def::Static(..) => return None,
-            };
-        }
-        Some(def)
+        self.below(def, rest)
     }
 
     fn of_type(&self, ty: TypeId, part: &str) -> Def {
@@ -382,10 +373,10 @@ impl<'f> Names<'f> {
     }
 
     /// A name as it is seen from inside of a scope.
-    fn in_sight(&self, scope: ScopeId, name: &str) -> Option<Def> {
+    fn in_sight(&self, scope: ScopeId, name: &str, last: bool) -> Option<Def> {
         let mut at = scope;
         loop {
-            if let Some(def) = self.member(at, name) {
+            if let Some(def) = self.member(at, name, last) {
                 return Some(def);
             }
             let info = &self.scopes[at.0 as usize];
@@ -397,29 +388,42 @@ impl<'f> Names<'f> {
         prelude(name).map(|path| self.external(path))
     }
 
-    /// A name of a module: defined, imported, or let in by a glob.
-    fn member(&self, module: ScopeId, name: &str) -> Option<Def> {
+    /// A name of a module: defined, imported, or let in by a glob. Where it is not the `last` of a path it must be
+    /// something with names in it; where it is, a function is meant before the module of the same name.
+    fn member(&self, module: ScopeId, name: &str, last: bool) -> Option<Def> {
         let info = &self.scopes[module.0 as usize];
-        if let Some(def) = info.items.get(name) {
-            return Some(*def);
+        let defined = info.items.get(name).copied();
+        if let Some(def) = defined
+            && !(last && matches!(def, Def::Module(_)))
+        {
+            return Some(def);
         }
         if let Some(path) = info.imports.get(name) {
-            let found = if path.split("::").next() == Some(name) {
-                // `use x::x`, or `use x` in the 2018 edition: the crate, not the name itself.
-                self.beyond(module, path)
-            } else {
+            let found = if path.split("::").next() != Some(name) {
                 self.resolve(module, path)
+            } else if let Some(inner @ Def::Module(_)) = defined {
+                self.below(inner, path[name.len()..].trim_start_matches("::"))
+            } else {
+                // `use x::x`, or `use x` in the 2018 edition: the crate, not the name itself.
+                let root = info.root;
+                let rest = path[name.len()..].trim_start_matches("::");
+                self.extern_crate(root, name, rest).and_then(|def| self.below(def, rest))
             };
             return Some(found.unwrap_or_else(|| self.external(path)));
         }
-        info.globs.iter().find_map(|path| match self.resolve(module, path)? {
+        defined.or_else(|| self.through_globs(module, name, last))
+    }
+
+    fn through_globs(&self, module: ScopeId, name: &str, last: bool) -> Option<Def> {
+        self.scopes[module.0 as usize].globs.iter().find_map(|path| match self.resolve(module, path)? {
             Def::Module(other) if other != module => {
-                let key = (other, Box::from(name));
+                // Globs may lead in circles: while a name is looked for it leads nowhere.
+                let key = (other, format!("{name}{}", if last { "*" } else { "::*" }).into_boxed_str());
                 if let Some(found) = self.found.borrow().get(&key) {
                     return *found;
                 }
                 self.found.borrow_mut().insert(key.clone(), None);
-                let found = self.member(other, name);
+                let found = self.member(other, name, last);
                 if found.is_none() {
                     self.found.borrow_mut().remove(&key);
                 }
@@ -440,16 +444,18 @@ impl<'f> Names<'f> {
         })
     }
 
-    /// A path whose first part must be a crate.
-    fn beyond(&self, module: ScopeId, path: &str) -> Option<Def> {
-        let (first, rest) = path.split_once("::").unwrap_or((path, ""));
-        let mut def = self.extern_crate(self.scopes[module.0 as usize].root, first, rest)?;
-        for part in rest.split("::").filter(|part| !part.is_empty()) {
+    /// What the rest of a path means below something; the thing itself where there is no rest.
+    fn below(&self, def: Def, rest: &str) -> Option<Def> {
+        let mut def = def;
+        let mut parts = rest.split("::").filter(|part| !part.is_empty()).peekable();
+        while let Some(part) = parts.next() {
             def = match def {
-                Def::Module(module) => self.member(module, part)?,
+                Def::Module(module) if part == "super" => Def::Module(self.above(module)),
+                Def::Module(module) if part == "self" => Def::Module(module),
+                Def::Module(module) => self.member(module, part, parts.peek().is_none())?,
                 Def::Type(ty) => self.of_type(ty, part),
                 Def::External(text) => self.external(&format!("{}::{part}", self.text(text))),
-                _ => return None,
+                Def::Member(..) | Def::Function(_) | Def::Static(..) => return None,
             };
         }
         Some(def)
@@ -492,118 +498,4 @@ impl<'f> Names<'f> {
     pub(super) fn sym(&self, file: u32, sym: Sym) -> &'f str {
         self.files[file as usize].text(sym)
     }
-}
-
-/// Whether a file is the root of a crate: the directory of its package, and whether it is a library.
-fn target(path: &str) -> Option<(&str, bool)> {
-    let (directory, file) = path.rsplit_once('/').unwrap_or(("", path));
-    let package = |suffix: &str| {
-        let prefix = directory.strip_suffix(suffix)?;
-        (prefix.is_empty() || prefix.ends_with('/')).then_some(prefix)
-    };
-    if file == "lib.rs"
-        && let Some(prefix) = package("src")
-    {
-        return Some((prefix, true));
-    }
-    if file == "main.rs"
-        && let Some(prefix) = package("src")
-    {
-        return Some((prefix, false));
-    }
-    for suffix in ["src/bin", "tests", "examples", "benches"] {
-        if let Some(prefix) = package(suffix) {
-            return Some((prefix, false));
-        }
-    }
-    if file == "main.rs" {
-        let above = directory.rsplit_once('/').map_or("", |(above, _)| above);
-        for suffix in ["src/bin", "tests", "examples", "benches"] {
-            if let Some(prefix) = above.strip_suffix(suffix)
-                && (prefix.is_empty() || prefix.ends_with('/'))
-            {
-                return Some((prefix, false));
-            }
-        }
-    }
-    (file == "build.rs").then(|| path.strip_suffix("build.rs").unwrap_or_default()).map(|p| (p, false))
-}
-
-fn directory(path: &str) -> String {
-    path.rsplit_once('/').map_or_else(String::new, |(directory, _)| format!("{directory}/"))
-}
-
-/// Where the files of a file's modules are.
-fn module_directory(facts: &FileFacts, first: u32, crates: &FxHashMap<ScopeId, usize>) -> String {
-    let file = facts.path.rsplit('/').next().unwrap_or_default();
-    if crates.contains_key(&ScopeId(first)) || file == "mod.rs" {
-        return directory(&facts.path);
-    }
-    format!("{}/", facts.path.trim_end_matches(".rs"))
-}
-
-/// The directories that inline modules around a declaration add.
-fn inline_path(facts: &FileFacts, scope: ScopeAt) -> String {
-    let mut parts = Vec::new();
-    let mut at = Some(scope);
-    while let Some(scope) = at {
-        let scope = &facts.scopes[scope.at()];
-        if let Some(name) = scope.name {
-            parts.push(facts.text(name));
-        }
-        at = scope.parent;
-    }
-    parts.iter().rev().fold(String::new(), |path, part| path + part + "/")
-}
-
-fn join_path(directory: &str, relative: &str) -> String {
-    let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
-    for part in relative.split('/') {
-        match part {
-            "." | "" => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
-}
-
-/// What every module sees without importing it.
-fn prelude(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "Vec" => "std::vec::Vec",
-        "String" => "std::string::String",
-        "Box" => "std::boxed::Box",
-        "Option" => "std::option::Option",
-        "Some" => "std::option::Option::Some",
-        "None" => "std::option::Option::None",
-        "Result" => "std::result::Result",
-        "Ok" => "std::result::Result::Ok",
-        "Err" => "std::result::Result::Err",
-        "drop" => "std::mem::drop",
-        "Iterator" => "std::iter::Iterator",
-        "IntoIterator" => "std::iter::IntoIterator",
-        "Default" => "std::default::Default",
-        "From" => "std::convert::From",
-        "Into" => "std::convert::Into",
-        "AsRef" => "std::convert::AsRef",
-        "Clone" => "std::clone::Clone",
-        "ToString" => "std::string::ToString",
-        "Fn" | "FnMut" | "FnOnce" => "std::ops::Fn",
-        "Future" => "std::future::Future",
-        "str" => "str",
-        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i64" | "i128" | "isize"
-        | "f32" | "f64" | "bool" | "char" => "number",
-        _ => return None,
-    })
-}
-
-fn for_tests(path: &str) -> bool {
-    path.split('/').rev().skip(1).any(|part| {
-        matches!(part, "tests" | "test" | "benches" | "examples" | "testing" | "testdata" | "fuzz")
-            || part.ends_with("-tests")
-            || part.ends_with("_tests")
-    })
 }

@@ -1,11 +1,13 @@
 //! The whole program as the detectors see it: functions with their names and surroundings, calls with what they do.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::facts::{Call, CallAt, Fate, FileFacts, Function, FunctionAt, FunctionKind, Spot, Value};
-use super::names::FunctionId;
+use super::held::Kind;
+use super::names::{FunctionId, Text};
 use super::values::{Shape, Target, Values};
 use super::vocabulary as words;
 use crate::catalog::{Api, Argument, Effect, Language, Mark, Offload};
@@ -33,13 +35,15 @@ pub(super) struct CallId {
 pub(super) struct Program<'f> {
     pub(super) values: Values<'f>,
     paths: Vec<Arc<str>>,
-    names: std::cell::RefCell<FxHashMap<FunctionId, Arc<str>>>,
+    names: RefCell<FxHashMap<FunctionId, Arc<str>>>,
+    /// Which guard a function of a library gives.
+    kinds: RefCell<FxHashMap<Text, Option<Kind>>>,
 }
 
 impl<'f> Program<'f> {
     pub(super) fn new(values: Values<'f>) -> Self {
         let paths = values.names.files.iter().map(|facts| Arc::from(facts.path.as_ref())).collect();
-        Self { values, paths, names: std::cell::RefCell::default() }
+        Self { values, paths, names: RefCell::default(), kinds: RefCell::default() }
     }
 
     pub(super) fn files(&self) -> &'f [FileFacts] {
@@ -97,6 +101,16 @@ impl<'f> Program<'f> {
         self.external(call).is_some_and(|name| self.values.catalog.has(Language::Rust, &name, mark))
     }
 
+    /// Remembers which guard a function of a library gives.
+    pub(super) fn kind_of(&self, function: Text, find: impl FnOnce() -> Option<Kind>) -> Option<Kind> {
+        if let Some(known) = self.kinds.borrow().get(&function) {
+            return *known;
+        }
+        let found = find();
+        self.kinds.borrow_mut().insert(function, found);
+        found
+    }
+
     /// What the catalogue knows of a call, unless its arguments say otherwise.
     pub(super) fn api(&self, call: CallId) -> Option<&'f Api> {
         let name = self.external(call)?;
@@ -110,6 +124,15 @@ impl<'f> Program<'f> {
             })
         });
         (!excused).then_some(api)
+    }
+
+    /// Whether an argument of a call is known to be a file or something like it, not memory.
+    pub(super) fn on_file(&self, call: CallId) -> bool {
+        let values = &self.values;
+        self.call(call)
+            .arguments
+            .iter()
+            .any(|argument| values.is(values.innermost(values.ty(call.file, argument.value)), Mark::File))
     }
 
     pub(super) fn place(&self, file: u32, spot: Spot) -> Place {

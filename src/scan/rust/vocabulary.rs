@@ -162,7 +162,10 @@ pub(super) fn passes(method: &str) -> bool {
             | "in_current_span"
             | "collect"
             | "get_ref"
-            | "get_mut_ref"
+            | "project"
+            | "project_ref"
+            | "get_mut"
+            | "get_unchecked_mut"
             | "values"
             | "as_path"
             | "wrap_err"
@@ -395,4 +398,110 @@ pub(super) fn is_request(name: &str) -> bool {
         name,
         "reqwest::get" | "reqwest::RequestBuilder::send" | "tokio::fs::read" | "tokio::fs::read_to_string"
     ) || name == "tokio::net::lookup_host"
+}
+
+/// Calls that read or write anything that can be read or written, memory included.
+pub(super) fn is_any_stream(name: &str) -> bool {
+    name == "std::io::copy"
+        || ["std::io::Read::", "std::io::Write::", "std::io::BufRead::", "std::io::Seek::"]
+            .iter()
+            .any(|of| name.starts_with(of))
+}
+
+/// What every module sees without importing it.
+pub(super) fn prelude(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "Vec" => "std::vec::Vec",
+        "String" => "std::string::String",
+        "Box" => "std::boxed::Box",
+        "Option" => "std::option::Option",
+        "Some" => "std::option::Option::Some",
+        "None" => "std::option::Option::None",
+        "Result" => "std::result::Result",
+        "Ok" => "std::result::Result::Ok",
+        "Err" => "std::result::Result::Err",
+        "drop" => "std::mem::drop",
+        "Iterator" => "std::iter::Iterator",
+        "IntoIterator" => "std::iter::IntoIterator",
+        "Default" => "std::default::Default",
+        "From" => "std::convert::From",
+        "Into" => "std::convert::Into",
+        "AsRef" => "std::convert::AsRef",
+        "Clone" => "std::clone::Clone",
+        "ToString" => "std::string::ToString",
+        "Fn" | "FnMut" | "FnOnce" => "std::ops::Fn",
+        "Future" => "std::future::Future",
+        "str" => "str",
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i64" | "i128" | "isize"
+        | "f32" | "f64" | "bool" | "char" => "number",
+        _ => return None,
+    })
+}
+
+/// Methods of `Option`, `Result` and the traits of the prelude: where nobody else has a method of that name, it is
+/// known what they do whatever they are called on.
+pub(super) fn is_universal(method: &str) -> bool {
+    unwraps(method)
+        || matches!(
+            method,
+            "clone"
+                | "into"
+                | "try_into"
+                | "to_string"
+                | "to_owned"
+                | "as_ref"
+                | "as_mut"
+                | "as_deref"
+                | "is_none"
+                | "is_some"
+                | "is_ok"
+                | "is_err"
+                | "ok"
+                | "err"
+                | "map_err"
+                | "map"
+                | "and_then"
+                | "or_else"
+                | "cloned"
+                | "copied"
+                | "collect"
+                | "into_iter"
+                | "iter"
+                | "iter_mut"
+                | "len"
+                | "is_empty"
+                | "eq"
+                | "ne"
+                | "cmp"
+                | "partial_cmp"
+                | "hash"
+                | "fmt"
+                | "borrow"
+                | "borrow_mut"
+                | "as_str"
+                | "as_bytes"
+                | "filter"
+                | "filter_map"
+                | "for_each"
+                | "zip"
+                | "enumerate"
+                | "unwrap_err"
+                | "expect_err"
+                | "saturating_sub"
+                | "min"
+                | "max"
+                | "wrapping_add"
+                | "is_some_and"
+                | "map_or"
+                | "map_or_else"
+                | "get_or_insert_with"
+                | "trim"
+                | "to_vec"
+                | "as_slice"
+                | "starts_with"
+                | "ends_with"
+                | "flatten"
+                | "rev"
+                | "fold"
+        )
 }

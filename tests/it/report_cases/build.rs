@@ -74,7 +74,11 @@ pub(super) fn run(command: &[&str], runtime: Runtime, wall: &[(Account, f64)]) -
         runtime,
         wall_book,
         thread_book: wall_book,
-        parallelism: Parallelism { mean: busy, share_of_wall_by_running_threads: vec![1.0 - busy, busy] },
+        parallelism: Parallelism {
+            mean: busy,
+            share_of_wall_by_running_threads: vec![1.0 - busy, busy],
+            alternating: 0,
+        },
         quality: Quality {
             sources_used: vec!["procfs".into(), "rusage".into()],
             refused: vec![Refused {
@@ -112,6 +116,7 @@ pub(super) fn site(
         counted: true,
         wait,
         critical: wait,
+        queued: wait,
         p95: None,
         cpu: Duration::ZERO,
         threads: 1,

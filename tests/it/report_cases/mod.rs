@@ -1,4 +1,4 @@
-//! Ten programs as the measuring edge and the adviser would describe them: the input of the golden reports.
+//! Eleven programs as the measuring edge and the adviser would describe them: the input of the golden reports.
 //! Built by hand, so that the renderers are tested without either.
 
 use boundby::advice::Advice;
@@ -31,6 +31,7 @@ pub(crate) fn all() -> Vec<Case> {
         programs::idle_server(),
         programs::throttled(),
         programs::lock_bound(),
+        programs::sleep_poll(),
         programs::too_short(),
         programs::inconclusive(),
         programs::fetch_then_parse(),

@@ -39,8 +39,7 @@ pub(super) fn network_python() -> Case {
             Segment { count: 50, wait: ms(65.28), cpu_gil: ms(4.4), cpu_native: ms(0.1) },
         ],
     });
-    let mut threads =
-        advise(Strategy::Threads, Action::Adopt, "run the queries side by side in a thread pool");
+    let mut threads = advise(Strategy::Threads, Action::Adopt, "16 of them overlap before the GIL is full");
     threads.workers =
         Some(workers(16, 12, 24, "1 + 56.1 ms / 4.5 ms = 13.5, rounded up to whole rounds", "knee"));
     threads.predicted = Some(predicted(1.13, 11.0, 9.4, 12.0));
@@ -57,8 +56,8 @@ pub(super) fn network_python() -> Case {
         number("pred.threads.gain", 11.0, Origin::Predicted, "pred.threads.gain >= 1.2"),
     ];
     threads.caveats = vec![
-        "the items must not depend on each other: nothing that was measured can tell".into(),
-        "the database must allow 16 connections at once".into(),
+        "assumes that items do not depend on each other: only you can know".into(),
+        "whether the other side stands 16 requests at once is not known".into(),
     ];
     threads.flip = Some("async wins once more than about 200 queries wait at the same time".into());
     let mut tasks = advise(Strategy::Async, Action::Adopt, "");
@@ -95,8 +94,12 @@ pub(super) fn gil_threads() -> Case {
     ]);
     profile.cpu_split = CpuSplit { gil: Some(ms(7_830.0)), native: Some(ms(176.0)), samples: 801 };
     profile.quality.remarks = vec!["the program opened its images faster than they could be sampled".into()];
-    let mut processes = advise(Strategy::Processes, Action::Adopt, "move the computing into a process pool");
-    processes.workers = Some(workers(2, 2, 2, "one per CPU really to be had: 1.97, rounded", "host.p_eff"));
+    let mut processes = advise(
+        Strategy::Processes,
+        Action::Adopt,
+        "98 % of the CPU time holds the interpreter lock, and each process has its own",
+    );
+    processes.workers = Some(workers(2, 2, 2, "one per core really to be had: 1.97", "cap-memory-processes"));
     processes.predicted = Some(predicted(4.21, 1.91, 1.7, 1.97));
     processes.confidence = Confidence::Medium;
     processes.rule = "cpu-bound-under-gil".into();
@@ -110,7 +113,7 @@ pub(super) fn gil_threads() -> Case {
         number("thread.gil", 0.762, Origin::Measured, ""),
         number("data.ser_cost", 0.0011, Origin::Assumed, "cpu.gil > 1.5 * data.ser_cost"),
     ];
-    processes.caveats = vec!["arguments and results are pickled: pass file names, not images".into()];
+    processes.caveats = vec!["arguments are pickled: send file names, not images".into()];
     let advice = Advice {
         verdict: verdict(
             "gil",
@@ -138,14 +141,18 @@ pub(super) fn native_threads() -> Case {
     profile.cpu_system = ms(210.0);
     profile.thread_book =
         book(&[(Account::Cpu, 38_910.0), (Account::Runnable, 640.0), (wait(WaitKind::Lock), 20_500.0)]);
-    profile.parallelism =
-        Parallelism { mean: 1.938, share_of_wall_by_running_threads: vec![0.003, 0.056, 0.941] };
+    profile.parallelism = Parallelism {
+        mean: 1.938,
+        share_of_wall_by_running_threads: vec![0.003, 0.056, 0.941],
+        alternating: 0,
+    };
     let mut keep = advise(
         Strategy::Threads,
         Action::Keep,
-        "every CPU is in use: faster needs less work, not more workers",
+        "keep threads × 2: the cores are full — on average 1.9 threads ran, and 2 cores are to be had: only less work makes \
+         it faster",
     );
-    keep.workers = Some(workers(2, 2, 2, "", "host.p_eff"));
+    keep.workers = Some(workers(2, 2, 2, "", "cores"));
     keep.rule = "all-cores-used".into();
     keep.because = vec![
         number("parallelism.mean", 1.938, Origin::Measured, "parallelism.mean >= 90% * host.p_eff"),
@@ -188,8 +195,11 @@ pub(super) fn idle_server() -> Case {
         connections: Some(2),
     });
     profile.sites = vec![accept];
-    let mut keep =
-        advise(Strategy::Async, Action::Keep, "it waits for requests; measure it again under load");
+    let mut keep = advise(
+        Strategy::Async,
+        Action::Keep,
+        "leave it as it is: it waits for work — nothing was asked of it; profile it under load",
+    );
     keep.rule = "idle-server".into();
     keep.because = vec![number("wall.idle", 0.999, Origin::Measured, "wall.idle >= 90%")];
     let advice = Advice {
@@ -217,7 +227,7 @@ pub(super) fn throttled() -> Case {
     let mut raise = advise(
         Strategy::Sequential,
         Action::RaiseQuota,
-        "give the container at least 1 CPU: more workers would only be stopped more often",
+        "raise the CPU quota of 0.5 cores, or use less CPU — more workers would only be stopped more often",
     );
     raise.predicted = Some(predicted(5.1, 1.96, 1.8, 2.0));
     raise.rule = "cpu-quota-exhausted".into();
@@ -233,6 +243,35 @@ pub(super) fn throttled() -> Case {
         not_decided: Vec::new(),
     };
     Case { name: "throttled", profile, machine, advice }
+}
+
+/// A poll: the advice is a question first, and every plan beside it conditional.
+pub(super) fn sleep_poll() -> Case {
+    let wall = [(wait(WaitKind::Sleep), 1_976.0), (Account::Cpu, 54.0)];
+    let mut profile = run(&["python3", "poll.py"], cpython(), &wall);
+    profile.cpu_split = CpuSplit { gil: Some(ms(53.0)), native: Some(ms(1.0)), samples: 12 };
+    profile.sites = vec![site(WaitKind::Sleep, "sleep", None, 41, ms(1_976.0))];
+    let mut event = advise(
+        Strategy::Sequential,
+        Action::WaitForEvent,
+        "wait for the event instead of sleeping — 97 % of the time is sleep that the program asks for: polling, \
+         pacing or a rate limit, and only you can know which",
+    );
+    event.rule = "sleep-bound".into();
+    let mut threads = advise(Strategy::Threads, Action::Adopt, "");
+    threads.workers = Some(workers(40, 34, 40, "", "items"));
+    threads.predicted = Some(predicted(0.08, 26.0, 24.0, 31.0));
+    threads.confidence = Confidence::Low;
+    let mut tasks = advise(Strategy::Async, Action::Adopt, "");
+    tasks.workers = Some(workers(40, 34, 40, "", "items"));
+    tasks.predicted = Some(predicted(0.08, 25.0, 23.0, 30.0));
+    let advice = Advice {
+        verdict: verdict("sleep", 0.973, Confidence::High, "97 % of the wall time is sleep"),
+        recommendations: vec![event, threads, tasks],
+        rejected: vec![rejected(Strategy::Hybrid, Some(20.0), "one pool takes less")],
+        not_decided: Vec::new(),
+    };
+    Case { name: "sleep-poll", profile, machine: machine(), advice }
 }
 
 /// Threads that wait for each other.
@@ -263,7 +302,7 @@ pub(super) fn lock_bound() -> Case {
     let mut hold = advise(
         Strategy::Threads,
         Action::ReduceContention,
-        "shard the lock, or hold it only to swap a pointer; more threads make it worse",
+        "hold the lock for less time: swap a pointer inside it, no more — 16 threads take turns at what it guards",
     );
     hold.rule = "lock-serialises-threads".into();
     hold.confidence = Confidence::Medium;
@@ -272,7 +311,7 @@ pub(super) fn lock_bound() -> Case {
         number("parallelism.mean", 0.36, Origin::Measured, "parallelism.mean < 50% * host.p_eff"),
     ];
     let advice = Advice {
-        verdict: verdict("lock", 0.61, Confidence::Medium, "16 threads take turns on one lock"),
+        verdict: verdict("lock", 0.92, Confidence::Medium, "16 threads queue for a lock 92 % of the time"),
         recommendations: vec![hold],
         ..Advice::default()
     };
@@ -290,7 +329,7 @@ pub(super) fn too_short() -> Case {
     let mut keep = advise(
         Strategy::Sequential,
         Action::Keep,
-        "it is over in 21 ms; starting a pool takes longer than it could save",
+        "leave it as it is: the whole run takes 21.2 ms — it ends before workers would have started and paid off",
     );
     keep.rule = "total-work-tiny".into();
     keep.because = vec![number("run.wall", 0.0212, Origin::Measured, "run.wall < worth_total")];
@@ -322,7 +361,8 @@ pub(super) fn inconclusive() -> Case {
     let mut open = advise(
         Strategy::Sequential,
         Action::Inconclusive,
-        "measure again on a quiet machine: other programs held the CPUs for 38 % of the wall time",
+        "not known yet: profile it again on a quiet machine — other programs held the CPUs for 38 % of the time; it ran for \
+         29 %, and more workers would only queue as well",
     );
     open.confidence = Confidence::Low;
     open.rule = "contended-by-others".into();
@@ -370,13 +410,16 @@ pub(super) fn fetch_then_parse() -> Case {
         share: 0.99,
         segments: Vec::new(),
     });
-    let mut hybrid =
-        advise(Strategy::Hybrid, Action::Adopt, "fetch on the event loop, parse in a process pool");
+    let mut hybrid = advise(
+        Strategy::Hybrid,
+        Action::Adopt,
+        "one stage waits while the other computes: 1.86 s, where one pool takes 2.6 s",
+    );
     hybrid.stages = vec![
         Stage { name: "fetch".into(), strategy: Strategy::Async, workers: 8 },
         Stage { name: "parse".into(), strategy: Strategy::Processes, workers: 2 },
     ];
-    hybrid.workers = Some(workers(10, 8, 12, "", "host.p_eff"));
+    hybrid.workers = Some(workers(10, 8, 12, "", "knee"));
     hybrid.predicted = Some(predicted(1.86, 4.3, 2.9, 4.6));
     hybrid.confidence = Confidence::Medium;
     hybrid.rule = "fetch-then-compute".into();
@@ -386,7 +429,7 @@ pub(super) fn fetch_then_parse() -> Case {
     threads.workers = Some(workers(4, 3, 6, "", ""));
     threads.predicted = Some(predicted(2.6, 3.1, 0.9, 3.3));
     let advice = Advice {
-        verdict: verdict("mixed", 0.55, Confidence::Medium, "it waits for the network and computes in turn"),
+        verdict: verdict("mixed", 0.55, Confidence::Medium, "no single cause takes 60 % of the wall time"),
         recommendations: vec![hybrid, threads],
         ..Advice::default()
     };
@@ -408,6 +451,7 @@ pub(super) fn child_tree() -> Case {
     profile.quality.cpu_coverage = Some(0.83);
     profile.process_groups = vec![ProcessGroup {
         name: "convert".into(),
+        parent: Some("bash".into()),
         count: 240,
         concurrent: 1,
         threads: 1,
@@ -419,7 +463,7 @@ pub(super) fn child_tree() -> Case {
     }];
     profile.sites = vec![site(WaitKind::Pipe, "read", Some("pipe to identify"), 240, ms(900.0))];
     profile.items = Some(Items {
-        are_processes: false,
+        are_processes: true,
         count: 240,
         lanes: 1,
         wait: BTreeMap::from([(WaitKind::Pipe, ms(3.75))]),
@@ -430,8 +474,12 @@ pub(super) fn child_tree() -> Case {
         share: 0.965,
         segments: Vec::new(),
     });
-    let mut pool = advise(Strategy::Processes, Action::Adopt, "start the children side by side");
-    pool.workers = Some(workers(2, 2, 3, "one per CPU really to be had: 1.97, rounded", "host.p_eff"));
+    let mut pool = advise(
+        Strategy::Processes,
+        Action::Adopt,
+        "2 processes side by side are predicted to be 1.9× as fast",
+    );
+    pool.workers = Some(workers(2, 2, 3, "one per core really to be had: 1.97", "knee"));
     pool.predicted = Some(predicted(15.6, 1.92, 1.8, 1.97));
     pool.rule = "children-one-by-one".into();
     pool.construct = Some("xargs -P 2".into());

@@ -69,9 +69,8 @@ fn applied(
             match (wraps_async, traits.has(Traits::ASYNC)) {
                 // Whoever awaits either of them runs what it says.
                 (_, true) => Calling::Itself,
-                (true, false) => Calling::Instead(wrapper),
                 (false, false) if runners.contains(&(decorator, wrapper)) => Calling::Through(wrapper),
-                (false, false) => Calling::Instead(wrapper),
+                (_, false) => Calling::Instead(wrapper),
             }
         }
         Thing::External(name) => {

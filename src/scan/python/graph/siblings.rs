@@ -50,20 +50,20 @@ fn observation(
     program: &Program<'_>,
     built: &Built,
     rule: &'static str,
-    (caller, callee, twin): (NodeId, FunctionId, FunctionId),
+    (caller, target, twin): (NodeId, FunctionId, FunctionId),
     place: &Place,
 ) -> Observation {
-    let caller = built.graph.node(caller);
+    let around = built.graph.node(caller);
     Observation {
         rule,
         place: place.clone(),
-        symbol: caller.name.clone(),
-        subject: program.function_name(callee).into(),
+        symbol: around.name.clone(),
+        subject: program.function_name(target).into(),
         chains: Vec::new(),
         reached_from: 1,
         wait: None,
         cost: None,
-        mitigations: caller.context.mitigation().into_iter().collect(),
+        mitigations: around.context.mitigation().into_iter().collect(),
         facts: vec![("sibling", program.function_name(twin))],
         fix: None,
     }

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::Builder;
 use crate::catalog::{self, Api, Effect, Unless};
 use crate::finding::{Cost, Edit, Fix, Mitigation};
 use crate::scan::callgraph::{NodeId, Sink, SinkKind};
-use crate::scan::python::facts::{Argument, Call, FileFacts, Flags, Traits, Value};
-use crate::scan::python::language::is_test;
-use crate::scan::python::names::Name;
+use crate::scan::python::facts::{Argument, Call, FileFacts, Flags, Traits, Value, ValueId};
+use crate::scan::python::language::{NEVER_WAITS, is_test};
+use crate::scan::python::names::{Name, is_starred};
 use crate::wait::WaitKind;
 
 impl<'p> Builder<'_, 'p> {
@@ -23,12 +25,14 @@ impl<'p> Builder<'_, 'p> {
     ) {
         // What is awaited is not the function that blocks, whatever its name says.
         let awaited = call.flags.has(Flags::AWAITED);
-        if awaited || api.unless.iter().any(|unless| holds(facts, call, unless)) {
+        let told =
+            matches!(facts.value(call.callee), Value::Attribute(on, _) if self.never_waiting.contains(&on));
+        if awaited || told || api.unless.iter().any(|unless| holds(facts, call, unless)) {
             return;
         }
         let before = self.built.graph.sinks.len();
         self.sink_at(call.function, (call.start, call.end), call.flags, api, name, inferred);
-        let fix = self.fix(facts, call, api);
+        let fix = fix(facts, call, api);
         if let Some(sink) = self.built.graph.sinks.get_mut(before) {
             sink.fix = fix;
         }
@@ -67,21 +71,21 @@ impl<'p> Builder<'_, 'p> {
             fix: None,
         });
     }
+}
 
-    /// `time.sleep(x)` as a statement of an async function becomes `await asyncio.sleep(x)`: sleeping takes one number
-    /// and gives nothing back, so only the name and the `await` change. Anything else may differ in more.
-    fn fix(&self, facts: &FileFacts, call: &Call, api: &Api) -> Option<Fix> {
-        let sleeps = matches!(api.effect, Effect::Blocks { wait: WaitKind::Sleep, .. });
-        let in_async = facts.functions[call.function as usize].traits.has(Traits::ASYNC);
-        let one_number = matches!(facts.arguments_of(call), [only] if only.keyword.is_none());
-        if !(sleeps && in_async && one_number && facts.exact && call.flags.has(Flags::STATEMENT)) {
-            return None;
-        }
-        let sibling = api.sibling.as_deref()?;
-        let callee = spelled(facts, sibling)?;
-        let edit = Edit { bytes: (call.start, call.callee_end), text: format!("await {callee}") };
-        Some(Fix { title: format!("await `{sibling}`"), edits: vec![edit] })
+/// `time.sleep(x)` as a statement of an async function becomes `await asyncio.sleep(x)`: sleeping takes one number
+/// and gives nothing back, so only the name and the `await` change. Anything else may differ in more.
+fn fix(facts: &FileFacts, call: &Call, api: &Api) -> Option<Fix> {
+    let sleeps = matches!(api.effect, Effect::Blocks { wait: WaitKind::Sleep, .. });
+    let in_async = facts.functions[call.function as usize].traits.has(Traits::ASYNC);
+    let one_number = matches!(facts.arguments_of(call), [only] if only.keyword.is_none());
+    if !(sleeps && in_async && one_number && facts.exact && call.flags.has(Flags::STATEMENT)) {
+        return None;
     }
+    let sibling = api.sibling.as_deref()?;
+    let callee = spelled(facts, sibling)?;
+    let edit = Edit { bytes: (call.start, call.callee_end), text: format!("await {callee}") };
+    Some(Fix { title: format!("await `{sibling}`"), edits: vec![edit] })
 }
 
 /// How a file can spell a function of a library without a new import.
@@ -98,6 +102,17 @@ fn spelled(facts: &FileFacts, qualified: &str) -> Option<String> {
             _ => None,
         }
     })
+}
+
+/// The values of a file on which a method is called that makes them never wait.
+pub(super) fn never_waiting(facts: &FileFacts) -> FxHashSet<ValueId> {
+    let told = facts.calls.iter().filter_map(|call| {
+        let Value::Attribute(on, method) = facts.value(call.callee) else { return None };
+        let (_, values) = NEVER_WAITS.iter().find(|(name, _)| *name == facts.text(method))?;
+        let given = facts.text(facts.arguments_of(call).first()?.text?);
+        values.contains(&given).then_some(on)
+    });
+    told.collect()
 }
 
 /// What the circumstances of a call speak for.
@@ -120,19 +135,27 @@ pub(super) fn argument<'f>(
         arguments.iter().find(|argument| argument.keyword.is_some_and(|keyword| facts.text(keyword) == name))
     };
     match wanted {
-        catalog::Argument::At(position, keyword) => keyword
-            .as_deref()
-            .and_then(named)
-            .or_else(|| arguments.get(*position).filter(|argument| argument.keyword.is_none())),
+        catalog::Argument::At(position, keyword) => {
+            keyword.as_deref().and_then(named).or_else(|| at(facts, arguments, *position))
+        }
         catalog::Argument::Named(keyword) => named(keyword),
     }
 }
 
+/// The argument at a position, where no `*arguments` stands before it.
+fn at<'f>(facts: &FileFacts, arguments: &'f [Argument], position: usize) -> Option<&'f Argument> {
+    let before = arguments.get(..=position)?;
+    let counted = before.iter().all(|argument| argument.keyword.is_none() && !is_starred(facts, argument));
+    if counted { before.last() } else { None }
+}
+
 /// Whether the condition is met that takes the effect away.
 fn holds(facts: &FileFacts, call: &Call, unless: &Unless) -> bool {
-    let Some(text) = argument(facts, call, &unless.argument).and_then(|argument| argument.text) else {
-        return false;
+    let Some(given) = argument(facts, call, &unless.argument) else {
+        // Empty text stands for an argument that is not given.
+        return unless.is.iter().any(String::is_empty);
     };
+    let Some(text) = given.text else { return false };
     let text = facts.text(text);
     unless.is.iter().any(|wanted| same(text, wanted))
 }

@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{ClassId, FunctionId, Name, Program, Thing};
 use crate::catalog::Language;
-use crate::scan::python::facts::{FileFacts, Symbol, Traits, ValueId};
+use crate::scan::python::facts::Traits;
 
 /// A class and what it inherits from, nearest first.
 #[derive(Debug)]
@@ -55,12 +55,8 @@ impl Program<'_> {
         let lineage = self.lineage(class);
         let skip = usize::from(from == From::Super);
         for ancestor in lineage.classes.iter().skip(skip) {
-            let found = self.own_member(*ancestor, member, from);
-            if found != Thing::Unknown {
+            if let Some(found) = self.own_member(*ancestor, member, from) {
                 return found;
-            }
-            if self.has_member(*ancestor, member) {
-                return Thing::Unknown;
             }
         }
         self.inherited(&lineage, member)
@@ -87,26 +83,21 @@ impl Program<'_> {
         }
     }
 
-    fn own_member(&mut self, class: ClassId, member: Name, from: From) -> Thing {
-        let (file, facts) = self.class(class);
-        let files = self.files;
-        let text = self.names.text(member);
-        let in_body = find(&files[file as usize], &facts.members, text);
-        let assigned = match from {
-            From::Class => None,
-            From::Instance | From::Super => find(&files[file as usize], &facts.attributes, text),
+    /// `None` where the class itself has no such name.
+    fn own_member(&mut self, class: ClassId, member: Name, from: From) -> Option<Thing> {
+        let (file, _) = self.class(class);
+        let both = self.members(class);
+        let in_body = both.0.get(&member).copied();
+        let assigned = both.1.get(&member).copied().filter(|_| from != From::Class);
+        let found = match (in_body, assigned) {
+            (Some(only), None) | (None, Some(only)) => self.evaluate(file, only),
+            (Some(one), Some(other)) => {
+                let things = [one, other].map(|value| self.evaluate(file, value));
+                self.union(things)
+            }
+            (None, None) => return None,
         };
-        let things = [in_body, assigned].into_iter().flatten().collect::<Vec<_>>();
-        let things: Vec<Thing> = things.into_iter().map(|value| self.evaluate(file, value)).collect();
-        let found = self.union(things);
-        if from == From::Class { found } else { self.each(found, Self::read_property) }
-    }
-
-    fn has_member(&self, class: ClassId, member: Name) -> bool {
-        let (file, facts) = self.class(class);
-        let text = self.names.text(member);
-        let file = &self.files[file as usize];
-        find(file, &facts.members, text).is_some() || find(file, &facts.attributes, text).is_some()
+        Some(if from == From::Class { found } else { self.each(found, Self::read_property) })
     }
 
     /// Reading a property gives what its function returns.
@@ -119,9 +110,10 @@ impl Program<'_> {
     /// The function of the program that a name means on instances of a class, properties included.
     pub(in crate::scan::python) fn method(&mut self, class: ClassId, method: &str) -> Option<FunctionId> {
         let lineage = self.lineage(class);
+        let method = self.names.intern(method);
         for ancestor in &lineage.classes {
-            let (file, facts) = self.class(*ancestor);
-            let Some(value) = find(&self.files[file as usize], &facts.members, method) else { continue };
+            let (file, _) = self.class(*ancestor);
+            let Some(value) = self.members(*ancestor).0.get(&method).copied() else { continue };
             return match self.evaluate(file, value) {
                 Thing::Function(id) => Some(id),
                 _ => None,
@@ -150,11 +142,10 @@ impl Program<'_> {
                 }
                 let id = self.function_id(file, index as u32);
                 let lineage = self.lineage(self.class_id(file, class));
+                let name = self.names.intern(short);
                 for ancestor in lineage.classes.iter().skip(1) {
-                    let (there, facts) = self.class(*ancestor);
-                    let Some(value) = find(&self.files[there as usize], &facts.members, short) else {
-                        continue;
-                    };
+                    let (there, _) = self.class(*ancestor);
+                    let Some(value) = self.members(*ancestor).0.get(&name).copied() else { continue };
                     if let Thing::Function(base) = self.evaluate(there, value)
                         && self.function(base).1.traits.has(Traits::ABSTRACT)
                     {
@@ -179,10 +170,4 @@ pub(super) enum From {
     Class,
     /// `super()`: an instance, but from the first ancestor on.
     Super,
-}
-
-/// A name in a list in order of name.
-pub(super) fn find(file: &FileFacts, names: &[(Symbol, ValueId)], name: &str) -> Option<ValueId> {
-    let at = names.binary_search_by(|(symbol, _)| file.text(*symbol).cmp(name)).ok()?;
-    Some(names[at].1)
 }

@@ -1,6 +1,6 @@
 //! Values to things.
 
-use super::classes::{From, find};
+use super::classes::From;
 use super::{FunctionId, Name, Program, Thing};
 use crate::catalog::Language;
 use crate::scan::python::depth;
@@ -35,7 +35,11 @@ impl Program<'_> {
 
     fn compute(&mut self, file: u32, value: Value) -> Thing {
         match value {
-            Value::Unknown | Value::Parameter(..) => Thing::Unknown,
+            Value::Unknown => Thing::Unknown,
+            Value::Parameter(function, position) => {
+                let function = self.function_id(file, function);
+                self.given.get(&(function, position)).copied().unwrap_or(Thing::Unknown)
+            }
             Value::Nothing => Thing::Nothing,
             Value::Literal(symbol) => Thing::Made(self.builtin(self.files[file as usize].text(symbol))),
             Value::Global(symbol) => self.global(file, symbol),
@@ -103,28 +107,24 @@ impl Program<'_> {
     }
 
     fn global(&mut self, file: u32, symbol: Symbol) -> Thing {
-        let name = self.files[file as usize].text(symbol);
-        if let Some(found) = self.exported(file, name) {
+        let known = self.name(file, symbol);
+        if let Some(found) = self.exported(file, known) {
             return found;
         }
+        let name = self.files[file as usize].text(symbol);
         if is_builtin(name) {
             return Thing::External(self.builtin(name));
         }
         // Bound nowhere: a fragment of something, in which names mean what they usually do.
-        if self.files[file as usize].stars.is_empty() {
-            Thing::External(self.names.intern(name))
-        } else {
-            Thing::Unknown
-        }
+        if self.files[file as usize].stars.is_empty() { Thing::External(known) } else { Thing::Unknown }
     }
 
     /// What a module gives under a name: its own, or what it has from a star import. `None` where it has none.
-    fn exported(&mut self, file: u32, name: &str) -> Option<Thing> {
-        let files = self.files;
-        let facts = &files[file as usize];
-        if let Some(value) = find(facts, &facts.globals, name) {
+    fn exported(&mut self, file: u32, name: Name) -> Option<Thing> {
+        if let Some(value) = self.globals(file).get(&name).copied() {
             return Some(self.evaluate(file, value));
         }
+        let facts = &self.files[file as usize];
         facts.stars.iter().find_map(|star| match self.evaluate(file, *star) {
             Thing::Module(there) if there != file && self.depth < DEEPEST => {
                 self.depth += 1;
@@ -142,6 +142,7 @@ impl Program<'_> {
         file: u32,
         name: &str,
     ) -> Option<FunctionId> {
+        let name = self.names.intern(name);
         match self.exported(file, name) {
             Some(Thing::Function(id)) => Some(id),
             _ => None,
@@ -157,9 +158,10 @@ impl Program<'_> {
         match member {
             None => self.module(file, &module),
             Some(member) => {
+                let name = self.name(file, member);
                 let member = facts.text(member);
                 match self.module(file, &module) {
-                    Thing::Module(there) => self.of_module(there, member),
+                    Thing::Module(there) => self.of_module(there, name),
                     _ if level > 0 => {
                         let whole =
                             if module.is_empty() { member.to_owned() } else { format!("{module}.{member}") };
@@ -185,13 +187,13 @@ impl Program<'_> {
     }
 
     /// A name of a module of the program, or a module below it.
-    fn of_module(&mut self, file: u32, member: &str) -> Thing {
+    fn of_module(&mut self, file: u32, member: Name) -> Thing {
         if let Some(found) = self.exported(file, member)
             && found != Thing::Unknown
         {
             return found;
         }
-        let whole = format!("{}.{member}", self.modules.name(file));
+        let whole = format!("{}.{}", self.modules.name(file), self.names.text(member));
         match self.modules.find(file, &whole) {
             Some(below) if below != file => Thing::Module(below),
             _ => Thing::Unknown,
@@ -204,10 +206,7 @@ impl Program<'_> {
 
     fn attribute_of(&mut self, from: u32, base: Thing, member: Name) -> Thing {
         match base {
-            Thing::Module(file) => {
-                let text = self.names.text(member).to_owned();
-                self.of_module(file, &text)
-            }
+            Thing::Module(file) => self.of_module(file, member),
             Thing::Class(class) => self.member(class, member, From::Class),
             Thing::Instance(class) => self.member(class, member, From::Instance),
             Thing::Super(class) => self.member(class, member, From::Super),

@@ -3,7 +3,10 @@
 
 mod classes;
 mod evaluate;
+mod parameters;
 mod table;
+
+use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
@@ -11,6 +14,7 @@ use super::facts::{FileFacts, Function, ValueId};
 use super::modules::Modules;
 use crate::catalog::Catalog;
 
+pub(super) use parameters::is_starred;
 pub(super) use table::{Name, Table};
 
 /// A function of the program: functions are numbered through all files.
@@ -50,6 +54,8 @@ pub(super) enum Thing {
     Several(u32),
 }
 
+type Namespace = FxHashMap<Name, ValueId>;
+
 /// All files together.
 pub(super) struct Program<'p> {
     pub(super) files: &'p [FileFacts],
@@ -63,9 +69,14 @@ pub(super) struct Program<'p> {
     known: Vec<Vec<Option<Thing>>>,
     /// The names of each file in the common table.
     symbols: Vec<Vec<Option<Name>>>,
+    /// What parameters nobody annotated get.
+    given: FxHashMap<(FunctionId, u32), Thing>,
+    /// What each module binds, and what each class does: in its body and on its instances.
+    globals: Vec<Option<Rc<Namespace>>>,
+    members: Vec<Option<Rc<(Namespace, Namespace)>>>,
     unions: Vec<Box<[Thing]>>,
     union_of: FxHashMap<Box<[Thing]>, u32>,
-    lines: Vec<Option<std::rc::Rc<classes::Lineage>>>,
+    lines: Vec<Option<Rc<classes::Lineage>>>,
     depth: u32,
 }
 
@@ -89,6 +100,9 @@ impl<'p> Program<'p> {
             first_class,
             known: vec![Vec::new(); files.len()],
             symbols: vec![Vec::new(); files.len()],
+            given: FxHashMap::default(),
+            globals: vec![None; files.len()],
+            members: vec![None; classes],
             unions: Vec::new(),
             union_of: FxHashMap::default(),
             lines: vec![None; classes],
@@ -188,6 +202,30 @@ impl<'p> Program<'p> {
             }
             thing => work(self, thing),
         }
+    }
+
+    fn globals(&mut self, file: u32) -> Rc<Namespace> {
+        if let Some(known) = &self.globals[file as usize] {
+            return Rc::clone(known);
+        }
+        let files = self.files;
+        let namespace = Rc::new(self.namespace(file, &files[file as usize].globals));
+        self.globals[file as usize] = Some(Rc::clone(&namespace));
+        namespace
+    }
+
+    fn members(&mut self, id: ClassId) -> Rc<(Namespace, Namespace)> {
+        if let Some(known) = &self.members[id.0 as usize] {
+            return Rc::clone(known);
+        }
+        let (file, class) = self.class(id);
+        let both = Rc::new((self.namespace(file, &class.members), self.namespace(file, &class.attributes)));
+        self.members[id.0 as usize] = Some(Rc::clone(&both));
+        both
+    }
+
+    fn namespace(&mut self, file: u32, names: &[(super::facts::Symbol, ValueId)]) -> Namespace {
+        names.iter().map(|(symbol, value)| (self.name(file, *symbol), *value)).collect()
     }
 
     /// The name of a symbol of a file in the common table.

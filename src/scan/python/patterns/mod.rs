@@ -1,4 +1,4 @@
-//! What one file shows alone. One row per detector; a row of [`PATTERNS`] is all it takes to plug one in:
+//! What one file shows alone. One row per detector; a row of a table is all it takes to plug one in:
 //!
 //! ```text
 //! Pattern { rules: &["dropped-task"], visit: Visit::Call(tasks::dropped) }
@@ -15,6 +15,10 @@
 //! A detector knows the syntax tree, what stands around a node ([`Context`]), the names and types of the file
 //! ([`super::resolve::Names`]) and its bindings ([`super::scope::Scopes`]). It knows no severity, no wording and no
 //! other file; what needs the whole program is a question to [`super::names`].
+
+mod processes;
+mod tasks;
+mod threads;
 
 use ruff_python_ast::{ExprCall, Stmt, StmtClassDef, StmtFunctionDef};
 
@@ -45,5 +49,10 @@ pub enum Visit {
     Call(for<'a> fn(&mut Context<'a>, &'a ExprCall)),
 }
 
+/// Every detector, by what it is about.
+const TABLES: [&[Pattern]; 3] = [threads::PATTERNS, processes::PATTERNS, tasks::PATTERNS];
+
 /// Every detector.
-pub const PATTERNS: &[Pattern] = &[];
+pub fn patterns() -> impl Iterator<Item = &'static Pattern> {
+    TABLES.into_iter().flatten()
+}

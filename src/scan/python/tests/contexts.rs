@@ -90,6 +90,36 @@ fn arguments_decide() {
 }
 
 #[test]
+fn what_never_waits_is_silent() {
+    let text = "import socket\nasync def f():\n    s = socket.socket()\n    s.setblocking(False)\n    s.connect(('a', 1))\n";
+    assert_eq!(seen_in(text), [""; 0]);
+    assert_eq!(seen_in(&text.replace("False", "True")).len(), 1);
+}
+
+#[test]
+fn an_async_twin_is_named() {
+    let text = "class C:\n    def get(self):\n        return self.x\n    async def aget(self):\n        return self.get()\nasync def f(c: C):\n    c.get()\n";
+    let analysis = analysed(&[("a.py", text)]);
+    assert_eq!(seen_in(text), ["7 a.C.get async-sibling-exists"]);
+    assert_eq!(analysis.observations[0].facts, [("sibling", "a.C.aget".to_owned())]);
+}
+
+#[test]
+fn of_a_plain_and_an_async_one_the_async_one_is_awaited() {
+    let text = "import time\nclass A:\n    def get(self):\n        time.sleep(1)\nclass B:\n    async def get(self): ...\nasync def f(c: A | B):\n    await c.get()\n";
+    assert_eq!(seen_in(text), [""; 0]);
+}
+
+#[test]
+fn callers_give_parameters_their_types() {
+    let text =
+        "import threading\ndef g(lock):\n    lock.acquire()\nasync def f():\n    g(threading.Lock())\n";
+    assert_eq!(seen_in(text).len(), 1);
+    let text = format!("{text}def h(x):\n    g(x)\n");
+    assert_eq!(seen_in(&text), [""; 0]);
+}
+
+#[test]
 fn loops_in_loops_computing_and_callbacks_have_rules_of_their_own() {
     let text = "import asyncio\nasync def g(): ...\nasync def f():\n    asyncio.run(g())\n";
     assert_eq!(seen_in(text), ["4 asyncio.run run-loop-in-async"]);

@@ -3,6 +3,7 @@
 mod contexts;
 mod hostile;
 mod names;
+mod processes;
 
 use super::facts::FileFacts;
 use super::{analyse, extract};

@@ -25,7 +25,7 @@ pub(super) fn detect(program: &Program<'_>, found: &mut Vec<Observation>) {
                 seen.cost = Some(if inside.spins { Cost::Unbounded } else { Cost::Large });
                 found.push(seen);
             }
-            if let Some(sleep) = inside.polls(fact) {
+            if let Some(sleep) = inside.polls(program, fact) {
                 let subject = program.callee(sleep);
                 let mut seen = observe(program, "poll-loop", id, program.place(id.file, fact.spot), &subject);
                 seen.wait = Some(WaitKind::Sleep);
@@ -39,7 +39,7 @@ fn heavy(loops: &[LoopFact], at: usize, inside: &Inside) -> bool {
     let fact = &loops[at];
     if fact.depth > 0 && loops[..at].iter().any(|outer| outer.depth < fact.depth && outer.awaits == 0) {
         // The outer loop is the one to tell of.
-        return inside.spins && fact.kind != LoopKind::Loop && false;
+        return false;
     }
     if inside.spins {
         return true;
@@ -91,8 +91,9 @@ impl Inside {
             }
         }
         let facts = &program.function(id).loops[wanted as usize];
+        let endless = matches!(facts.kind, LoopKind::While | LoopKind::Loop);
         let yields = inside.sleeps.is_some() || inside.waits;
-        inside.spins = inside.asks > 0 && inside.others == 0 && !yields && facts.arithmetic == 0;
+        inside.spins = endless && inside.asks > 0 && inside.others == 0 && !yields && facts.arithmetic == 0;
         inside
     }
 
@@ -115,9 +116,12 @@ impl Inside {
     }
 
     /// The sleep of a loop that only looks and sleeps.
-    fn polls(&self, fact: &LoopFact) -> Option<CallId> {
+    fn polls(&self, program: &Program<'_>, fact: &LoopFact) -> Option<CallId> {
         let only = fact.awaits == self.awaited_sleeps;
         let looks = self.asks > 0;
-        self.sleeps.filter(|_| only && looks && fact.ends && !self.waits)
+        // A sleep up to a moment that was computed is a timer, not a question.
+        let regular =
+            |call: &CallId| program.call(*call).arguments.iter().all(|argument| argument.text.is_some());
+        self.sleeps.filter(regular).filter(|_| only && looks && fact.ends && !self.waits)
     }
 }

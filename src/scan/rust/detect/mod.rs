@@ -8,6 +8,7 @@ mod order;
 mod select;
 mod sequential;
 mod tasks;
+mod under_lock;
 
 use crate::finding::{Mitigation, Observation, Place};
 
@@ -21,6 +22,7 @@ type Detector = fn(&Program<'_>, &mut Vec<Observation>);
 pub(super) const DETECTORS: &[Detector] = &[
     guards::detect,
     order::detect,
+    under_lock::detect,
     tasks::detect,
     channels::detect,
     loops::detect,

@@ -145,11 +145,14 @@ fn inversions(program: &Program<'_>, pairs: &[Taken], found: &mut Vec<Observatio
         if one_lock_rules(program, taken, reverse) {
             continue;
         }
-        let names = [held::written(program, &taken.holder), held::written(program, &reverse.holder)];
-        let subject = format!("{} / {}", names[0], names[1]);
         // Where it is taken second, in both places: the later one in the program is the one that turned it round.
-        let (later, earlier) =
-            if (taken.id, taken.at) > (reverse.id, reverse.at) { (taken, reverse) } else { (reverse, taken) };
+        let (later, earlier) = if program.call_place(taken.at) > program.call_place(reverse.at) {
+            (taken, reverse)
+        } else {
+            (reverse, taken)
+        };
+        let [first, second] = [&later.holder, &earlier.holder].map(|guard| held::written(program, guard));
+        let subject = format!("{first} and {second}");
         let mut seen =
             observe(program, "lock-order-inversion", later.id, program.call_place(later.at), &subject);
         seen.chains = [later, earlier]
@@ -163,8 +166,8 @@ fn inversions(program: &Program<'_>, pairs: &[Taken], found: &mut Vec<Observatio
                 vec![hop(taken.holder.call), hop(taken.at)]
             })
             .collect();
-        let other = program.call_place(earlier.at);
-        seen.facts.push(("other", format!("{}:{}", other.path, other.line)));
+        seen.facts =
+            vec![("first", first), ("second", second), ("elsewhere", program.name(earlier.id).to_string())];
         found.push(seen);
     }
 }

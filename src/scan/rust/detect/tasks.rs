@@ -14,7 +14,10 @@ pub(super) fn detect(program: &Program<'_>, found: &mut Vec<Observation>) {
     for id in program.functions() {
         for event in program.values.events(id) {
             match *event {
-                Event::Statement(Some(value)) => dropped_handle(program, id, value, found),
+                Event::Statement(Some(value)) => {
+                    dropped_handle(program, id, value, found);
+                    dropped_child(program, id, value, found);
+                }
                 Event::Discard(value, _) => discarded_future(program, id, value, found),
                 Event::Bind(local, value) => unwaited_child(program, id, local, value, found),
                 _ => {}
@@ -97,13 +100,7 @@ fn unwaited_child(
     value: ValueAt,
     found: &mut Vec<Observation>,
 ) {
-    let values = &program.values;
-    let ty = values.ty(id.file, value);
-    let Some(call) = spawned(program, id, value) else { return };
-    if !values.is(ty, Mark::Child) || values.external_name(ty).is_some_and(|name| !name.starts_with("std::"))
-    {
-        return;
-    }
+    let Some(call) = child(program, id, value) else { return };
     let facts = program.facts(id.file);
     // Moved, or used by anything but a look at its pipes or its number: somebody may wait.
     let escapes = facts.functions.iter().any(|function| function.events.contains(&Event::Gone(local)));
@@ -117,6 +114,22 @@ fn unwaited_child(
         let subject = program.callee(call);
         found.push(observe(program, "zombie-process", id, program.call_place(call), &subject));
     }
+}
+
+/// `command.spawn()?;`
+fn dropped_child(program: &Program<'_>, id: FunctionId, value: ValueAt, found: &mut Vec<Observation>) {
+    if let Some(call) = child(program, id, value) {
+        let subject = program.callee(call);
+        found.push(observe(program, "zombie-process", id, program.call_place(call), &subject));
+    }
+}
+
+/// The call that started the child process which a value is. (Those of tokio are waited for by its runtime.)
+fn child(program: &Program<'_>, id: FunctionId, value: ValueAt) -> Option<CallId> {
+    let values = &program.values;
+    let ty = values.ty(id.file, value);
+    let of_std = values.external_name(ty).is_some_and(|name| name.starts_with("std::"));
+    spawned(program, id, value).filter(|_| of_std && values.is(ty, Mark::Child))
 }
 
 /// The call that a value is the unwrapped result of.

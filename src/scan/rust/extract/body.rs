@@ -67,8 +67,19 @@ impl Reader<'_> {
             self.item(item);
         }
         let mut value = self.value(Value::Tuple(Vec::new()));
+        let mut conditions: Vec<String> = Vec::new();
         for (at, statement) in statements.iter().enumerate() {
             let last = at + 1 == statements.len();
+            if let Some(condition) = condition(statement) {
+                // Only one of two alternatives is ever compiled, and what is for tests is not the program.
+                let alternative = |other: &String| {
+                    *other == format!("not ({condition})") || condition == format!("not ({other})")
+                };
+                if condition == "test" || conditions.iter().any(alternative) {
+                    continue;
+                }
+                conditions.push(condition);
+            }
             match statement {
                 Stmt::Local(local) => self.local(local),
                 Stmt::Item(_) => {}
@@ -336,6 +347,29 @@ fn number(expr: &Expr) -> Option<u64> {
         Expr::Cast(cast) => number(&cast.expr),
         _ => None,
     }
+}
+
+/// What `#[cfg(…)]` of a statement asks for.
+fn condition(statement: &Stmt) -> Option<String> {
+    let attributes = match statement {
+        Stmt::Local(local) => &local.attrs,
+        Stmt::Macro(statement) => &statement.attrs,
+        Stmt::Expr(expr, _) => match expr {
+            Expr::Block(e) => &e.attrs,
+            Expr::If(e) => &e.attrs,
+            Expr::Call(e) => &e.attrs,
+            Expr::MethodCall(e) => &e.attrs,
+            Expr::Match(e) => &e.attrs,
+            Expr::Return(e) => &e.attrs,
+            Expr::ForLoop(e) => &e.attrs,
+            _ => return None,
+        },
+        Stmt::Item(_) => return None,
+    };
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("cfg"))
+        .find_map(|attribute| attribute.meta.require_list().ok().map(|list| list.tokens.to_string()))
 }
 
 /// Whether throwing the value away could throw something away.

@@ -1,10 +1,9 @@
 //! Expressions: the order in which things happen, and what each gives.
 
-use syn::{Expr, Lit, Pat};
+use syn::{Expr, Lit};
 
 use super::super::facts::{
-    Argument, Call, CallAt, Callee, Circumstances, Event, Fate, FunctionAt, Local, LoopKind, Spot, Sym,
-    Value, ValueAt,
+    Argument, Call, CallAt, Callee, Circumstances, Event, Fate, FunctionAt, Local, Spot, Sym, Value, ValueAt,
 };
 use super::{Reader, UNKNOWN, Variable};
 use crate::scan::rust::span;
@@ -36,7 +35,10 @@ impl Reader<'_> {
             Expr::Group(e) => return self.expr(&e.expr),
             Expr::Reference(e) => self.expr(&e.expr).at,
             Expr::RawAddr(e) => self.expr(&e.expr).at,
-            Expr::Unary(e) => self.expr(&e.expr).at,
+            Expr::Unary(e) => {
+                let base = self.expr(&e.expr).at;
+                if matches!(e.op, syn::UnOp::Deref(_)) { self.derived(base, Value::Behind) } else { base }
+            }
             Expr::Lit(e) => match &e.lit {
                 Lit::Str(_) => self.value(Value::Text),
                 _ => self.value(Value::Number),
@@ -75,6 +77,7 @@ impl Reader<'_> {
             Expr::Match(e) => self.match_expr(e),
             Expr::Let(e) => {
                 let value = self.expr(&e.expr).at;
+                self.matched = value;
                 self.pattern(&e.pat, value);
                 UNKNOWN
             }
@@ -98,22 +101,7 @@ impl Reader<'_> {
                 let parts = e.elems.iter().map(|element| self.moved(element)).collect();
                 self.value(Value::Tuple(parts))
             }
-            Expr::Struct(e) => {
-                for field in &e.fields {
-                    self.moved(&field.expr);
-                }
-                if let Some(rest) = &e.rest {
-                    self.expr(rest);
-                }
-                let first = e.path.segments.first();
-                match first.and_then(|first| self.named_here(&first.ident)) {
-                    Some(this) => this,
-                    None => {
-                        let (path, types) = (self.path(&e.path), self.arguments_of(&e.path));
-                        self.value(Value::Type(path, self.here(), types))
-                    }
-                }
-            }
+            Expr::Struct(e) => self.struct_expr(e),
             Expr::Range(e) => {
                 for end in [&e.start, &e.end].into_iter().flatten() {
                     self.expr(end);
@@ -127,6 +115,22 @@ impl Reader<'_> {
             _ => UNKNOWN,
         }
         .into()
+    }
+
+    fn struct_expr(&mut self, e: &syn::ExprStruct) -> ValueAt {
+        for field in &e.fields {
+            self.moved(&field.expr);
+        }
+        if let Some(rest) = &e.rest {
+            self.expr(rest);
+        }
+        let first = e.path.segments.first();
+        if let Some(this) = first.and_then(|first| self.named_here(&first.ident)) {
+            this
+        } else {
+            let (path, types) = (self.path(&e.path), self.arguments_of(&e.path));
+            self.value(Value::Type(path, self.here(), types))
+        }
     }
 
     fn leave(&mut self, value: Option<&Expr>) -> ValueAt {
@@ -230,16 +234,13 @@ impl Reader<'_> {
                 callee = Some(self.callee(path));
             }
         }
-        let callee = match callee {
-            Some(callee) => callee,
-            None => {
-                let value = self.expr(&call.func).at;
-                if let Value::Closure(at) = *self.facts.value(value) {
-                    self.facts.functions[at.at()].fate = Fate::Here;
-                }
-                Callee::Value(value)
+        let callee = callee.unwrap_or_else(|| {
+            let value = self.expr(&call.func).at;
+            if let Value::Closure(at) = *self.facts.value(value) {
+                self.facts.functions[at.at()].fate = Fate::Here;
             }
-        };
+            Callee::Value(value)
+        });
         let arguments = self.arguments(&call.args);
         let close = call.paren_token.span.close();
         let spot = self.spot(begin.unwrap_or(close), close);
@@ -315,141 +316,6 @@ impl Reader<'_> {
         self.facts.calls[call.at()].how.awaited = true;
     }
 
-    fn if_expr(&mut self, expr: &syn::ExprIf) -> ValueAt {
-        let lets = has_let(&expr.cond);
-        let calls = self.facts.calls.len();
-        self.event(Event::Mark);
-        self.scoped(|reader| {
-            let cond = reader.expr(&expr.cond);
-            let _ = cond;
-            if !lets {
-                reader.event(Event::Release);
-            }
-            let asked = reader.asked_since(calls);
-            reader.event(Event::Fork);
-            let mut values = Vec::new();
-            let fails = error_pattern(&expr.cond);
-            reader.arm(|reader| {
-                let value = reader.circumstance(asked, fails, |reader| reader.block(&expr.then_branch));
-                values.push(value);
-                diverges_block(&expr.then_branch)
-            });
-            if let Some((_, other)) = &expr.else_branch {
-                let asked = Asked { first_call: false, ..asked };
-                reader.arm(|reader| {
-                    let value = reader.circumstance(asked, false, |reader| reader.expr(other).at);
-                    values.push(value);
-                    diverges(other)
-                });
-            }
-            reader.event(Event::Join);
-            if lets {
-                reader.event(Event::Release);
-            }
-            reader.one_of(values)
-        })
-    }
-
-    fn circumstance<T>(&mut self, asked: Asked, fails: bool, read: impl FnOnce(&mut Self) -> T) -> T {
-        let (guarded, first, fails) =
-            (u32::from(asked.guarded), u32::from(asked.first_call), u32::from(fails));
-        if let Some(frame) = self.frames.last_mut() {
-            frame.guarded += guarded;
-            frame.first_call += first;
-            frame.error_path += fails;
-        }
-        let done = read(self);
-        if let Some(frame) = self.frames.last_mut() {
-            frame.guarded -= guarded;
-            frame.first_call -= first;
-            frame.error_path -= fails;
-        }
-        done
-    }
-
-    /// What the calls of a condition ask for.
-    fn asked_since(&self, first: usize) -> Asked {
-        let mut asked = Asked::default();
-        for call in &self.facts.calls[first..] {
-            let (Callee::Method(_, name) | Callee::Path(name, _)) = call.callee else { continue };
-            match self.facts.text(name).rsplit("::").next() {
-                Some("try_current" | "is_inside_runtime") => asked.guarded = true,
-                Some("is_none") => asked.first_call = true,
-                _ => {}
-            }
-        }
-        asked
-    }
-
-    fn one_of(&mut self, mut values: Vec<ValueAt>) -> ValueAt {
-        values.retain(|value| *value != UNKNOWN);
-        values.dedup();
-        match values[..] {
-            [] => UNKNOWN,
-            [one] => one,
-            _ => self.value(Value::OneOf(values)),
-        }
-    }
-
-    fn match_expr(&mut self, expr: &syn::ExprMatch) -> ValueAt {
-        self.event(Event::Mark);
-        let calls = self.facts.calls.len();
-        let scrutinee = self.expr(&expr.expr);
-        let asked = Asked { first_call: false, ..self.asked_since(calls) };
-        self.event(Event::Fork);
-        let mut values = Vec::new();
-        for arm in &expr.arms {
-            self.arm(|reader| {
-                reader.pattern(&arm.pat, scrutinee.at);
-                let fails = is_error(&arm.pat);
-                let value = reader.circumstance(asked, fails, |reader| reader.moved(&arm.body));
-                values.push(value);
-                diverges(&arm.body)
-            });
-        }
-        self.event(Event::Join);
-        self.event(Event::Release);
-        self.one_of(values)
-    }
-
-    fn loop_expr(&mut self, expr: &Expr) -> ValueAt {
-        match expr {
-            Expr::Loop(e) => {
-                let ends = leaves(&e.body);
-                self.in_loop(LoopKind::Loop, e.loop_token.span, ends, |reader| {
-                    reader.block(&e.body);
-                });
-            }
-            Expr::While(e) => {
-                let lets = has_let(&e.cond);
-                self.in_loop(LoopKind::While, e.while_token.span, true, |reader| {
-                    reader.event(Event::Mark);
-                    reader.expr(&e.cond);
-                    if lets {
-                        reader.block(&e.body);
-                        reader.event(Event::Release);
-                    } else {
-                        reader.event(Event::Release);
-                        reader.block(&e.body);
-                    }
-                });
-            }
-            Expr::ForLoop(e) => {
-                self.event(Event::Mark);
-                let over = self.expr(&e.expr).at;
-                let kind = LoopKind::For(Self::bound_of(&e.expr));
-                self.in_loop(kind, e.for_token.span, true, |reader| {
-                    let element = reader.derived(over, Value::Element);
-                    reader.pattern(&e.pat, element);
-                    reader.block(&e.body);
-                });
-                self.event(Event::Release);
-            }
-            _ => {}
-        }
-        UNKNOWN
-    }
-
     fn assign(&mut self, expr: &syn::ExprAssign) -> ValueAt {
         let given = self.moved(&expr.right);
         if let Expr::Path(path) = &*expr.left
@@ -523,94 +389,6 @@ impl Reader<'_> {
     pub(super) fn text_sym(&mut self, text: &str) -> Sym {
         self.sym(text)
     }
-}
-
-/// What a condition asks.
-#[derive(Debug, Clone, Copy, Default)]
-struct Asked {
-    /// Whether a runtime runs here.
-    guarded: bool,
-    /// Whether something is there already.
-    first_call: bool,
-}
-
-fn has_let(cond: &Expr) -> bool {
-    match cond {
-        Expr::Let(_) => true,
-        Expr::Binary(e) => has_let(&e.left) || has_let(&e.right),
-        Expr::Paren(e) => has_let(&e.expr),
-        _ => false,
-    }
-}
-
-fn error_pattern(cond: &Expr) -> bool {
-    matches!(cond, Expr::Let(e) if is_error(&e.pat))
-}
-
-fn is_error(pat: &Pat) -> bool {
-    match pat {
-        Pat::TupleStruct(tuple) => tuple.path.segments.last().is_some_and(|last| last.ident == "Err"),
-        Pat::Guard(guard) => is_error(&guard.pat),
-        Pat::Or(or) => or.cases.iter().any(is_error),
-        _ => false,
-    }
-}
-
-fn diverges(expr: &Expr) -> bool {
-    match expr {
-        Expr::Return(_) | Expr::Break(_) | Expr::Continue(_) => true,
-        Expr::Block(e) => diverges_block(&e.block),
-        Expr::Unsafe(e) => diverges_block(&e.block),
-        Expr::Macro(e) => panics(&e.mac),
-        Expr::If(e) => {
-            diverges_block(&e.then_branch) && e.else_branch.as_ref().is_some_and(|(_, other)| diverges(other))
-        }
-        _ => false,
-    }
-}
-
-pub(super) fn diverges_block(block: &syn::Block) -> bool {
-    match block.stmts.last() {
-        Some(syn::Stmt::Expr(expr, _)) => diverges(expr),
-        Some(syn::Stmt::Macro(statement)) => panics(&statement.mac),
-        _ => false,
-    }
-}
-
-fn panics(mac: &syn::Macro) -> bool {
-    mac.path.segments.last().is_some_and(|last| {
-        ["panic", "unreachable", "todo", "unimplemented", "bail"].iter().any(|name| last.ident == name)
-    })
-}
-
-/// Whether a `loop` has a way out: anything that looks like one counts.
-fn leaves(block: &syn::Block) -> bool {
-    struct Ways(bool);
-    impl<'ast> syn::visit::Visit<'ast> for Ways {
-        fn visit_expr_break(&mut self, _: &'ast syn::ExprBreak) {
-            self.0 = true;
-        }
-        fn visit_expr_return(&mut self, _: &'ast syn::ExprReturn) {
-            self.0 = true;
-        }
-        fn visit_expr_try(&mut self, _: &'ast syn::ExprTry) {
-            self.0 = true;
-        }
-        fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
-        fn visit_expr_async(&mut self, _: &'ast syn::ExprAsync) {}
-        fn visit_expr(&mut self, expr: &'ast Expr) {
-            if !self.0 {
-                stacker::maybe_grow(64 << 10, 1 << 20, || syn::visit::visit_expr(self, expr));
-            }
-        }
-        fn visit_macro(&mut self, mac: &'ast syn::Macro) {
-            let words = mac.tokens.to_string();
-            self.0 |= ["break", "return"].iter().any(|word| words.contains(word));
-        }
-    }
-    let mut ways = Ways(false);
-    syn::visit::Visit::visit_block(&mut ways, block);
-    ways.0
 }
 
 /// The text of an argument that says the same wherever it stands.

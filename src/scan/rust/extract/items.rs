@@ -110,7 +110,7 @@ impl Reader<'_> {
     fn enumeration(&mut self, item: &syn::ItemEnum) {
         let at = self.structure(&item.ident, &item.generics, std::iter::empty());
         self.facts.types[at.at()].kind = TypeKind::Enum;
-        let before = self.enter_generics(&item.generics);
+        let before = self.enter_parameters(&item.generics);
         for variant in &item.variants {
             for (position, field) in variant.fields.iter().enumerate() {
                 let member = field.ident.as_ref().map_or_else(|| position.to_string(), ToString::to_string);
@@ -130,7 +130,7 @@ impl Reader<'_> {
         fields: impl Iterator<Item = &'f syn::Field>,
     ) -> TypeAt {
         let at = self.define_type(ident, generics, TypeKind::Struct);
-        let before = self.enter_generics(generics);
+        let before = self.enter_parameters(generics);
         for (position, field) in fields.enumerate() {
             let name = match &field.ident {
                 Some(ident) => self.ident(ident),
@@ -156,7 +156,7 @@ impl Reader<'_> {
 
     fn alias(&mut self, item: &syn::ItemType) {
         let at = self.define_type(&item.ident, &item.generics, TypeKind::Alias);
-        let before = self.enter_generics(&item.generics);
+        let before = self.enter_parameters(&item.generics);
         let value = self.ty(&item.ty);
         self.generics.truncate(before);
         let (name, spot) = (self.ident(&item.ident), self.spot(item.ident.span(), item.ident.span()));

@@ -134,7 +134,7 @@ impl Reader<'_> {
                     reader.pattern(pat, value);
                 }
                 reader.moved(&branch.handler);
-                matches!(&branch.handler, Expr::Block(block) if super::expr::diverges_block(&block.block))
+                matches!(&branch.handler, Expr::Block(block) if super::control::diverges_block(&block.block))
             });
         }
         self.event(Event::Join);

@@ -3,6 +3,7 @@
 //! Runs inside the worker that parsed the file: syn's tree cannot leave its thread.
 
 mod body;
+mod control;
 mod expr;
 mod items;
 mod macros;
@@ -47,12 +48,6 @@ struct Frame {
     in_select: u32,
 }
 
-impl Default for FunctionAt {
-    fn default() -> Self {
-        Self(0)
-    }
-}
-
 /// Reads one file.
 struct Reader<'a> {
     file: &'a SourceFile,
@@ -70,16 +65,13 @@ struct Reader<'a> {
     next_local: u32,
     /// What the closure that is an argument of the current method call is likely to get.
     handed: ValueAt,
+    /// What the last `let` in a condition was matched with.
+    matched: ValueAt,
 }
 
 impl<'a> Reader<'a> {
     fn new(file: &'a SourceFile, skipped: u32) -> Self {
-        let facts = FileFacts {
-            path: file.path.as_ref().into(),
-            values: vec![Value::Unknown],
-            scopes: vec![Scope::default()],
-            ..FileFacts::default()
-        };
+        let facts = FileFacts::of(&file.path);
         Self {
             file,
             skipped,
@@ -94,6 +86,7 @@ impl<'a> Reader<'a> {
             variables: Vec::new(),
             next_local: 0,
             handed: UNKNOWN,
+            matched: UNKNOWN,
         }
     }
 

@@ -39,11 +39,11 @@ impl Reader<'_> {
                     _ => Vec::new(),
                 };
                 for (at, element) in tuple.elems.iter().enumerate() {
-                    let part = match parts.get(at) {
-                        Some(part) => *part,
+                    let inner = match parts.get(at) {
+                        Some(known) => *known,
                         None => self.derived(value, |value| Value::Part(value, at as u32)),
                     };
-                    self.pattern(element, part);
+                    self.pattern(element, inner);
                 }
                 None
             }
@@ -52,8 +52,8 @@ impl Reader<'_> {
                 let mut only = None;
                 for (at, element) in tuple.elems.iter().enumerate() {
                     let member = self.sym(&at.to_string());
-                    let part = self.derived(value, |value| Value::Matched(value, path, member));
-                    only = self.pattern(element, part);
+                    let inner = self.derived(value, |value| Value::Matched(value, path, member));
+                    only = self.pattern(element, inner);
                 }
                 if tuple.elems.len() == 1 { only } else { None }
             }
@@ -64,15 +64,15 @@ impl Reader<'_> {
                         Member::Named(ident) => self.ident(ident),
                         Member::Unnamed(index) => self.sym(&index.index.to_string()),
                     };
-                    let part = self.derived(value, |value| Value::Matched(value, path, member));
-                    self.pattern(&field.pat, part);
+                    let inner = self.derived(value, |value| Value::Matched(value, path, member));
+                    self.pattern(&field.pat, inner);
                 }
                 None
             }
             Pat::Slice(slice) => {
                 for element in &slice.elems {
-                    let part = self.derived(value, Value::Index);
-                    self.pattern(element, part);
+                    let inner = self.derived(value, Value::Index);
+                    self.pattern(element, inner);
                 }
                 None
             }

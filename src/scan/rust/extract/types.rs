@@ -137,6 +137,17 @@ impl Reader<'_> {
         types
     }
 
+    /// Brings the type parameters of a definition into sight: they are whatever it is used with.
+    pub(super) fn enter_parameters(&mut self, generics: &syn::Generics) -> usize {
+        let before = self.generics.len();
+        for (at, parameter) in generics.type_params().enumerate() {
+            let name = self.ident(&parameter.ident);
+            let value = self.value(Value::Parameter(at as u32));
+            self.generics.push((name, value));
+        }
+        before
+    }
+
     /// Brings type parameters into sight; returns how many were in sight before.
     pub(super) fn enter_generics(&mut self, generics: &syn::Generics) -> usize {
         let before = self.generics.len();

@@ -108,7 +108,7 @@ fn a_chain_is_told_once_with_its_callers() {
     assert_eq!(seen.len(), 1);
     assert_eq!((seen[0].reached_from, seen[0].chains.len()), (3, 3));
     assert_eq!(&*seen[0].subject, "std::fs::read");
-    assert_eq!(&*seen[0].chains[0][0].function, "crate::a");
+    assert!(seen[0].chains[0][0].function.ends_with("::a"));
 }
 
 #[test]
@@ -141,7 +141,7 @@ cfg_rt! {
 #[test]
 fn running_a_loop_inside_of_a_loop() {
     check_one(
-        r#"
+        r"
 async fn work() {}
 async fn a() { futures::executor::block_on(work()); } //~ block-on-in-async
 async fn b() { tokio::runtime::Handle::current().block_on(work()); } //~ block-on-in-async
@@ -153,7 +153,7 @@ async fn d() {
 fn main() { tokio::runtime::Runtime::new().unwrap().block_on(work()); }
 fn helper() { futures::executor::block_on(work()); } //~ block-on-in-async
 async fn e() { helper(); }
-"#,
+",
     );
 }
 
@@ -191,11 +191,11 @@ mod tests { async fn t() { std::fs::read("x").unwrap(); } }
 fn rayon_on_a_worker_of_tokio() {
     check(&[(
         "src/main.rs",
-        r#"
+        r"
 use rayon::prelude::*;
 async fn sum(numbers: Vec<u64>) -> u64 { numbers.par_iter().map(|n| n + 1).sum() } //~ rayon-in-async
 fn plain(numbers: Vec<u64>) -> u64 { numbers.par_iter().sum() }
 async fn away(numbers: Vec<u64>) -> u64 { tokio::task::spawn_blocking(move || plain(numbers)).await.unwrap() }
-"#,
+",
     )]);
 }

@@ -168,11 +168,43 @@ fn threads() {
 #[test]
 fn guards_that_guard_nothing() {
     check_one(
-        r#"
+        r"
 use std::sync::Mutex;
 fn thrown(lock: &Mutex<u32>) { let _ = lock.lock(); } //~ let-underscore-lock
 fn kept(lock: &Mutex<u32>) { let _guard = lock.lock().unwrap(); }
 fn value(lock: &Mutex<u32>) { let _ = lock.lock().unwrap().checked_add(1); }
+",
+    );
+}
+
+#[test]
+fn waits_while_a_lock_is_held() {
+    check_one(
+        r#"
+use std::sync::Mutex;
+use std::time::Duration;
+struct State { cache: Mutex<Vec<u8>>, peer: Mutex<std::net::TcpStream> }
+impl State {
+    fn direct(&self) {
+        let cache = self.cache.lock().unwrap();
+        std::thread::sleep(Duration::from_secs(1)); //~ blocking-under-lock
+        drop(cache);
+    }
+    fn below(&self) {
+        let mut cache = self.cache.lock().unwrap();
+        *cache = fetch(); //~ blocking-under-lock
+    }
+    fn before(&self) {
+        let fetched = fetch();
+        *self.cache.lock().unwrap() = fetched;
+    }
+    fn guarded_itself(&self, buffer: &mut [u8]) {
+        use std::io::Read;
+        let mut peer = self.peer.lock().unwrap();
+        peer.read_exact(buffer).unwrap();
+    }
+}
+fn fetch() -> Vec<u8> { reqwest::blocking::get("u").unwrap().bytes().unwrap().to_vec() }
 "#,
     );
 }

@@ -18,6 +18,7 @@ async fn g() { let _ = work(); } //~ let-underscore-future
 async fn h() { let _ = work().await; }
 fn child() { let child = std::process::Command::new("x").spawn().unwrap(); println!("{}", child.id()); } //~ zombie-process
 fn waited() { let mut child = std::process::Command::new("x").spawn().unwrap(); child.wait().unwrap(); }
+fn forgotten() -> std::io::Result<()> { std::process::Command::new("x").spawn()?; Ok(()) } //~ zombie-process
 fn given() -> std::process::Child { let child = std::process::Command::new("x").spawn().unwrap(); child }
 "#,
     );
@@ -26,7 +27,7 @@ fn given() -> std::process::Child { let child = std::process::Command::new("x").
 #[test]
 fn loops_that_keep_the_worker() {
     check_one(
-        r#"
+        r"
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 async fn poll(flag: &AtomicBool) {
@@ -65,14 +66,14 @@ async fn retry() -> u32 {
     }
 }
 async fn ask() -> Option<u32> { None }
-"#,
+",
     );
 }
 
 #[test]
 fn channels_and_locks_around_numbers() {
     check_one(
-        r#"
+        r"
 use std::sync::Mutex;
 fn a() { let (_tx, _rx) = tokio::sync::mpsc::unbounded_channel::<u32>(); } //~ unbounded-channel
 fn b() { let (_tx, _rx) = tokio::sync::mpsc::channel::<u32>(8); }
@@ -81,14 +82,14 @@ struct Counters {
     hits: Mutex<u64>, //~ mutex-atomic
     names: Mutex<Vec<String>>,
 }
-"#,
+",
     );
 }
 
 #[test]
 fn what_select_drops() {
     check_one(
-        r#"
+        r"
 use tokio::io::AsyncReadExt;
 async fn other() {}
 async fn a(mut stream: tokio::net::TcpStream) {
@@ -110,14 +111,14 @@ async fn c(mut stream: tokio::net::TcpStream) {
     let mut head = [0; 8];
     tokio::select! { _ = stream.read_exact(&mut head) => {}, _ = other() => {} }
 }
-"#,
+",
     );
 }
 
 #[test]
 fn awaits_in_a_row() {
     check_one(
-        r#"
+        r"
 struct Api;
 impl Api {
     async fn get_user(&self, id: u32) -> u32 { id }
@@ -134,6 +135,6 @@ async fn c(api: &mut Api) -> u32 { let x = api.get_next().await; let y = api.get
 async fn d(api: &Api) -> (u32, u32) { tokio::join!(api.get_user(1), api.get_posts(1)) }
 async fn save_it(n: u32) -> u32 { n }
 async fn e() -> u32 { let x = save_it(1).await; let y = save_it(2).await; x + y }
-"#,
+",
     );
 }

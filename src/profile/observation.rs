@@ -1,0 +1,108 @@
+//! What the measuring edge tells the books, one thing at a time: everything a run can be replayed from. Plain values;
+//! knows neither the kernel nor a file format.
+
+use super::ledger::Reading;
+use super::model::Runtime;
+use crate::wait::classify::Reason;
+
+/// One thing the edge saw. Times are nanoseconds since the recording began.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Observation {
+    /// See [`Ledger::process`](super::ledger::Ledger::process).
+    Process {
+        /// Process.
+        pid: i32,
+        /// Process that started it; 0: not known.
+        parent: i32,
+        /// When.
+        at: u64,
+    },
+    /// See [`Ledger::process_gone`](super::ledger::Ledger::process_gone).
+    ProcessGone {
+        /// Process.
+        pid: i32,
+        /// When.
+        at: u64,
+    },
+    /// See [`Ledger::thread`](super::ledger::Ledger::thread).
+    Thread(Birth),
+    /// See [`Ledger::thread_gone`](super::ledger::Ledger::thread_gone).
+    ThreadGone {
+        /// Thread.
+        tid: i32,
+    },
+    /// See [`Ledger::site`](super::ledger::Ledger::site).
+    Site {
+        /// Process.
+        pid: i32,
+        /// Program counter.
+        pc: u64,
+        /// Why threads block there.
+        reason: Reason,
+        /// Descriptors watched there.
+        fan: u32,
+    },
+    /// See [`Ledger::census`](super::ledger::Ledger::census).
+    Census {
+        /// Process.
+        pid: i32,
+        /// When.
+        at: u64,
+        /// What was counted.
+        census: Census,
+    },
+    /// See [`Ledger::runtime`](super::ledger::Ledger::runtime).
+    Runtime {
+        /// Process.
+        pid: i32,
+        /// What runs in it.
+        runtime: Runtime,
+    },
+    /// See [`Ledger::event_loop`](super::ledger::Ledger::event_loop).
+    EventLoop {
+        /// Process.
+        pid: i32,
+    },
+    /// See [`Ledger::round`](super::ledger::Ledger::round).
+    Round {
+        /// When.
+        at: u64,
+        /// Threads that moved.
+        readings: Vec<Reading>,
+    },
+    /// See [`Ledger::last_words`](super::ledger::Ledger::last_words).
+    LastWords {
+        /// When.
+        at: u64,
+        /// The thread's last reading.
+        reading: Reading,
+    },
+}
+
+/// A thread that appeared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Birth {
+    /// Process.
+    pub pid: i32,
+    /// Thread.
+    pub tid: i32,
+    /// When it was found.
+    pub at: u64,
+    /// Its counters then.
+    pub counters: super::thread_clock::Counters,
+    /// Whether it began while being watched; otherwise what it did before does not count.
+    pub newborn: bool,
+}
+
+/// The slow facts of a process.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Command name.
+    pub name: String,
+    /// Threads.
+    pub threads: u64,
+    /// Resident set, bytes.
+    pub rss: u64,
+    /// Bytes read and written; `None`: not readable.
+    pub io: Option<(u64, u64)>,
+}

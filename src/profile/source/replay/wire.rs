@@ -1,0 +1,401 @@
+//! The lines of a recording, version 1. A format of its own: the types that are measured with may change without it.
+//! Times are nanoseconds since the recording began, sizes are bytes.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::machine::Machine;
+use crate::profile::ledger::{Ledger, Reading, Under};
+use crate::profile::model::{Exit, Language, Runtime, Throttling};
+use crate::profile::observation::{Birth, Census, Observation};
+use crate::profile::record::Recording;
+use crate::profile::sampler::Schedule;
+use crate::profile::thread_clock::{Counters, Seen, SiteId};
+use crate::wait::WaitKind;
+use crate::wait::classify::{Reason, operation};
+
+/// The version, as the first line states it.
+pub(super) const FORMAT: &str = "boundby/recording/1";
+
+/// Longest time believed: eleven days. Sums of many still fit into 64 bits.
+const LONGEST: u64 = 1_000_000_000_000_000;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum Line {
+    Begin {
+        format: String,
+        cpus: f64,
+    },
+    Process {
+        pid: i32,
+        parent: i32,
+        at: u64,
+    },
+    ProcessGone {
+        pid: i32,
+        at: u64,
+    },
+    Thread {
+        pid: i32,
+        tid: i32,
+        at: u64,
+        counters: [u64; 3],
+        newborn: bool,
+    },
+    ThreadGone {
+        tid: i32,
+    },
+    Site(SiteLine),
+    Census {
+        pid: i32,
+        at: u64,
+        name: String,
+        threads: u64,
+        rss: u64,
+        io: Option<(u64, u64)>,
+    },
+    Runtime {
+        pid: i32,
+        language: String,
+        implementation: Option<String>,
+        version: Option<String>,
+        gil: Option<bool>,
+    },
+    EventLoop {
+        pid: i32,
+    },
+    Round {
+        at: u64,
+        readings: Vec<ReadingLine>,
+    },
+    LastWords {
+        at: u64,
+        reading: ReadingLine,
+    },
+    End(EndLine),
+    Machine(MachineLine),
+}
+
+/// A new blocking point, or more that is known of one. They are numbered from 1 in the order of their introduction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SiteLine {
+    pid: i32,
+    pc: u64,
+    kind: String,
+    operation: String,
+    resource: Option<String>,
+    external: bool,
+    event_loop: bool,
+    fan: u32,
+}
+
+/// Thread, time on a CPU, time runnable, dispatches, and where it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ReadingLine(i32, u64, u64, u64, Place);
+
+/// The number of a site, or what it does instead of waiting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Place {
+    Site(u32),
+    Active(Activity),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Activity {
+    Runs,
+    HoldsLock,
+    OutsideLock,
+    QueuesForLock,
+}
+
+/// How a run ended and what is known of it as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "a line of a file, not a state")]
+pub(super) struct EndLine {
+    command: Vec<String>,
+    root: i32,
+    launched: bool,
+    exit_code: Option<i32>,
+    exit_signal: Option<i32>,
+    wall: u64,
+    cpu_user: u64,
+    cpu_system: u64,
+    max_rss: Option<u64>,
+    periods: Option<u64>,
+    throttled_periods: Option<u64>,
+    throttled: Option<u64>,
+    rounds: u64,
+    late: u64,
+    own_cpu: u64,
+    /// Whether the kernel listed children; older tapes were made where it did.
+    #[serde(default = "listed")]
+    lists_children: bool,
+    /// Whether the program had ended.
+    #[serde(default)]
+    ended: bool,
+    hidden: u64,
+    left_running: usize,
+    interrupted: bool,
+}
+
+/// The machine as it was known in the end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MachineLine {
+    cpus_logical: u32,
+    cpus_affinity: Option<u32>,
+    quota: Option<f64>,
+    effective: f64,
+    capacity: Option<f64>,
+    memory_total: Option<u64>,
+    memory_available: Option<u64>,
+    memory_limit: Option<u64>,
+    max_open_files: Option<u64>,
+    max_tasks: Option<u64>,
+    kernel: String,
+    notes: Vec<String>,
+}
+
+impl From<&Observation> for Line {
+    fn from(observation: &Observation) -> Self {
+        match observation.clone() {
+            Observation::Process { pid, parent, at } => Self::Process { pid, parent, at },
+            Observation::ProcessGone { pid, at } => Self::ProcessGone { pid, at },
+            Observation::Thread(Birth { pid, tid, at, counters, newborn }) => {
+                let counters = [counters.run, counters.delay, counters.slices];
+                Self::Thread { pid, tid, at, counters, newborn }
+            }
+            Observation::ThreadGone { tid } => Self::ThreadGone { tid },
+            Observation::Site { pid, pc, reason, fan } => Self::Site(SiteLine {
+                pid,
+                pc,
+                kind: reason.kind.name().to_owned(),
+                operation: reason.operation.to_owned(),
+                resource: reason.resource,
+                external: reason.external,
+                event_loop: reason.event_loop,
+                fan,
+            }),
+            Observation::Census { pid, at, census: Census { name, threads, rss, io } } => {
+                Self::Census { pid, at, name, threads, rss, io }
+            }
+            Observation::Runtime { pid, runtime: Runtime { language, implementation, version, gil } } => {
+                Self::Runtime { pid, language: language.name().to_owned(), implementation, version, gil }
+            }
+            Observation::EventLoop { pid } => Self::EventLoop { pid },
+            Observation::Round { at, readings } => {
+                Self::Round { at, readings: readings.iter().map(ReadingLine::from).collect() }
+            }
+            Observation::LastWords { at, reading } => Self::LastWords { at, reading: (&reading).into() },
+        }
+    }
+}
+
+impl Line {
+    /// What it says; the error says what is wrong with it.
+    pub(super) fn observation(self) -> Result<Observation, String> {
+        Ok(match self {
+            Self::Process { pid, parent, at } => Observation::Process { pid, parent, at: believed(at)? },
+            Self::ProcessGone { pid, at } => Observation::ProcessGone { pid, at: believed(at)? },
+            Self::Thread { pid, tid, at, counters: [run, delay, slices], newborn } => {
+                let counters = counters(run, delay, slices)?;
+                Observation::Thread(Birth { pid, tid, at: believed(at)?, counters, newborn })
+            }
+            Self::ThreadGone { tid } => Observation::ThreadGone { tid },
+            Self::Site(site) => site.observation()?,
+            Self::Census { pid, at, name, threads, rss, io } => {
+                let census = Census { name, threads, rss, io };
+                Observation::Census { pid, at: believed(at)?, census }
+            }
+            Self::Runtime { pid, language, implementation, version, gil } => {
+                let language = Language::ALL
+                    .into_iter()
+                    .find(|known| known.name() == language)
+                    .ok_or_else(|| format!("no language is called {language}"))?;
+                Observation::Runtime { pid, runtime: Runtime { language, implementation, version, gil } }
+            }
+            Self::EventLoop { pid } => Observation::EventLoop { pid },
+            Self::Round { at, readings } => {
+                let readings = readings.into_iter().map(ReadingLine::reading).collect::<Result<_, _>>()?;
+                Observation::Round { at: believed(at)?, readings }
+            }
+            Self::LastWords { at, reading } => {
+                Observation::LastWords { at: believed(at)?, reading: reading.reading()? }
+            }
+            Self::Begin { .. } | Self::End(_) | Self::Machine(_) => {
+                return Err("it is no observation".to_owned());
+            }
+        })
+    }
+}
+
+fn listed() -> bool {
+    true
+}
+
+fn believed(nanos: u64) -> Result<u64, String> {
+    if nanos <= LONGEST { Ok(nanos) } else { Err(format!("{nanos} ns is longer than any recording")) }
+}
+
+fn counters(run: u64, delay: u64, slices: u64) -> Result<Counters, String> {
+    Ok(Counters { run: believed(run)?, delay: believed(delay)?, slices: believed(slices)? })
+}
+
+impl SiteLine {
+    fn observation(self) -> Result<Observation, String> {
+        let kind =
+            WaitKind::from_name(&self.kind).ok_or_else(|| format!("no wait is called {}", self.kind))?;
+        let operation =
+            operation(&self.operation).ok_or_else(|| format!("no operation is called {}", self.operation))?;
+        let Self { resource, external, event_loop, .. } = self;
+        let reason = Reason { kind, operation, resource, external, event_loop };
+        Ok(Observation::Site { pid: self.pid, pc: self.pc, reason, fan: self.fan })
+    }
+}
+
+impl From<&Reading> for ReadingLine {
+    fn from(reading: &Reading) -> Self {
+        let place = match (reading.seen, reading.under) {
+            // A blocked thread has no CPU that could be under the lock.
+            (Seen::Blocked(site), _) => Place::Site(site.0),
+            (Seen::Active, Under::Unknown) => Place::Active(Activity::Runs),
+            (Seen::Active, Under::Lock) => Place::Active(Activity::HoldsLock),
+            (Seen::Active, Under::Outside) => Place::Active(Activity::OutsideLock),
+            (Seen::Active, Under::Queued) => Place::Active(Activity::QueuesForLock),
+        };
+        let Counters { run, delay, slices } = reading.counters;
+        Self(reading.tid, run, delay, slices, place)
+    }
+}
+
+impl ReadingLine {
+    fn reading(self) -> Result<Reading, String> {
+        let Self(tid, run, delay, slices, place) = self;
+        let (seen, under) = match place {
+            Place::Site(site) => (Seen::Blocked(SiteId(site)), Under::Unknown),
+            Place::Active(Activity::Runs) => (Seen::Active, Under::Unknown),
+            Place::Active(Activity::HoldsLock) => (Seen::Active, Under::Lock),
+            Place::Active(Activity::OutsideLock) => (Seen::Active, Under::Outside),
+            Place::Active(Activity::QueuesForLock) => (Seen::Active, Under::Queued),
+        };
+        Ok(Reading { tid, counters: counters(run, delay, slices)?, seen, under })
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl From<&Recording> for Line {
+    fn from(recording: &Recording) -> Self {
+        let (exit_code, exit_signal) = match recording.exit {
+            Some(Exit::Code(code)) => (Some(code), None),
+            Some(Exit::Signal(signal)) => (None, Some(signal)),
+            Some(Exit::Untold) | None => (None, None),
+        };
+        Self::End(EndLine {
+            command: recording.command.clone(),
+            root: recording.root,
+            launched: recording.launched,
+            exit_code,
+            exit_signal,
+            ended: recording.exit.is_some(),
+            wall: nanos(recording.wall),
+            cpu_user: nanos(recording.cpu.0),
+            cpu_system: nanos(recording.cpu.1),
+            max_rss: recording.max_rss,
+            periods: recording.throttling.periods,
+            throttled_periods: recording.throttling.throttled_periods,
+            throttled: recording.throttling.throttled.map(nanos),
+            rounds: recording.schedule.rounds,
+            late: recording.schedule.late,
+            own_cpu: nanos(recording.own_cpu),
+            hidden: recording.hidden,
+            lists_children: recording.lists_children,
+            left_running: recording.left_running,
+            interrupted: recording.interrupted,
+        })
+    }
+}
+
+impl EndLine {
+    /// The recording whose books these are; `None`: its times cannot be.
+    pub(super) fn recording(self, books: Ledger) -> Option<Recording> {
+        let exit = self.exit_code.map(Exit::Code).or(self.exit_signal.map(Exit::Signal));
+        let exit = exit.or_else(|| self.ended.then_some(Exit::Untold));
+        let times = [self.wall, self.cpu_user, self.cpu_system, self.own_cpu];
+        if times.into_iter().any(|time| believed(time).is_err()) {
+            return None;
+        }
+        let mut schedule = Schedule::new(0);
+        (schedule.rounds, schedule.late) = (self.rounds, self.late);
+        let tail = self.wall.saturating_sub(books.last_round());
+        Some(Recording {
+            command: self.command,
+            root: self.root,
+            launched: self.launched,
+            exit,
+            wall: Duration::from_nanos(self.wall),
+            cpu: (Duration::from_nanos(self.cpu_user), Duration::from_nanos(self.cpu_system)),
+            max_rss: self.max_rss,
+            books: books.close(self.root, tail),
+            throttling: Throttling {
+                periods: self.periods,
+                throttled_periods: self.throttled_periods,
+                throttled: self.throttled.map(Duration::from_nanos),
+            },
+            schedule,
+            own_cpu: Duration::from_nanos(self.own_cpu),
+            hidden: self.hidden,
+            lists_children: self.lists_children,
+            left_running: self.left_running,
+            interrupted: self.interrupted,
+        })
+    }
+}
+
+impl From<&Machine> for Line {
+    fn from(machine: &Machine) -> Self {
+        let machine = machine.clone();
+        Self::Machine(MachineLine {
+            cpus_logical: machine.cpus_logical,
+            cpus_affinity: machine.cpus_affinity,
+            quota: machine.quota,
+            effective: machine.effective,
+            capacity: machine.capacity,
+            memory_total: machine.memory_total,
+            memory_available: machine.memory_available,
+            memory_limit: machine.memory_limit,
+            max_open_files: machine.max_open_files,
+            max_tasks: machine.max_tasks,
+            kernel: machine.kernel,
+            notes: machine.notes,
+        })
+    }
+}
+
+impl From<MachineLine> for Machine {
+    fn from(line: MachineLine) -> Self {
+        Self {
+            cpus_logical: line.cpus_logical,
+            cpus_affinity: line.cpus_affinity,
+            quota: line.quota,
+            effective: line.effective,
+            capacity: line.capacity,
+            memory_total: line.memory_total,
+            memory_available: line.memory_available,
+            memory_limit: line.memory_limit,
+            max_open_files: line.max_open_files,
+            max_tasks: line.max_tasks,
+            kernel: line.kernel,
+            notes: line.notes,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Everything the advice rests on, for whoever asks for it: the blocking point, the event loop, the facts with the
+//! comparisons they took part in, and how the number of workers came about.
+
+use std::time::Duration;
+
+use super::page::{Paragraph, Text};
+use crate::advice::{Evidence, Recommendation, Workers};
+use crate::facts::{self, Origin, Unit, Value};
+use crate::profile::{EventLoop, Site};
+use crate::report::Report;
+use crate::units;
+
+/// Columns of the longest name in a sentence.
+const NAME: usize = 100;
+
+pub(super) fn paragraphs(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
+    let profile = report.profile;
+    let site = profile.sites.first().map(blocking_point);
+    let event_loop = profile.event_loop.map(looped);
+    let mut paragraphs: Vec<Paragraph> =
+        site.into_iter().chain(event_loop).map(|text| Text::plain(&text).into()).collect();
+    let values: Vec<String> = best.because.iter().map(value).collect();
+    let widest = values.iter().map(|value| value.chars().count()).max().unwrap_or(0).min(12);
+    for (piece, value) in best.because.iter().zip(values) {
+        let lead = Text::plain(&format!("{value:<widest$}  ")).unbroken();
+        paragraphs.push(Paragraph { lead, body: Text::plain(&meaning(piece)) });
+    }
+    paragraphs.extend(best.workers.as_ref().and_then(number).map(|text| Text::plain(&text).into()));
+    paragraphs
+}
+
+/// The costliest blocking point as the kernel knows it.
+fn blocking_point(site: &Site) -> String {
+    let about = if site.counted { "" } else { "about " };
+    let mean = site.wait.as_secs_f64() / site.episodes as f64;
+    let mean = (site.episodes > 0).then(|| format!(" of {}", units::seconds(mean)));
+    let p95 = site.p95.map(|p95| format!(" (95 % under {})", units::seconds(p95.as_secs_f64())));
+    let short = |name: &str| Text::plain(name).shortened(NAME, "…").to_string();
+    let resource = site.resource.as_ref().map(|resource| format!(" on {}", short(resource)));
+    let threads = (site.threads > 1).then(|| format!(", {} threads", site.threads));
+    [
+        format!("{about}{}", units::count(site.episodes, "wait")),
+        mean.unwrap_or_default(),
+        p95.unwrap_or_default(),
+        format!(" in {}", short(&site.operation)),
+        resource.unwrap_or_default(),
+        threads.unwrap_or_default(),
+    ]
+    .concat()
+}
+
+/// What the event loop did with its time.
+fn looped(event_loop: EventLoop) -> String {
+    let time = |time: Duration| units::seconds(time.as_secs_f64());
+    let connections =
+        event_loop.connections.map(|most| format!("; {} watched at most", units::count(most, "descriptor")));
+    format!(
+        "event loop: {} waiting for events, {} blocked elsewhere, {} CPU{}",
+        time(event_loop.waiting),
+        time(event_loop.blocked),
+        time(event_loop.cpu),
+        connections.unwrap_or_default(),
+    )
+}
+
+fn value(piece: &Evidence) -> String {
+    match (&piece.value, piece.unit) {
+        (Value::Bool(truth), _) => if *truth { "yes" } else { "no" }.to_owned(),
+        (Value::Text(word), _) => word.clone(),
+        (Value::Number(number), Some(Unit::Ratio)) => units::percent(*number),
+        (Value::Number(number), Some(Unit::Seconds)) => units::seconds(*number),
+        (Value::Number(number), Some(Unit::Bytes)) => units::bytes(*number),
+        (Value::Number(number), Some(Unit::Rate)) => format!("{}/s", units::plain(*number)),
+        (Value::Number(number), Some(Unit::Count) | None) => units::plain(*number),
+    }
+}
+
+/// What a fact means, where it comes from if it was not measured, and the comparison it took part in.
+fn meaning(piece: &Evidence) -> String {
+    let meaning = facts::spec(&piece.fact).map_or(piece.fact.as_str(), |spec| spec.meaning);
+    let origin = match piece.origin {
+        Origin::Measured | Origin::Machine => String::new(),
+        // The vocabulary says "predicted" in the meaning of every predicted fact.
+        Origin::Predicted if meaning.contains("predicted") => String::new(),
+        Origin::Predicted | Origin::Assumed | Origin::Declared => format!(" ({})", piece.origin.name()),
+    };
+    let comparison =
+        if piece.comparison.is_empty() { String::new() } else { format!(" [{}]", piece.comparison) };
+    format!("{meaning}{origin}{comparison}")
+}
+
+/// How the number of workers came about.
+fn number(workers: &Workers) -> Option<String> {
+    let mut reasons = Vec::new();
+    if !workers.formula.is_empty() {
+        reasons.push(workers.formula.clone());
+    }
+    if workers.low < workers.high {
+        reasons.push(format!("{} to {} do about as well", workers.low, workers.high));
+    }
+    if !workers.binding_cap.is_empty() {
+        reasons.push(format!("limited by {}", workers.binding_cap));
+    }
+    let count = units::count(workers.suggested.into(), "worker");
+    (!reasons.is_empty()).then(|| format!("{count}: {}", reasons.join("; ")))
+}

@@ -1,0 +1,30 @@
+//! The real `boundby` as a user meets it: exit codes, streams, signals, processes that come and go, hostile input.
+//!
+//! Nothing here waits for time to pass: programs say when they are ready, and a deadline only turns a hang into a
+//! failure. What a machine lacks is skipped, and said.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its processes has nothing better to do than panic"
+)]
+#![allow(clippy::print_stderr, reason = "what is skipped is said")]
+
+#[path = "cli/attach.rs"]
+mod attach;
+#[path = "cli/exit_codes.rs"]
+mod exit_codes;
+#[path = "cli/input.rs"]
+mod input;
+#[path = "cli/kernel.rs"]
+mod kernel;
+#[path = "cli/output.rs"]
+mod output;
+#[path = "cli/privilege.rs"]
+mod privilege;
+#[path = "cli/processes.rs"]
+mod processes;
+#[path = "cli/session.rs"]
+mod session;
+#[path = "cli/signals.rs"]
+mod signals;
+#[path = "cli/streams.rs"]
+mod streams;
