@@ -58,12 +58,10 @@ pub fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
         }
         RulesCommand::Explain { id } => {
             let set = load(overlay)?;
-            let Some(rule) = set.get(id) else {
-                let scan = load_source(overlay)?;
-                if let Some(rule) = scan.get(id) {
-                    source::explain(rule, out)?;
-                    return Ok(exit::SUCCESS);
-                }
+            let scan = load_source(overlay)?;
+            // Both may call a pattern by the same name: one measures it, the other reads it.
+            let (of_decision, of_scan) = (set.get(id), scan.get(id));
+            if of_decision.is_none() && of_scan.is_none() {
                 let ids = set.decision().iter().map(|rule| rule.id.as_str());
                 let ids = ids.chain(scan.all().iter().map(|rule| rule.id.as_str()));
                 let help = nearest(id, ids).map_or_else(
@@ -71,8 +69,16 @@ pub fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
                     |near| format!("did you mean `{near}`?"),
                 );
                 bail!("no rule `{id}`; {help}");
-            };
-            explain(&set, rule, out)?;
+            }
+            if let Some(rule) = of_decision {
+                explain(&set, rule, out)?;
+            }
+            if of_decision.is_some() && of_scan.is_some() {
+                writeln!(out)?;
+            }
+            if let Some(rule) = of_scan {
+                source::explain(rule, out)?;
+            }
         }
         RulesCommand::Check { path } => return check(path.as_deref().or(overlay), out),
     }

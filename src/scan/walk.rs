@@ -190,7 +190,7 @@ fn starts_workers(name: &str, extension: Option<&str>) -> bool {
 }
 
 fn by_first_line(path: &Path) -> Option<Kind> {
-    let mut first = [0; 128];
+    let mut first = [0; 1024];
     let read = File::open(path).and_then(|mut file| file.read(&mut first)).ok()?;
     kind_by_first_line(&first[..read])
 }
@@ -198,6 +198,10 @@ fn by_first_line(path: &Path) -> Option<Kind> {
 /// What a script without an extension is: its first line says what runs it.
 #[must_use]
 pub fn kind_by_first_line(bytes: &[u8]) -> Option<Kind> {
+    // An archive with a first line in front of it is a program, but no source.
+    if bytes.iter().take(1024).any(|byte| *byte == 0) {
+        return None;
+    }
     let line = bytes.split(|byte| *byte == b'\n').next()?;
     let command = std::str::from_utf8(line).ok()?.strip_prefix("#!")?;
     let words = command.split_whitespace().map(|word| word.rsplit('/').next().unwrap_or(word));
@@ -273,6 +277,7 @@ mod tests {
             ("serve", "#!/usr/bin/env -S FOO=1 python3 -u\n"),
             ("start", "#!/bin/sh\n"),
             ("perl", "#!/usr/bin/perl\n"),
+            ("archive", "#!/usr/bin/python3\nPK\0\0"),
             ("LICENSE", "MIT"),
         ]);
         assert_eq!(paths(root.path(), &["."], &[]), ["serve", "start"]);

@@ -51,10 +51,10 @@ pub(super) struct Launch<'a> {
 pub(super) fn launches(file: &SourceFile) -> Vec<Launch<'_>> {
     let in_container = Sort::of(&file.path).is_container();
     let lines = super::words::lines(&file.path, &file.text);
-    lines.into_iter().flat_map(|line| of_line(file, line, in_container)).collect()
+    lines.iter().flat_map(|line| of_line(file, line, in_container)).collect()
 }
 
-fn of_line(file: &SourceFile, line: Line, in_container: bool) -> Vec<Launch<'_>> {
+fn of_line<'a>(file: &'a SourceFile, line: &Line, in_container: bool) -> Vec<Launch<'a>> {
     // `sh -c "gunicorn -w 4"` holds a command in one word.
     let words: Vec<Word> = line.words.iter().flat_map(split).collect();
     let mut launches = Vec::new();

@@ -17,6 +17,9 @@ use crate::catalog::Language;
 use crate::finding::{Mitigation, Observation, Threshold};
 use crate::units;
 
+/// The rule about what workers and threads amount to.
+const PRODUCT: &str = "workers-times-threads";
+
 /// Settings of Celery that say its tasks are long, or how many are fetched ahead.
 const CELERY: [&str; 6] = [
     "worker_prefetch_multiplier",
@@ -42,7 +45,7 @@ pub(super) fn observe(files: &[(SourceFile, Kind)], thresholds: &Thresholds) -> 
     for launch in &launches {
         match launch.program {
             Program::Gunicorn => surroundings.gunicorn(&Server::started(launch), &mut seen),
-            Program::Uvicorn => surroundings.uvicorn(launch, &mut seen),
+            Program::Uvicorn => uvicorn(launch, &mut seen),
             Program::Celery => {}
         }
     }
@@ -152,7 +155,6 @@ impl Surroundings<'_> {
             ));
         }
         self.host_cpus(server, seen);
-        const PRODUCT: &str = "workers-times-threads";
         if let (Some(workers), Some(setting), Some(most)) =
             (workers, &server.workers, self.number(PRODUCT, "most"))
         {
@@ -200,24 +202,6 @@ impl Surroundings<'_> {
         seen.push(observation);
     }
 
-    fn uvicorn(&self, launch: &Launch<'_>, seen: &mut Vec<Observation>) {
-        const RULE: &str = "uvicorn-workers-in-container";
-        let Some(setting) = launch.option("--workers", "--workers", Some("WEB_CONCURRENCY")) else { return };
-        let Some(workers) = setting.number().filter(|workers| *workers > 1.0) else { return };
-        // `--reload` and workers exclude each other: uvicorn ignores the number.
-        if !launch.in_container || launch.has("--reload") || launch.cpus.is_some_and(|cpus| workers <= cpus) {
-            return;
-        }
-        let mut facts = vec![("workers", units::plain(workers))];
-        facts.extend(launch.cpus.map(|cpus| ("granted", units::plain(cpus))));
-        let mut observation =
-            observation(RULE, launch.file, &setting, &launch.name, "uvicorn workers", facts);
-        if launch.cpus.is_none() {
-            observation.mitigations.push(Mitigation::Inferred);
-        }
-        seen.push(observation);
-    }
-
     fn celery(&self, file: &SourceFile, seen: &mut Vec<Observation>) {
         const RULE: &str = "celery-prefetch-long-tasks";
         let Some(long) = self.number(RULE, "long_task") else { return };
@@ -245,6 +229,23 @@ impl Surroundings<'_> {
         let symbol = file.path.trim_end_matches(".py").replace('/', ".");
         seen.push(observation(RULE, file, setting, &symbol, "celery prefetch", facts));
     }
+}
+
+fn uvicorn(launch: &Launch<'_>, seen: &mut Vec<Observation>) {
+    const RULE: &str = "uvicorn-workers-in-container";
+    let Some(setting) = launch.option("--workers", "--workers", Some("WEB_CONCURRENCY")) else { return };
+    let Some(workers) = setting.number().filter(|workers| *workers > 1.0) else { return };
+    // `--reload` and workers exclude each other: uvicorn ignores the number.
+    if !launch.in_container || launch.has("--reload") || launch.cpus.is_some_and(|cpus| workers <= cpus) {
+        return;
+    }
+    let mut facts = vec![("workers", units::plain(workers))];
+    facts.extend(launch.cpus.map(|cpus| ("granted", units::plain(cpus))));
+    let mut observation = observation(RULE, launch.file, &setting, &launch.name, "uvicorn workers", facts);
+    if launch.cpus.is_none() {
+        observation.mitigations.push(Mitigation::Inferred);
+    }
+    seen.push(observation);
 }
 
 /// Whether a name stands in an expression as a word of its own.

@@ -38,7 +38,7 @@ fn gunicorn_is_understood_in_every_file_that_starts_it() {
             "2:32",
         ),
         ("Dockerfile", "ENTRYPOINT [\"gunicorn\"]\nCMD [\"--worker-class=sync\", \"--threads=4\"]\n", "2:29"),
-        ("Procfile", "web: gunicorn -k sync --threads 4 a:b\n", "1:22"),
+        ("Procfile", "web: gunicorn -k sync --threads 4 a:b\n", "1:23"),
         ("api.service", "[Service]\nExecStart=/opt/bin/gunicorn -k sync \\\n  --threads 4 a:b\n", "3:3"),
         (
             "start.sh",
@@ -54,7 +54,7 @@ fn gunicorn_is_understood_in_every_file_that_starts_it() {
         (
             "compose.yaml",
             "services:\n  web:\n    command: >\n      sh -c \"gunicorn -k sync\n      --threads 4 a:b\"\n",
-            "",
+            "5:7",
         ),
         ("gunicorn.conf.py", "worker_class = 'sync'\nthreads = 4  # four\n", "2:11"),
     ];

@@ -81,7 +81,7 @@ fn container(text: &str) -> Vec<Line> {
             "FROM" => variables.clear(),
             "ENV" => match rest {
                 [name, value] if !name.text.contains('=') => {
-                    variables.push((name.text.clone(), value.clone()))
+                    variables.push((name.text.clone(), value.clone()));
                 }
                 _ => variables.extend(rest.iter().filter_map(assignment)),
             },
@@ -126,7 +126,7 @@ fn unit(text: &str) -> Vec<Line> {
             "CPUQuota" => {
                 cpus = words
                     .first()
-                    .and_then(|word| Some(word.text.strip_suffix('%')?.parse::<f64>().ok()? / 100.0))
+                    .and_then(|word| Some(word.text.strip_suffix('%')?.parse::<f64>().ok()? / 100.0));
             }
             _ => {}
         }
