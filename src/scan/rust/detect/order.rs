@@ -152,7 +152,7 @@ fn inversions(program: &Program<'_>, pairs: &[Taken], found: &mut Vec<Observatio
             (reverse, taken)
         };
         let [first, second] = [&later.holder, &earlier.holder].map(|guard| held::written(program, guard));
-        let subject = format!("{first} and {second}");
+        let subject = format!("{first} / {second}");
         let mut seen =
             observe(program, "lock-order-inversion", later.id, program.call_place(later.at), &subject);
         seen.chains = [later, earlier]
@@ -166,8 +166,8 @@ fn inversions(program: &Program<'_>, pairs: &[Taken], found: &mut Vec<Observatio
                 vec![hop(taken.holder.call), hop(taken.at)]
             })
             .collect();
-        seen.facts =
-            vec![("first", first), ("second", second), ("elsewhere", program.name(earlier.id).to_string())];
+        let other = program.call_place(earlier.at);
+        seen.facts = vec![("other", format!("{}:{}", other.path, other.line))];
         found.push(seen);
     }
 }

@@ -56,7 +56,7 @@ fn catches<'a>(context: &Context<'a>, attempt: &'a StmtTry) -> Option<(&'a Excep
 /// Whether the exception goes on: raised again, kept, handed to somebody, or the end of the program.
 fn goes_on(context: &Context<'_>, handler: &ExceptHandler) -> bool {
     let ExceptHandler::ExceptHandler(inner) = handler;
-    let name = inner.name.as_ref().map(|name| name.as_str());
+    let name = inner.name.as_ref().map(ruff_python_ast::Identifier::as_str);
     let kept = |value: &Expr| name.is_some_and(|name| mentions(value, name));
     any(&inner.body, &mut |node| match node {
         Node::Statement(Stmt::Raise(_)) => true,

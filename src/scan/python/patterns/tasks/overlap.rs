@@ -89,7 +89,8 @@ fn independent<'a>(context: &Context<'a>, call: &'a ExprCall) -> Option<&'a Stmt
         return None;
     }
     let carried = any(&each.body, &mut |node| match node {
-        Node::Statement(Stmt::Break(_) | Stmt::Return(_) | Stmt::Raise(_)) => true,
+        Node::Statement(Stmt::Break(_) | Stmt::Return(_) | Stmt::Raise(_))
+        | Node::Expression(Expr::Yield(_) | Expr::YieldFrom(_)) => true,
         Node::Statement(Stmt::Assign(assign)) => assign.targets.iter().any(|target| {
             let parts = elements(target).unwrap_or(std::slice::from_ref(target));
             parts.iter().any(|part| matches!(part, Expr::Name(name) if uses(name.id.as_str())))
@@ -97,7 +98,6 @@ fn independent<'a>(context: &Context<'a>, call: &'a ExprCall) -> Option<&'a Stmt
         Node::Statement(Stmt::AugAssign(assign)) => {
             matches!(&*assign.target, Expr::Name(name) if uses(name.id.as_str()))
         }
-        Node::Expression(Expr::Yield(_) | Expr::YieldFrom(_)) => true,
         _ => false,
     });
     (!carried).then_some(each)

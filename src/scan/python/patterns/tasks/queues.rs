@@ -145,7 +145,7 @@ impl<'a> Survey<'_, 'a> {
         })?;
         taking
             .any(|taken| taken.function.map(Ranged::range) != fills.function.map(Ranged::range))
-            .then(|| self.context.observation("unbounded-queue", made, &self.name_of(key)))
+            .then(|| self.context.observation("unbounded-queue", made, &name_of(key)))
     }
 
     /// Whether a `put` is repeated as often as something else likes, while somebody could be reading.
@@ -167,10 +167,6 @@ impl<'a> Survey<'_, 'a> {
         let starts =
             ["start(", "Thread(", "Process(", "create_task(", "ensure_future(", "gather(", "submit(", "run("];
         !known && !starts.iter().any(|start| after.contains(start))
-    }
-
-    fn name_of(&self, (_, name, of_instances): Key<'a>) -> String {
-        if of_instances { format!("self.{name}") } else { name.to_owned() }
     }
 
     /// `while True: … jobs.get()` in a thread that nothing ends.
@@ -292,4 +288,8 @@ impl<'a> Visitor<'a> for Survey<'_, 'a> {
     }
 
     fn visit_annotation(&mut self, _: &'a Expr) {}
+}
+
+fn name_of((_, name, of_instances): Key<'_>) -> String {
+    if of_instances { format!("self.{name}") } else { name.to_owned() }
 }

@@ -90,9 +90,8 @@ fn off_thread<'a>(context: &mut Context<'a>, model: &Model<'a>, start: &Start<'a
 fn handed(call: &ExprCall, at: usize) -> Option<&Expr> {
     match argument(call, usize::MAX - 1, "args") {
         Some(Expr::Tuple(arguments)) => arguments.elts.get(at),
-        Some(_) => None,
         None if call.arguments.keywords.is_empty() => call.arguments.args.get(at + 1),
-        None => None,
+        _ => None,
     }
 }
 

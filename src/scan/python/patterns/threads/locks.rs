@@ -20,8 +20,8 @@ pub(super) fn observe<'a>(context: &mut Context<'a>, model: &Model<'a>) {
 }
 
 /// Reports at a node that stands in this scope.
-fn tell<'a>(
-    context: &mut Context<'a>,
+fn tell(
+    context: &mut Context<'_>,
     rule: &'static str,
     (scope, range): (ScopeId, TextRange),
     subject: &str,
