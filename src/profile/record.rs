@@ -207,6 +207,10 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
     if !tree.is_empty() {
         tree.round(nanos(wall), false);
     }
+    // Orphans that ended together with the command.
+    if launched {
+        reap_all(&mut tree, nanos(wall), root, &mut reaped, &mut witness);
+    }
     // Those that have ended since they were last looked at are gone by now.
     let left_running = tree.pids().len();
     let has_ended = !launched && tree.is_empty();

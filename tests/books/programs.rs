@@ -39,7 +39,13 @@ pub(crate) fn all() -> Vec<Program> {
         program(
             "orphan",
             &["sh", "cat"],
-            &["sh", "-c", "(sh -c 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; echo done' &) | cat"],
+            // The shell has something left to do, so that the orphan has surely ended before it.
+            &[
+                "sh",
+                "-c",
+                "(sh -c 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; echo done' &) | cat; \
+             i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done",
+            ],
         ),
         program("gzip", &["gzip"], &["gzip", "-c", "-n", "-6", "text"]),
         // Threads where there are cores.
