@@ -1,5 +1,7 @@
 //! What can be typed. Only clap types and the parsers of their values.
 
+mod scan;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report::Format;
+
+pub use scan::{Output, ScanArgs};
 
 /// What is your program bound by, which concurrency model makes it faster, with how many workers, and by how much?
 #[derive(Debug, Parser)]
@@ -24,9 +28,11 @@ pub struct Cli {
 pub enum Command {
     /// Measure a command or a running process, then advise
     Profile(ProfileArgs),
+    /// Findings in source: blocking calls and concurrency mistakes, for people and for CI
+    Scan(Box<ScanArgs>),
     /// Show a saved profile again, with the advice of the present rules
     Report(ReportArgs),
-    /// The rules behind the advice: list, explain, check your own
+    /// The rules behind advice and scan: list, explain, check your own
     Rules(RulesArgs),
     /// Which measuring sources work here, what each missing one costs, and what to type to enable it
     Doctor(DoctorArgs),
@@ -147,8 +153,12 @@ pub enum KindArg {
     Prefer,
     /// Adds a sentence to the report
     Note,
-    /// Reports a mistake
+    /// Reports what goes wrong under circumstances
     Hazard,
+    /// Scan: does not do what it looks like
+    Mistake,
+    /// Scan: could be faster
+    Opportunity,
 }
 
 /// Which measuring sources work here, what each missing one costs, and what to type to enable it.

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! machine ─┐
-//! profile ─┴─► facts ─► rules ─► advice ─► report ─► bytes
+//! profile ─┼─► facts ─► rules ─► advice ─► report ─► bytes
+//! scan ────┘
 //! ```
 //!
 //! The modules stand in reading order; each may use only what stands before it
@@ -14,6 +15,14 @@ pub mod exit;
 pub mod units;
 
 pub mod wait;
+
+pub mod yaml;
+
+pub mod finding;
+
+pub mod catalog;
+
+pub mod scan;
 
 pub mod machine;
 

@@ -4,6 +4,7 @@ pub mod doctor;
 pub mod profile;
 pub mod report;
 pub mod rules;
+pub mod scan;
 pub mod terminal;
 
 use std::io::Write;
@@ -22,6 +23,7 @@ pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
     let usage = |error: anyhow::Error| (exit::USAGE, error);
     match cli.command {
         Command::Profile(args) => profile::run(&args),
+        Command::Scan(args) => scan::run(&args).map_err(usage),
         Command::Report(args) => {
             let rules = rules::load(args.rules.as_deref()).map_err(usage)?;
             let shown = report::run(&args, |profile, machine| Ok(advise(profile, machine, &rules)));

@@ -1,5 +1,7 @@
 //! `boundby rules`: the rules, readable; and whether they, or your own, are right.
 
+mod source;
+
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -9,23 +11,26 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::advice::model::Costs;
 use crate::advice::run_model_case;
+use crate::catalog::Catalog;
 use crate::cli::{KindArg, RulesArgs, RulesCommand};
 use crate::exit;
 use crate::facts;
+use crate::rules::source::{SourceKind, SourceRules};
 use crate::rules::suggest::nearest;
 use crate::rules::{self, List, ModelCase, Rule, RuleError, RuleExpectation, RuleKind, RuleSet, Then};
 use crate::units;
 
-impl From<KindArg> for RuleKind {
-    fn from(kind: KindArg) -> Self {
-        match kind {
-            KindArg::Verdict => Self::Verdict,
-            KindArg::Gate => Self::Gate,
-            KindArg::Cap => Self::Cap,
-            KindArg::Prefer => Self::Prefer,
-            KindArg::Note => Self::Note,
-            KindArg::Hazard => Self::Hazard,
-        }
+/// The kinds of decision rules and of rules of the scan that a word means; both have hazards.
+fn kinds(kind: KindArg) -> (Option<RuleKind>, Option<SourceKind>) {
+    match kind {
+        KindArg::Verdict => (Some(RuleKind::Verdict), None),
+        KindArg::Gate => (Some(RuleKind::Gate), None),
+        KindArg::Cap => (Some(RuleKind::Cap), None),
+        KindArg::Prefer => (Some(RuleKind::Prefer), None),
+        KindArg::Note => (Some(RuleKind::Note), None),
+        KindArg::Hazard => (Some(RuleKind::Hazard), Some(SourceKind::Hazard)),
+        KindArg::Mistake => (None, Some(SourceKind::Mistake)),
+        KindArg::Opportunity => (None, Some(SourceKind::Opportunity)),
     }
 }
 
@@ -39,19 +44,41 @@ pub fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
     match &args.command {
         RulesCommand::List { kind } => {
             let layout = if std::io::stdout().is_terminal() { Layout::Terminal } else { Layout::Plain };
-            list(&load(overlay)?, kind.map(RuleKind::from), layout, out)?;
+            let (set, scan) = (load(overlay)?, load_source(overlay)?);
+            let (of_decision, of_scan) = kind.map_or((None, None), kinds);
+            if kind.is_none() || of_decision.is_some() {
+                list(&set, of_decision, layout, out)?;
+            }
+            if kind.is_none() {
+                writeln!(out)?;
+            }
+            if kind.is_none() || of_scan.is_some() {
+                source::list(&scan, of_scan, layout, out)?;
+            }
         }
         RulesCommand::Explain { id } => {
             let set = load(overlay)?;
-            let Some(rule) = set.get(id) else {
+            let scan = load_source(overlay)?;
+            // Both may call a pattern by the same name: one measures it, the other reads it.
+            let (of_decision, of_scan) = (set.get(id), scan.get(id));
+            if of_decision.is_none() && of_scan.is_none() {
                 let ids = set.decision().iter().map(|rule| rule.id.as_str());
+                let ids = ids.chain(scan.all().iter().map(|rule| rule.id.as_str()));
                 let help = nearest(id, ids).map_or_else(
                     || "list them: boundby rules list".to_owned(),
                     |near| format!("did you mean `{near}`?"),
                 );
                 bail!("no rule `{id}`; {help}");
-            };
-            explain(&set, rule, out)?;
+            }
+            if let Some(rule) = of_decision {
+                explain(&set, rule, out)?;
+            }
+            if of_decision.is_some() && of_scan.is_some() {
+                writeln!(out)?;
+            }
+            if let Some(rule) = of_scan {
+                source::explain(rule, out)?;
+            }
         }
         RulesCommand::Check { path } => return check(path.as_deref().or(overlay), out),
     }
@@ -66,15 +93,31 @@ pub fn load(overlay: Option<&Path>) -> anyhow::Result<RuleSet> {
     read(overlay)?.map_err(|errors| anyhow!("the rules cannot be used\n\n{}", shown(&errors)))
 }
 
-/// The outer error is a path that is not there, the inner one is what is wrong in the files.
-fn read(overlay: Option<&Path>) -> anyhow::Result<Result<RuleSet, Vec<RuleError>>> {
+/// The rules of the scan, with a user's directory over them.
+///
+/// # Errors
+/// Everything that is wrong in the rules, in one error.
+pub fn load_source(overlay: Option<&Path>) -> anyhow::Result<SourceRules> {
+    exists(overlay)?;
+    source::read(overlay).map_err(|errors| anyhow!("the rules cannot be used\n\n{}", shown(&errors)))
+}
+
+fn exists(overlay: Option<&Path>) -> anyhow::Result<()> {
     match overlay {
-        None => Ok(RuleSet::builtin()),
         Some(path) if !path.exists() => {
             bail!("{}: no such file or directory; name a directory of rules", path.display())
         }
-        Some(path) => Ok(RuleSet::with_overlay(path).and_then(|set| usable(set, path))),
+        _ => Ok(()),
     }
+}
+
+/// The outer error is a path that is not there, the inner one is what is wrong in the files.
+fn read(overlay: Option<&Path>) -> anyhow::Result<Result<RuleSet, Vec<RuleError>>> {
+    exists(overlay)?;
+    Ok(match overlay {
+        None => RuleSet::builtin(),
+        Some(path) => RuleSet::with_overlay(path).and_then(|set| usable(set, path)),
+    })
 }
 
 /// Rules whose model can be reckoned with: without it nothing is predicted, and a report would say so much too late.
@@ -105,14 +148,20 @@ enum Layout {
     Plain,
 }
 
+impl Layout {
+    fn style(self, table: &mut Table) {
+        match self {
+            Self::Terminal => table
+                .load_style(presets::UTF8_HORIZONTAL_ONLY)
+                .set_content_arrangement(ContentArrangement::Dynamic),
+            Self::Plain => table.load_style(presets::NOTHING),
+        };
+    }
+}
+
 fn list(set: &RuleSet, kind: Option<RuleKind>, layout: Layout, out: &mut dyn Write) -> std::io::Result<()> {
     let mut table = Table::new();
-    match layout {
-        Layout::Terminal => table
-            .load_style(presets::UTF8_HORIZONTAL_ONLY)
-            .set_content_arrangement(ContentArrangement::Dynamic),
-        Layout::Plain => table.load_style(presets::NOTHING),
-    };
+    layout.style(&mut table);
     table.set_header(["kind", "precedence", "rule", "title"]);
     for rule in set.decision().iter().filter(|rule| kind.is_none_or(|kind| rule.kind == kind)) {
         let origin = if rule.builtin { String::new() } else { format!(" ({})", rule.origin) };
@@ -238,9 +287,15 @@ fn consequences(then: &Then) -> Vec<String> {
 }
 
 fn check(path: Option<&Path>, out: &mut dyn Write) -> anyhow::Result<u8> {
-    let set = match read(path)? {
-        Ok(set) => set,
-        Err(errors) => {
+    let (set, scan) = match (read(path)?, source::read(path), own_catalog(path)) {
+        (Ok(set), Ok(scan), Ok(())) => (set, scan),
+        (set, scan, catalog) => {
+            let mut errors: Vec<RuleError> =
+                [set.err(), scan.err(), catalog.err()].into_iter().flatten().flatten().collect();
+            // What cannot be read at all is found by each of them.
+            errors.dedup();
+            errors.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+            errors.dedup();
             writeln!(out, "{}\n\n{}", shown(&errors), units::count(errors.len() as u64, "error"))?;
             return Ok(exit::FINDINGS);
         }
@@ -264,19 +319,25 @@ fn check(path: Option<&Path>, out: &mut dyn Write) -> anyhow::Result<u8> {
         };
         writeln!(out, "{level}: {}: case {}: {what}", case.origin, case.id)?;
     }
-    let own = set.decision().iter().filter(|rule| !rule.builtin).count() as u64;
+    let own = set.decision().iter().filter(|rule| !rule.builtin).count()
+        + scan.all().iter().filter(|rule| !rule.builtin).count();
     let tests = set.decision().iter().map(|rule| rule.tests.len() as u64).sum();
     let of_yours = if path.is_some() { format!(" ({own} of yours)") } else { String::new() };
     writeln!(
         out,
         "{}{of_yours}, {}, {}: {}, {}",
-        units::count(set.decision().len() as u64, "rule"),
+        units::count((set.decision().len() + scan.all().len()) as u64, "rule"),
         units::count(tests, "test"),
         units::count(set.model_cases().len() as u64, "model case"),
         units::count(errors, "error"),
         units::count(warnings, "warning"),
     )?;
     Ok(if errors > 0 { exit::FINDINGS } else { exit::SUCCESS })
+}
+
+/// What is wrong in a user's catalogue.
+fn own_catalog(path: Option<&Path>) -> Result<(), Vec<RuleError>> {
+    path.filter(|path| path.is_dir()).map_or(Ok(()), |path| Catalog::with(path).map(|_| ()))
 }
 
 /// Whether a case is boundby's own, and comes out with its own coefficients.
@@ -325,6 +386,41 @@ mod tests {
             }
             assert!(text.contains(rule.because.text()), "{text}");
         }
+    }
+
+    #[test]
+    fn every_rule_of_the_scan_is_listed_and_explained() {
+        let scan = SourceRules::builtin().unwrap();
+        let (_, listed) = typed(RulesCommand::List { kind: None });
+        for rule in scan.all() {
+            assert!(listed.contains(&rule.id), "{listed}");
+            let (code, text) = typed(RulesCommand::Explain { id: rule.id.clone() });
+            assert_eq!(code, exit::SUCCESS);
+            assert!(rule.message.texts().all(|message| text.contains(message)), "{text}");
+            assert!(text.contains(&rule.cite[0]) && text.contains("it cannot see"), "{text}");
+        }
+        let (_, mistakes) = typed(RulesCommand::List { kind: Some(KindArg::Mistake) });
+        assert!(
+            mistakes.contains("gunicorn-sync-threads") && !mistakes.contains("workers-times-threads"),
+            "{mistakes}"
+        );
+    }
+
+    #[test]
+    fn a_wrong_rule_of_the_scan_is_shown_at_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("source")).unwrap();
+        let rules = SourceRules::builtin().unwrap();
+        let text =
+            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&rules.all()[0].origin))
+                .unwrap();
+        let name = rules.all()[0].origin.rsplit('/').next().unwrap().to_owned();
+        std::fs::write(directory.path().join("source").join(&name), text.replace("kind: ", "kind: x"))
+            .unwrap();
+        let (code, text) = typed(RulesCommand::Check { path: Some(directory.path().to_owned()) });
+        assert_eq!(code, exit::FINDINGS);
+        assert!(text.contains(&format!("source/{name}:")) && text.contains("unknown kind `x"), "{text}");
+        assert!(text.ends_with("1 error\n"), "{text}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! types.
 
 pub mod json;
+pub mod scan;
 mod style;
 mod text;
 

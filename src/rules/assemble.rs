@@ -12,6 +12,9 @@ use super::schema::{CasesFile, ConstantFile, ConstantsFile, Entries, OverlayFile
 use super::suggest::nearest;
 use super::validate::Validation;
 
+/// Schemas of other parts of boundby, whose files may stand anywhere in a user's directory.
+const FOREIGN: [&str; 2] = [super::source::FAMILY, "boundby/catalog/"];
+
 /// What a file holds, told by its path.
 enum Content {
     Constants,
@@ -26,6 +29,9 @@ enum Content {
 }
 
 fn content(source: &Source) -> Content {
+    if source.schema().is_some_and(|schema| FOREIGN.iter().any(|foreign| schema.starts_with(foreign))) {
+        return Content::Foreign;
+    }
     let path = source.relative.trim_end_matches(".yaml").trim_end_matches(".yml");
     match path.split_once('/') {
         None => match path {

@@ -7,12 +7,11 @@ mod assemble;
 mod check;
 mod condition;
 mod constants;
-mod error;
 mod expectation;
 pub mod language;
-mod load;
 mod rule;
 mod schema;
+pub mod source;
 pub mod suggest;
 mod template;
 mod validate;
@@ -30,6 +29,7 @@ pub use template::{CodeTemplate, Template, VARIABLES};
 pub use validate::{ACTIONS, BOUND_BY, STRATEGIES};
 
 use crate::facts::Facts;
+use crate::yaml::{error, load};
 use language::{Env, Minimum};
 
 /// All rules, constants, model coefficients, acceptance cases and realisations.

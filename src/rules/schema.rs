@@ -1,18 +1,13 @@
 //! The shape of the YAML files, nothing else: flat structs that refuse unknown fields. Their meaning is
-//! settled in `validate`. Only this file and `load` know the YAML crate.
+//! settled in `validate`.
 
 use std::fmt;
 use std::marker::PhantomData;
 
+pub(super) use crate::yaml::{Entries, Spanned};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-pub(super) use serde_yaml::Spanned;
-
-/// A text standing where another value stands in the file.
-pub(super) fn at_place_of<T>(value: &Spanned<T>, text: &str) -> Spanned<String> {
-    Spanned { value: text.to_owned(), referenced: value.referenced, defined: value.defined }
-}
 
 pub(super) type Texts = Vec<Spanned<String>>;
 
@@ -174,38 +169,10 @@ pub(super) enum DatumFile {
     List(Texts),
 }
 
-/// Values by name, in the order of the file, each name with its place. (A name that comes twice is refused by
-/// the parser.)
-pub(super) struct Entries<T>(pub(super) Vec<(Spanned<String>, Spanned<T>)>);
-
-impl<T> Default for Entries<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EntriesVisitor(PhantomData))
-    }
-}
-
-struct EntriesVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
-    type Value = Entries<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("values by name")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Entries(entries))
-    }
+/// A word, or words by name.
+pub(super) enum WordsFile {
+    One(String),
+    Named(Entries<String>),
 }
 
 /// One text, or a list of them.
@@ -275,7 +242,7 @@ macro_rules! deserialize_forms {
     };
 }
 
-deserialize_forms!(ConstantFile, ExpectFile, ValueFile, DatumFile, Many);
+deserialize_forms!(ConstantFile, ExpectFile, ValueFile, DatumFile, WordsFile, Many);
 
 impl Form for ConstantFile {
     const EXPECTED: &'static str = "a number with its unit, or {value, why, cite}";
@@ -326,6 +293,18 @@ impl Form for DatumFile {
             items.push(item);
         }
         Ok(Self::List(items))
+    }
+}
+
+impl Form for WordsFile {
+    const EXPECTED: &'static str = "a text, or texts by name";
+
+    fn scalar(text: String) -> Self {
+        Self::One(text)
+    }
+
+    fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        Entries::deserialize(MapAccessDeserializer::new(map)).map(Self::Named)
     }
 }
 

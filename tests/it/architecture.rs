@@ -17,17 +17,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("exit", &[]),
     ("units", &[]),
     ("wait", &[]),
+    ("yaml", &[]),
+    ("finding", &["wait"]),
+    ("catalog", &["yaml", "finding", "wait"]),
+    ("scan", &["catalog", "finding", "wait", "units"]),
     ("machine", &["units"]),
     ("profile", &["machine", "wait", "units"]),
     ("facts", &["profile", "machine", "wait", "units"]),
-    ("rules", &["facts", "units"]),
+    ("rules", &["facts", "catalog", "finding", "yaml", "wait", "units"]),
     ("advice", &["facts", "rules", "profile", "machine", "wait", "units"]),
-    ("report", &["advice", "rules", "facts", "profile", "machine", "wait", "units"]),
+    ("report", &["advice", "rules", "finding", "facts", "profile", "machine", "wait", "units"]),
     // The enums that a flag is parsed into, and the parsers of numbers with units.
-    ("cli", &["report", "advice", "units"]),
+    ("cli", &["report", "advice", "finding", "units"]),
     (
         "commands",
-        &["cli", "report", "advice", "rules", "facts", "profile", "machine", "wait", "units", "exit"],
+        &[
+            "cli", "report", "advice", "rules", "facts", "profile", "machine", "scan", "catalog", "finding",
+            "yaml", "wait", "units", "exit",
+        ],
     ),
     ("main", &["cli", "commands", "exit"]),
 ];

@@ -14,3 +14,5 @@ mod report_schema;
 mod rules_builtin;
 mod rules_load;
 mod rules_readme;
+mod scan_command;
+mod source_rules;

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::fs;
 
+use boundby::catalog::{Catalog, Language, Mark};
 use boundby::facts::{Type, Unit, VOCABULARY};
 use boundby::rules::{self, RuleSet, VARIABLES};
 
@@ -52,6 +53,24 @@ fn the_example_loads_and_its_tests_pin_every_threshold() {
     let failures: Vec<_> =
         rules::check(&set).into_iter().filter(|failure| failure.rule == "many-short-processes").collect();
     assert_eq!(failures, []);
+}
+
+#[test]
+fn the_catalogue_in_it_loads_and_means_what_it_says() {
+    let text = fs::read_to_string(README).unwrap();
+    let (_, rest) = text.split_once("<!-- catalogue -->\n```yaml\n").expect("the README has a catalogue");
+    let (example, _) = rest.split_once("```").expect("the catalogue ends");
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("catalog")).unwrap();
+    fs::write(directory.path().join("catalog/acme.yaml"), example).unwrap();
+    let catalog = Catalog::with(directory.path()).unwrap_or_else(|errors| panic!("{}", errors[0]));
+    let api = |name: &str| catalog.find(Language::Python, name).map(|api| api.name.as_str());
+    assert_eq!(api("acme.api.fetch"), Some("acme.fetch"));
+    assert_eq!(api("acme.Session.list"), Some("acme.Session.*"));
+    assert_eq!(api("requests.get"), Some("requests.get"));
+    assert_eq!(catalog.attribute(Language::Python, "acme.Session", "retries"), Some("acme.Retries"));
+    assert_eq!(catalog.returns(Language::Python, "acme.session"), Some("acme.Session"));
+    assert!(catalog.has(Language::Python, "acme.Session", Mark::NotThreadSafe));
 }
 
 #[test]

@@ -13,9 +13,10 @@ use super::language::{
 };
 use super::load::Source;
 use super::rule::Expr;
-use super::schema::{ConstantFile, Spanned, Texts, at_place_of};
+use super::schema::{ConstantFile, Spanned, Texts};
 use super::suggest::nearest;
 use super::template::{CodeTemplate, Template};
+use crate::yaml::at_place_of;
 
 /// Strategies a rule may name, simplest first; the advice has exactly these.
 pub const STRATEGIES: [&str; 6] = ["sequential", "threads", "processes", "async", "hybrid", "distributed"];
@@ -69,7 +70,8 @@ impl<'a> Validation<'a> {
     }
 
     fn problem(&mut self, text: &Spanned<String>, problem: Problem) {
-        self.errors.push(self.source.within(text, problem));
+        let error = self.source.inside(text, &problem.span, &problem.what);
+        self.errors.push(RuleError { help: problem.help, ..error });
     }
 
     /// The value, or every error found on the way.

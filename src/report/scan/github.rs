@@ -1,0 +1,61 @@
+//! Workflow commands of GitHub: an annotation per finding, worst first, within what a step may show; the rest is
+//! counted, and stands in the summary (`--format markdown=$GITHUB_STEP_SUMMARY`).
+
+use std::fmt::Write as _;
+
+use super::{NoticeKind, ScanReport, harmless};
+use crate::finding::Severity;
+
+/// So many of each kind are shown per step; further ones would be dropped without a word.
+const SHOWN: usize = 10;
+
+pub(super) fn render(report: &ScanReport<'_>) -> String {
+    let mut text = String::new();
+    let mut left_out = 0;
+    for severity in Severity::ALL.iter().rev() {
+        let findings = report.worst_first();
+        let of_it: Vec<_> = findings.into_iter().filter(|finding| finding.severity == *severity).collect();
+        left_out += of_it.len().saturating_sub(SHOWN);
+        for finding in of_it.into_iter().take(SHOWN) {
+            let place = &finding.seen.place;
+            let command = if *severity == Severity::Note { "notice" } else { severity.name() };
+            let mut properties = format!("file={},line={}", property(&place.path), place.line);
+            // Columns are taken only where they are of one line.
+            if place.end_line == place.line {
+                let _ = write!(properties, ",col={},endColumn={}", place.column, place.end_column);
+            } else {
+                let _ = write!(properties, ",endLine={}", place.end_line);
+            }
+            let message = data(&format!("{}\n{}", finding.message, finding.cure));
+            let _ =
+                writeln!(text, "::{command} {properties},title={}::{message}", property(finding.seen.rule));
+        }
+    }
+    let not_understood = report.notices.iter().filter(|notice| notice.kind == NoticeKind::NotUnderstood);
+    for notice in not_understood.take(SHOWN) {
+        let line = notice.line.max(1);
+        let _ = writeln!(
+            text,
+            "::warning file={},line={line},title=not understood::{}",
+            property(&notice.path),
+            data(&notice.what)
+        );
+    }
+    let _ = writeln!(text, "{}", data(&report.summary()));
+    if left_out > 0 {
+        let _ = writeln!(
+            text,
+            "{left_out} more are not annotated: add --format markdown=$GITHUB_STEP_SUMMARY to see all of them"
+        );
+    }
+    text
+}
+
+fn data(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(|line| harmless(line).replace('%', "%25")).collect();
+    lines.join("%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,223 @@
+//! Reads a project's source without building it, and says what it saw. Knows no severity, no rule text, no output
+//! format, no strategy.
+//!
+//! ```text
+//! walk ─► source ─► python/ ─┐  facts of a file      names ─► callgraph ─► patterns
+//!                  rust/   ─┼─► (cacheable)     ─►  whole program            │
+//!                  deploy/ ─┘  local observations ──────────────────────► observations
+//! ```
+//!
+//! A front end turns one file into [`facts`] of its own language: plain, `Send`, serialisable, without a syntax tree.
+//! What one file shows alone is observed there and then; what needs the whole program (a chain of calls, the target of a
+//! thread in another file) is observed after names have been resolved.
+
+pub mod baseline;
+pub mod blocking;
+pub mod callgraph;
+pub mod changed;
+pub mod config;
+pub mod deploy;
+mod front;
+pub mod python;
+pub mod rust;
+pub mod source;
+pub mod suppress;
+pub mod walk;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::catalog::Catalog;
+use crate::finding::{Observation, Threshold};
+use source::SourceFile;
+use walk::{Kind, Walked};
+
+/// Enough for the deepest source a front end accepts; it is reserved, not used.
+const STACK: usize = 64 << 20;
+
+/// What a front end has from one file.
+#[derive(Debug, Clone)]
+pub struct Extracted<F> {
+    /// What the whole-program part needs of it.
+    pub facts: F,
+    /// What the file shows alone.
+    pub observations: Vec<Observation>,
+    /// What of it could not be parsed; the rest counts.
+    pub errors: Vec<SyntaxError>,
+}
+
+/// What a front end has from all files together.
+#[derive(Debug, Clone, Default)]
+pub struct Analysis {
+    /// What only the whole program shows.
+    pub observations: Vec<Observation>,
+    /// Calls in the source.
+    pub calls: u64,
+    /// Calls of which it is known what they call.
+    pub calls_resolved: u64,
+    /// Functions, blocks and closures that run on an event loop.
+    pub async_functions: u64,
+}
+
+/// A stretch of a file that could not be parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// From 1.
+    pub line: u32,
+    /// From 1, in code points.
+    pub column: u32,
+    /// What is wrong, lowercase, no full stop.
+    pub what: String,
+}
+
+/// A file, or a part of it, that was not understood: what is in it is not known to be clean.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Relative to the root; empty where it is not one file's.
+    pub path: Arc<str>,
+    /// From 1; 0 where the whole file is meant.
+    pub line: u32,
+    /// From 1; 0 where the whole file is meant.
+    pub column: u32,
+    /// What is wrong, lowercase, no full stop.
+    pub what: String,
+}
+
+/// Files to scan, and those that could not be had.
+#[derive(Debug, Default)]
+pub struct Tree {
+    /// In order of path.
+    pub files: Vec<(SourceFile, Kind)>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// What a scan saw.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// In order of path, place, rule and subject, each once.
+    pub observations: Vec<Observation>,
+    /// In order of place.
+    pub problems: Vec<Problem>,
+    /// Every file that was read.
+    pub sources: BTreeMap<Arc<str>, (SourceFile, Kind)>,
+    /// Calls in the source, and those of which it is known what they call.
+    pub calls: (u64, u64),
+    /// Functions, blocks and closures that run on an event loop.
+    pub async_functions: u64,
+}
+
+/// What detectors read, by rule and name. They are written in `rules/source/`.
+pub type Thresholds = BTreeMap<(String, String), Threshold>;
+
+/// Follows a scan. Called from many threads.
+pub trait Progress: Sync {
+    /// So many files are to be read.
+    fn begin(&self, files: usize);
+    /// One more has been.
+    fn file(&self);
+}
+
+/// Watches nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Unwatched;
+
+impl Progress for Unwatched {
+    fn begin(&self, _files: usize) {}
+    fn file(&self) {}
+}
+
+/// How to scan.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// How many threads; as many as there are CPUs where nothing is said.
+    pub threads: Option<usize>,
+    /// What detectors read.
+    pub thresholds: &'a Thresholds,
+    /// Who watches.
+    pub progress: &'a dyn Progress,
+}
+
+impl Tree {
+    /// Reads what a walk found.
+    #[must_use]
+    pub fn read(walked: Walked) -> Self {
+        let refused = walked.refused.into_iter();
+        let mut problems: Vec<_> = refused.map(|(path, what)| whole_file(&path, what)).collect();
+        let read: Vec<_> = walked
+            .files
+            .into_par_iter()
+            .map(|found| match fs::read(&found.file) {
+                Ok(bytes) => Self::file(&found.path, bytes, found.kind),
+                Err(error) => Err(whole_file(&found.path, format!("cannot be read: {error}"))),
+            })
+            .collect();
+        let mut files = Vec::with_capacity(read.len());
+        for file in read {
+            match file {
+                Ok(file) => files.push(file),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        Self { files, problems }
+    }
+
+    /// The bytes of one file as source.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn file(path: &str, bytes: Vec<u8>, kind: Kind) -> Result<(SourceFile, Kind), Problem> {
+        let source = SourceFile::new(path, bytes).map_err(|why| whole_file(path, why.to_string()))?;
+        Ok((source, kind))
+    }
+}
+
+fn whole_file(path: &str, what: String) -> Problem {
+    Problem { path: path.into(), line: 0, column: 0, what }
+}
+
+/// Scans files that have been read. The same files give the same scan, whatever the number of threads.
+///
+/// # Errors
+/// The system gives no threads.
+pub fn scan(
+    read: impl FnOnce() -> Tree + Send,
+    options: &Options<'_>,
+    catalog: &Catalog,
+) -> Result<Scan, rayon::ThreadPoolBuildError> {
+    let threads = options.threads.unwrap_or(0);
+    let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).num_threads(threads).build()?;
+    let (progress, thresholds) = (options.progress, options.thresholds);
+    Ok(pool.install(|| in_pool(read(), progress, thresholds, catalog)))
+}
+
+fn in_pool(tree: Tree, progress: &dyn Progress, thresholds: &Thresholds, catalog: &Catalog) -> Scan {
+    progress.begin(tree.files.len());
+    let mut scan = Scan { problems: tree.problems, ..Scan::default() };
+    for front in front::LANGUAGES {
+        let of_it = tree.files.iter().filter(|(_, kind)| *kind == Kind::Source(front.language));
+        let files: Vec<&SourceFile> = of_it.map(|(file, _)| file).collect();
+        if files.is_empty() {
+            continue;
+        }
+        let part = (front.run)(&files, catalog, progress);
+        scan.observations.extend(part.analysis.observations);
+        scan.problems.extend(part.problems);
+        scan.calls.0 += part.analysis.calls;
+        scan.calls.1 += part.analysis.calls_resolved;
+        scan.async_functions += part.analysis.async_functions;
+    }
+    scan.observations.extend(deploy::observe(&tree.files, thresholds));
+    scan.observations.sort_by(|a, b| order(a).cmp(&order(b)));
+    scan.observations.dedup();
+    scan.problems.sort();
+    scan.sources = tree.files.into_iter().map(|file| (Arc::clone(&file.0.path), file)).collect();
+    scan
+}
+
+fn order(seen: &Observation) -> (&str, (u32, u32), &str, &str, &str) {
+    (&seen.place.path, seen.place.bytes, seen.rule, &seen.subject, &seen.symbol)
+}

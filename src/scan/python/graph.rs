@@ -1,0 +1,473 @@
+//! From named values to the call graph: which call runs which function, and which waits, computes or runs a loop. Knows
+//! what the catalogue says of libraries and how Python runs code unseen: constructors, context managers, iterators,
+//! properties, decorators.
+
+mod decorators;
+pub(super) mod siblings;
+mod sinks;
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use self::decorators::{Calling, Decorators};
+use super::facts::{Argument, Call, FileFacts, Flags, Traits, Use, UseKind, Value, ValueId};
+use super::language::{is_script, is_test};
+use super::names::{FunctionId, Name, Program, Thing};
+use crate::catalog::{Api, Effect, Language, Mark, Offload};
+use crate::finding::{Mitigation, Place};
+use crate::scan::callgraph::{CallGraph, Colour, Context, Edge, Node, NodeId};
+
+/// What the graph is made of, and what was learnt on the way.
+pub(super) struct Built {
+    pub(super) graph: CallGraph,
+    /// Calls in the source, those of which it is known what they call, and functions that are async.
+    pub(super) calls: u64,
+    pub(super) resolved: u64,
+    pub(super) asynchronous: u64,
+    /// Plain calls from async functions to functions of the program: caller, callee, place.
+    pub(super) plain: Vec<(NodeId, FunctionId, Place)>,
+}
+
+/// A method without a body stands for those of the classes below, if they are no more than this: of many it is not
+/// known which one is meant.
+const FEW: usize = 3;
+
+/// Builds the graph of a program.
+pub(super) fn build(program: &mut Program<'_>) -> Built {
+    program.learn_parameters();
+    let graph = CallGraph::of(nodes(program));
+    let decorators = Decorators::of(program);
+    let properties = properties(program);
+    let overriding = program.overriding();
+    let paths = program.files.iter().map(|file| Arc::from(file.path.as_str())).collect();
+    let mut builder = Builder {
+        program,
+        decorators,
+        overriding,
+        paths,
+        file: 0,
+        apis: FxHashMap::default(),
+        never_waiting: FxHashSet::default(),
+        scheduled: Vec::new(),
+        entries: Vec::new(),
+        spawning: FxHashSet::default(),
+        built: Built { graph, calls: 0, resolved: 0, asynchronous: 0, plain: Vec::new() },
+    };
+    for file in 0..builder.program.files.len() as u32 {
+        builder.file = file;
+        let facts = &builder.program.files[file as usize];
+        builder.never_waiting = sinks::never_waiting(facts);
+        for call in &facts.calls {
+            builder.call(facts, call);
+        }
+        for used in &facts.uses {
+            if used.kind != UseKind::Read || reads_one_of(facts, used, &properties) {
+                builder.used(facts, used);
+            }
+        }
+    }
+    builder.finish()
+}
+
+fn nodes(program: &Program<'_>) -> Vec<Node> {
+    let mut nodes = Vec::with_capacity(program.functions() as usize);
+    for (file, facts) in program.files.iter().enumerate() {
+        let path: Arc<str> = facts.path.as_str().into();
+        let test = is_test(&facts.path);
+        for (index, function) in facts.functions.iter().enumerate() {
+            let traits = function.traits;
+            let colour = match (traits.has(Traits::ASYNC), traits.has(Traits::GENERATOR)) {
+                (true, _) => Colour::Async,
+                (false, true) => Colour::Generator,
+                (false, false) => Colour::Sync,
+            };
+            let context = if test {
+                Context::Test
+            } else if traits.has(Traits::START_UP) {
+                Context::StartUp
+            } else if is_script(&facts.path) {
+                Context::OneShot
+            } else {
+                Context::Unknown
+            };
+            let name = program.function_name(program.function_id(file as u32, index as u32)).into();
+            let place = facts.lines.place(&path, function.start, function.end);
+            nodes.push(Node { name, place, colour, context, cached: traits.has(Traits::CACHED) });
+        }
+    }
+    nodes
+}
+
+/// The names of all properties of the program.
+fn properties<'p>(program: &Program<'p>) -> FxHashSet<&'p str> {
+    let files = program.files.iter();
+    files
+        .flat_map(|file| {
+            let of_file = file.functions.iter().filter(|function| function.traits.has(Traits::PROPERTY));
+            of_file.map(|function| file.text(function.short))
+        })
+        .collect()
+}
+
+fn reads_one_of(facts: &FileFacts, used: &Use, properties: &FxHashSet<&str>) -> bool {
+    matches!(facts.value(used.value), Value::Attribute(_, name) if properties.contains(facts.text(name)))
+}
+
+/// What the catalogue says of a name, remembered.
+#[derive(Clone, Copy)]
+struct Known<'p> {
+    api: Option<&'p Api>,
+    spawns: bool,
+}
+
+struct Builder<'b, 'p> {
+    program: &'b mut Program<'p>,
+    decorators: Decorators,
+    /// Methods that say nothing, and those that say it in classes below.
+    overriding: FxHashMap<FunctionId, Vec<FunctionId>>,
+    paths: Vec<Arc<str>>,
+    /// The file at hand.
+    file: u32,
+    apis: FxHashMap<Name, Known<'p>>,
+    /// Values of the file at hand that were told never to wait.
+    never_waiting: FxHashSet<ValueId>,
+    /// What the loop was given to call.
+    scheduled: Vec<FunctionId>,
+    /// Async functions that a program is started with to do one thing.
+    entries: Vec<FunctionId>,
+    /// Functions that start tasks: while they run, others do as well.
+    spawning: FxHashSet<FunctionId>,
+    built: Built,
+}
+
+impl<'p> Builder<'_, 'p> {
+    fn place(&self, start: u32, end: u32) -> Place {
+        let file = self.file as usize;
+        self.program.files[file].lines.place(&self.paths[file], start, end)
+    }
+
+    fn caller(&self, function: u32) -> FunctionId {
+        self.program.function_id(self.file, function)
+    }
+
+    fn known(&mut self, name: Name) -> Known<'p> {
+        let catalog = self.program.catalog;
+        let text = self.program.names.text(name);
+        *self.apis.entry(name).or_insert_with(|| Known {
+            api: catalog.find(Language::Python, text),
+            spawns: catalog.has(Language::Python, text, Mark::Spawns)
+                || catalog.has(Language::Python, text, Mark::Gathers),
+        })
+    }
+
+    fn call(&mut self, facts: &'p FileFacts, call: &'p Call) {
+        self.built.calls += 1;
+        let thing = self.program.evaluate(self.file, call.callee);
+        let all = self.program.several(thing);
+        self.built.resolved += u64::from(all.iter().any(|thing| self.is_target(*thing)));
+        if call.flags.has(Flags::DECORATOR) {
+            return;
+        }
+        // Of a plain and an async one, what is awaited is the async one.
+        let awaited = call.flags.has(Flags::AWAITED) && all.iter().any(|thing| self.is_async(*thing));
+        for thing in &all {
+            if !awaited || self.is_async(*thing) {
+                self.calls(facts, call, *thing, all.len() > 1);
+            }
+        }
+    }
+
+    fn is_async(&self, thing: Thing) -> bool {
+        match thing {
+            Thing::Function(id) => self.program.function(id).1.traits.has(Traits::ASYNC),
+            _ => false,
+        }
+    }
+
+    /// Whether calling it is calling something known. What a library's function returned is not: its methods have no
+    /// name of their own.
+    fn is_target(&self, thing: Thing) -> bool {
+        match thing {
+            Thing::Function(_) | Thing::Class(_) | Thing::Instance(_) => true,
+            Thing::External(name) | Thing::Made(name) => !self.program.names.text(name).contains("()"),
+            _ => false,
+        }
+    }
+
+    fn calls(&mut self, facts: &'p FileFacts, call: &'p Call, thing: Thing, one_of_several: bool) {
+        let inferred = one_of_several.then_some(Mitigation::Inferred);
+        let span = (call.start, call.end);
+        match thing {
+            Thing::Function(id) => {
+                let implementations = self.implementations(id);
+                let guess = (implementations.len() > 1).then_some(Mitigation::Inferred);
+                for id in implementations {
+                    self.edge(call.function, id, span, call.flags, inferred.or(guess));
+                }
+            }
+            Thing::Class(class) => {
+                for constructor in ["__init__", "__new__", "__post_init__"] {
+                    if let Some(id) = self.program.method(class, constructor) {
+                        self.edge(call.function, id, span, call.flags, inferred);
+                    }
+                }
+                for base in self.program.externals(class) {
+                    self.external(facts, call, base, inferred);
+                }
+            }
+            Thing::Instance(class) => {
+                if let Some(id) = self.program.method(class, "__call__") {
+                    self.edge(call.function, id, span, call.flags, inferred);
+                }
+            }
+            Thing::External(name) => self.external(facts, call, name, inferred),
+            Thing::Made(name) => {
+                let dunder = self.program.names.intern("__call__");
+                let name = self.program.names.join(name, dunder);
+                self.external(facts, call, name, inferred);
+            }
+            _ => {}
+        }
+    }
+
+    /// The functions a call of this one may run: itself; where it says nothing, those few that say it instead.
+    fn implementations(&self, id: FunctionId) -> Vec<FunctionId> {
+        match self.overriding.get(&id) {
+            Some(overriding) if overriding.len() <= FEW => overriding.clone(),
+            _ => vec![id],
+        }
+    }
+
+    fn edge(
+        &mut self,
+        from: u32,
+        to: FunctionId,
+        span: (u32, u32),
+        flags: Flags,
+        inferred: Option<Mitigation>,
+    ) {
+        let caller = self.caller(from);
+        let traits = self.program.function(to).1.traits;
+        let place = self.place(span.0, span.1);
+        if traits.has(Traits::GENERATOR) {
+            return;
+        }
+        let (first, second) = match self.decorators.calling(to) {
+            Calling::Itself => (Some(to), None),
+            Calling::Through(wrapper) => (Some(to), Some(wrapper)),
+            Calling::Instead(wrapper) => (None, Some(wrapper)),
+            Calling::Elsewhere => (None, None),
+        };
+        if first.is_some() && !flags.has(Flags::AWAITED) && !traits.has(Traits::ASYNC) {
+            self.built.plain.push((NodeId(caller.0), to, place.clone()));
+        }
+        for to in [first, second].into_iter().flatten() {
+            self.run(caller, to, place.clone(), flags, inferred);
+        }
+    }
+
+    fn run(
+        &mut self,
+        from: FunctionId,
+        to: FunctionId,
+        place: Place,
+        flags: Flags,
+        inferred: Option<Mitigation>,
+    ) {
+        self.built.graph.edges.push(Edge {
+            from: NodeId(from.0),
+            to: NodeId(to.0),
+            place,
+            mitigations: sinks::mitigations(flags, inferred),
+            awaited: flags.has(Flags::AWAITED),
+            guarded: flags.has(Flags::GUARDED),
+        });
+    }
+
+    fn external(&mut self, facts: &'p FileFacts, call: &'p Call, name: Name, inferred: Option<Mitigation>) {
+        let known = self.known(name);
+        if known.spawns {
+            self.spawning.insert(self.caller(call.function));
+        }
+        let Some(api) = known.api else { return };
+        match &api.effect {
+            Effect::Schedules { function } => {
+                if let Some(given) = sinks::argument(facts, call, function) {
+                    self.schedule(given);
+                }
+            }
+            Effect::Offloads { to: Offload::Task, .. } => {
+                self.spawning.insert(self.caller(call.function));
+            }
+            Effect::RunsLoop => {
+                self.entry(facts, call);
+                self.sink(facts, call, api, name, inferred);
+            }
+            Effect::Blocks { .. } | Effect::Computes { .. } => self.sink(facts, call, api, name, inferred),
+            Effect::Offloads { .. } | Effect::Harmless => {}
+        }
+    }
+
+    fn schedule(&mut self, given: &Argument) {
+        let thing = self.program.evaluate(self.file, given.value);
+        for thing in self.program.several(thing) {
+            if let Thing::Function(id) = thing {
+                self.scheduled.push(id);
+            }
+        }
+    }
+
+    /// `asyncio.run(main())` where a program starts.
+    fn entry(&mut self, facts: &FileFacts, call: &Call) {
+        let function = &facts.functions[call.function as usize];
+        let starts = call.function == 0
+            || call.flags.has(Flags::MAIN)
+            || function.traits.has(Traits::COMMAND)
+            || matches!(facts.text(function.short), "main" | "cli" | "run" | "_main");
+        let Some(given) = facts.arguments_of(call).first().filter(|_| starts) else { return };
+        if let Thing::Coroutine(id) = self.program.evaluate(self.file, given.value) {
+            self.entries.push(id);
+        }
+    }
+
+    fn used(&mut self, facts: &'p FileFacts, used: &'p Use) {
+        match used.kind {
+            UseKind::Enter => self.entered(facts, used),
+            UseKind::Iterate => self.iterated(facts, used),
+            UseKind::Read => self.read(facts, used),
+        }
+    }
+
+    /// The function of the program that a value is the call of.
+    fn called_function(&mut self, facts: &FileFacts, value: ValueId, wanted: Traits) -> Option<FunctionId> {
+        let Value::Called(function) = facts.value(value) else { return None };
+        match self.program.evaluate(self.file, function) {
+            Thing::Function(id) => {
+                let traits = self.program.function(id).1.traits;
+                (traits.has(wanted) && !traits.has(Traits::ASYNC)).then_some(id)
+            }
+            _ => None,
+        }
+    }
+
+    fn entered(&mut self, facts: &'p FileFacts, used: &'p Use) {
+        if let Some(id) = self.called_function(facts, used.value, Traits::CONTEXT_MANAGER) {
+            let (caller, place) = (self.caller(used.function), self.place(used.start, used.end));
+            return self.run(caller, id, place, used.flags, None);
+        }
+        self.methods(used, &["__enter__", "__exit__"]);
+    }
+
+    fn iterated(&mut self, facts: &'p FileFacts, used: &'p Use) {
+        if let Some(id) = self.called_function(facts, used.value, Traits::GENERATOR) {
+            let (caller, place) = (self.caller(used.function), self.place(used.start, used.end));
+            return self.run(caller, id, place, used.flags, None);
+        }
+        self.methods(used, &["__iter__", "__next__"]);
+    }
+
+    /// Runs these methods of what is used.
+    fn methods(&mut self, used: &'p Use, methods: &[&str]) {
+        let thing = self.program.evaluate(self.file, used.value);
+        let all = self.program.several(thing);
+        let inferred = (all.len() > 1).then_some(Mitigation::Inferred);
+        for thing in all {
+            for method in methods {
+                match thing {
+                    Thing::Instance(class) => {
+                        if let Some(id) = self.program.method(class, method) {
+                            self.edge(used.function, id, (used.start, used.end), used.flags, inferred);
+                        }
+                    }
+                    Thing::Made(name) => {
+                        let member = self.program.names.intern(method);
+                        let name = self.program.names.join(name, member);
+                        if let Some(api) = self.known(name).api {
+                            self.sink_at(
+                                used.function,
+                                (used.start, used.end),
+                                used.flags,
+                                api,
+                                name,
+                                inferred,
+                            );
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, facts: &'p FileFacts, used: &'p Use) {
+        let Value::Attribute(base, name) = facts.value(used.value) else { return };
+        let base = self.program.evaluate(self.file, base);
+        let all = self.program.several(base);
+        let inferred = (all.len() > 1).then_some(Mitigation::Inferred);
+        for thing in all {
+            let Thing::Instance(class) = thing else { continue };
+            if let Some(id) = self.program.method(class, facts.text(name))
+                && self.program.function(id).1.traits.has(Traits::PROPERTY)
+            {
+                self.edge(used.function, id, (used.start, used.end), used.flags, inferred);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Built {
+        for file in 0..self.program.files.len() as u32 {
+            let facts = &self.program.files[file as usize];
+            for value in &facts.start_up {
+                let thing = self.program.evaluate(file, *value);
+                for thing in self.program.several(thing) {
+                    if let Thing::Function(id) = thing {
+                        self.mark(id.0, Context::StartUp);
+                    }
+                }
+            }
+        }
+        for id in std::mem::take(&mut self.scheduled) {
+            if !self.program.function(id).1.traits.has(Traits::ASYNC) {
+                self.mark(id.0, Context::Loop);
+            }
+        }
+        let graph = &mut self.built.graph;
+        graph.index();
+        let start_up: Vec<NodeId> = (0..graph.nodes.len() as u32)
+            .map(NodeId)
+            .filter(|node| graph.node(*node).context == Context::StartUp)
+            .collect();
+        let entries: Vec<NodeId> = self
+            .entries
+            .iter()
+            .filter(|id| {
+                let traits = self.program.function(**id).1.traits;
+                !traits.has(Traits::ENDLESS) && !self.spawning.contains(id)
+            })
+            .map(|id| NodeId(id.0))
+            .collect();
+        for (nodes, context) in [(start_up, Context::StartUp), (entries, Context::OneShot)] {
+            if nodes.is_empty() {
+                continue;
+            }
+            let belongs = self.built.graph.only_on_behalf_of(&nodes);
+            for (index, _) in belongs.iter().enumerate().filter(|(_, belongs)| **belongs) {
+                if !self.spawning.contains(&FunctionId(index as u32)) || context == Context::StartUp {
+                    self.mark(index as u32, context);
+                }
+            }
+        }
+        self.built.asynchronous =
+            self.built.graph.nodes.iter().filter(|node| node.colour == Colour::Async).count() as u64;
+        self.built
+    }
+
+    /// Says where a function runs, unless more is known already.
+    fn mark(&mut self, function: u32, context: Context) {
+        let node = &mut self.built.graph.nodes[function as usize];
+        if node.context == Context::Unknown {
+            node.context = context;
+        }
+    }
+}

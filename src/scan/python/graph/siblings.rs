@@ -1,0 +1,70 @@
+//! Calls of a function that has an async twin: where the author of a class gave both `get` and `aget`, an async function
+//! that calls `get` took the wrong one. No list of names is needed for that.
+
+use super::Built;
+use crate::finding::{Observation, Place};
+use crate::scan::callgraph::{Colour, NodeId};
+use crate::scan::python::facts::Traits;
+use crate::scan::python::language::ASYNC_TWINS;
+use crate::scan::python::names::{FunctionId, Program};
+
+/// Observes them, except where the function is already told to block: one root, one finding.
+pub(in crate::scan::python) fn observe(
+    program: &mut Program<'_>,
+    built: &Built,
+    rule: &'static str,
+) -> Vec<Observation> {
+    let blocks = built.graph.leading_to_sinks();
+    let mut observations = Vec::new();
+    for (caller, callee, place) in &built.plain {
+        let colour = built.graph.node(*caller).colour;
+        if colour != Colour::Async || blocks[callee.0 as usize] {
+            continue;
+        }
+        if let Some(twin) = twin(program, *callee).filter(|twin| NodeId(twin.0) != *caller) {
+            observations.push(observation(program, built, rule, (*caller, *callee, twin), place));
+        }
+    }
+    observations
+}
+
+fn twin(program: &mut Program<'_>, function: FunctionId) -> Option<FunctionId> {
+    let (file, facts) = program.function(function);
+    if facts.traits.has(Traits::ASYNC) || facts.traits.has(Traits::PROPERTY) {
+        return None;
+    }
+    let short = program.files[file as usize].text(facts.short);
+    let class = program.class_of(function);
+    ASYNC_TWINS.iter().find_map(|(before, after)| {
+        let name = format!("{before}{short}{after}");
+        let found = match class {
+            Some(class) => program.method(class, &name),
+            None if facts.outer == Some(0) => program.function_of_module(file, &name),
+            None => None,
+        }?;
+        program.function(found).1.traits.has(Traits::ASYNC).then_some(found)
+    })
+}
+
+fn observation(
+    program: &Program<'_>,
+    built: &Built,
+    rule: &'static str,
+    (caller, target, twin): (NodeId, FunctionId, FunctionId),
+    place: &Place,
+) -> Observation {
+    let around = built.graph.node(caller);
+    Observation {
+        rule,
+        place: place.clone(),
+        symbol: around.name.clone(),
+        subject: program.function_name(target).into(),
+        chains: Vec::new(),
+        reached_from: 1,
+        wait: None,
+        cost: None,
+        mitigations: around.context.mitigation().into_iter().collect(),
+        facts: vec![("sibling", program.function_name(twin))],
+        fix: None,
+    }
+}

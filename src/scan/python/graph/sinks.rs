@@ -1,0 +1,172 @@
+//! Calls that must not happen on a loop: what the catalogue says of them, the conditions it makes, and what speaks for
+//! less weight.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::Builder;
+use crate::catalog::{self, Api, Effect, Unless};
+use crate::finding::{Cost, Edit, Fix, Mitigation};
+use crate::scan::callgraph::{NodeId, Sink, SinkKind};
+use crate::scan::python::facts::{Argument, Call, FileFacts, Flags, Traits, Value, ValueId};
+use crate::scan::python::language::{NEVER_WAITS, is_test};
+use crate::scan::python::names::{Name, is_starred};
+use crate::wait::WaitKind;
+
+impl<'p> Builder<'_, 'p> {
+    pub(super) fn sink(
+        &mut self,
+        facts: &'p FileFacts,
+        call: &'p Call,
+        api: &'p Api,
+        name: Name,
+        inferred: Option<Mitigation>,
+    ) {
+        // What is awaited is not the function that blocks, whatever its name says.
+        let awaited = call.flags.has(Flags::AWAITED);
+        let told =
+            matches!(facts.value(call.callee), Value::Attribute(on, _) if self.never_waiting.contains(&on));
+        if awaited || told || api.unless.iter().any(|unless| holds(facts, call, unless)) {
+            return;
+        }
+        let before = self.built.graph.sinks.len();
+        self.sink_at(call.function, (call.start, call.end), call.flags, api, name, inferred);
+        let fix = fix(facts, call, api);
+        if let Some(sink) = self.built.graph.sinks.get_mut(before) {
+            sink.fix = fix;
+        }
+    }
+
+    pub(super) fn sink_at(
+        &mut self,
+        function: u32,
+        span: (u32, u32),
+        flags: Flags,
+        api: &'p Api,
+        name: Name,
+        inferred: Option<Mitigation>,
+    ) {
+        let (kind, cost) = match api.effect {
+            Effect::Blocks { wait, cost } => (SinkKind::Waits(wait), cost),
+            Effect::Computes { cost, .. } => (SinkKind::Computes, cost),
+            Effect::RunsLoop => (SinkKind::RunsLoop, Cost::Unbounded),
+            Effect::Offloads { .. } | Effect::Schedules { .. } | Effect::Harmless => return,
+        };
+        let mut mitigations = mitigations(flags, inferred);
+        if is_test(&self.paths[self.file as usize]) {
+            mitigations.push(Mitigation::Test);
+        }
+        let place = self.place(span.0, span.1);
+        self.built.graph.sinks.push(Sink {
+            node: NodeId(self.caller(function).0),
+            place,
+            callee: self.program.names.text(name).into(),
+            kind,
+            cost,
+            mitigations,
+            guarded: flags.has(Flags::GUARDED),
+            sibling: api.sibling.as_deref().map(Arc::from),
+            cure: api.cure.as_deref().map(Arc::from),
+            fix: None,
+        });
+    }
+}
+
+/// `time.sleep(x)` as a statement of an async function becomes `await asyncio.sleep(x)`: sleeping takes one number
+/// and gives nothing back, so only the name and the `await` change. Anything else may differ in more.
+fn fix(facts: &FileFacts, call: &Call, api: &Api) -> Option<Fix> {
+    let sleeps = matches!(api.effect, Effect::Blocks { wait: WaitKind::Sleep, .. });
+    let in_async = facts.functions[call.function as usize].traits.has(Traits::ASYNC);
+    let one_number = matches!(facts.arguments_of(call), [only] if only.keyword.is_none());
+    if !(sleeps && in_async && one_number && facts.exact && call.flags.has(Flags::STATEMENT)) {
+        return None;
+    }
+    let sibling = api.sibling.as_deref()?;
+    let callee = spelled(facts, sibling)?;
+    let edit = Edit { bytes: (call.start, call.callee_end), text: format!("await {callee}") };
+    Some(Fix { title: format!("await `{sibling}`"), edits: vec![edit] })
+}
+
+/// How a file can spell a function of a library without a new import.
+fn spelled(facts: &FileFacts, qualified: &str) -> Option<String> {
+    let (owner, member) = qualified.rsplit_once('.')?;
+    facts.globals.iter().find_map(|(name, value)| {
+        let Value::Import { level: 0, module, member: taken } = facts.value(*value) else { return None };
+        let name = facts.text(*name);
+        match taken {
+            None if facts.text(module) == owner => Some(format!("{name}.{member}")),
+            Some(taken) if facts.text(module) == owner && facts.text(taken) == member => {
+                Some(name.to_owned())
+            }
+            _ => None,
+        }
+    })
+}
+
+/// The values of a file on which a method is called that makes them never wait.
+pub(super) fn never_waiting(facts: &FileFacts) -> FxHashSet<ValueId> {
+    let told = facts.calls.iter().filter_map(|call| {
+        let Value::Attribute(on, method) = facts.value(call.callee) else { return None };
+        let (_, values) = NEVER_WAITS.iter().find(|(name, _)| *name == facts.text(method))?;
+        let given = facts.text(facts.arguments_of(call).first()?.text?);
+        values.contains(&given).then_some(on)
+    });
+    told.collect()
+}
+
+/// What the circumstances of a call speak for.
+pub(super) fn mitigations(flags: Flags, inferred: Option<Mitigation>) -> Vec<Mitigation> {
+    let rows = [(Flags::FIRST_CALL, Mitigation::FirstCallOnly), (Flags::ERROR_PATH, Mitigation::ErrorPath)];
+    let mut found: Vec<Mitigation> =
+        rows.iter().filter(|(flag, _)| flags.has(*flag)).map(|(_, mitigation)| *mitigation).collect();
+    found.extend(inferred);
+    found
+}
+
+/// The argument of a call that the catalogue means.
+pub(super) fn argument<'f>(
+    facts: &'f FileFacts,
+    call: &Call,
+    wanted: &catalog::Argument,
+) -> Option<&'f Argument> {
+    let arguments = facts.arguments_of(call);
+    let named = |name: &str| {
+        arguments.iter().find(|argument| argument.keyword.is_some_and(|keyword| facts.text(keyword) == name))
+    };
+    match wanted {
+        catalog::Argument::At(position, keyword) => {
+            keyword.as_deref().and_then(named).or_else(|| at(facts, arguments, *position))
+        }
+        catalog::Argument::Named(keyword) => named(keyword),
+    }
+}
+
+/// The argument at a position, where no `*arguments` stands before it.
+fn at<'f>(facts: &FileFacts, arguments: &'f [Argument], position: usize) -> Option<&'f Argument> {
+    let before = arguments.get(..=position)?;
+    let counted = before.iter().all(|argument| argument.keyword.is_none() && !is_starred(facts, argument));
+    if counted { before.last() } else { None }
+}
+
+/// Whether the condition is met that takes the effect away.
+fn holds(facts: &FileFacts, call: &Call, unless: &Unless) -> bool {
+    let Some(given) = argument(facts, call, &unless.argument) else {
+        // Empty text stands for an argument that is not given.
+        return unless.is.iter().any(String::is_empty);
+    };
+    let Some(text) = given.text else { return false };
+    let text = facts.text(text);
+    unless.is.iter().any(|wanted| same(text, wanted))
+}
+
+/// Whether two constants are the same: names by their last part, strings whatever their quotes.
+fn same(text: &str, wanted: &str) -> bool {
+    let bare = |text: &str| text.trim_matches(['"', '\'']).to_owned();
+    if bare(text) == bare(wanted) {
+        return true;
+    }
+    let is_name = |text: &str| text.starts_with(|first: char| first.is_alphabetic() || first == '_');
+    let last = |text: &str| text.rsplit('.').next().unwrap_or_default().to_owned();
+    is_name(text) && is_name(wanted) && last(text) == last(wanted)
+}

@@ -1,0 +1,127 @@
+//! The Python front end: a file to facts and observations, all facts to observations. Knows Python and the parser
+//! (nobody else does); knows no severity, no wording and no output format.
+//!
+//! ```text
+//! text ─► parse ─► scope ─► walk ─┬─► patterns: what the file shows alone
+//!                                 └─► collect ─► FileFacts ─► names ─► graph ─► callgraph ─► blocking
+//! ```
+
+mod circumstance;
+mod collect;
+pub mod context;
+mod depth;
+pub mod facts;
+mod graph;
+mod language;
+mod lower;
+pub mod modules;
+mod names;
+pub mod patterns;
+pub mod resolve;
+pub mod scope;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
+
+use self::collect::Collector;
+use self::context::Context;
+use self::facts::FileFacts;
+use self::names::Program;
+use self::resolve::Names;
+use self::scope::Scopes;
+use crate::catalog::Catalog;
+use crate::scan::blocking;
+use crate::scan::source::SourceFile;
+use crate::scan::{Analysis, Extracted, SyntaxError};
+
+/// Syntax errors told per file: what follows the first ones is mostly their echo.
+const ERRORS: usize = 10;
+
+/// Reads one file. Never panics; a file that cannot be read in part or at all says so among the errors.
+#[must_use]
+pub fn extract(file: &SourceFile, catalog: &Catalog) -> Extracted<FileFacts> {
+    if depth::is_absurd(&file.text) {
+        return refused(file, "brackets nest too deep to be a program");
+    }
+    depth::guarded(|| read(file, catalog))
+        .unwrap_or_else(|| refused(file, "reading it failed inside boundby; please report it with the file"))
+}
+
+fn refused(file: &SourceFile, what: &str) -> Extracted<FileFacts> {
+    nothing(file, vec![SyntaxError { line: 1, column: 1, what: what.to_owned() }])
+}
+
+fn nothing(file: &SourceFile, errors: Vec<SyntaxError>) -> Extracted<FileFacts> {
+    Extracted { facts: Collector::new(&Scopes::of(&[])).finish(file), observations: Vec::new(), errors }
+}
+
+/// The rules for what blocks a loop.
+const RULES: blocking::Rules = blocking::Rules {
+    waits: "blocking-call-in-async",
+    waits_in_callback: "blocking-in-loop-callback",
+    computes: "cpu-heavy-in-async",
+    runs_loop: "run-loop-in-async",
+};
+
+/// Joins the facts of all files. The order of the observations depends on nothing but the facts.
+#[must_use]
+pub fn analyse(facts: &[FileFacts], catalog: &Catalog) -> Analysis {
+    let mut program = Program::of(facts, catalog);
+    let built = graph::build(&mut program);
+    let mut observations = blocking::observe(&built.graph, RULES);
+    observations.extend(graph::siblings::observe(&mut program, &built, "async-sibling-exists"));
+    observations.sort_by(|one, other| {
+        let key = |seen: &crate::finding::Observation| (seen.place.path.clone(), seen.place.bytes, seen.rule);
+        key(one).cmp(&key(other)).then_with(|| one.subject.cmp(&other.subject))
+    });
+    Analysis {
+        observations,
+        calls: built.calls,
+        calls_resolved: built.resolved,
+        async_functions: built.asynchronous,
+    }
+}
+
+fn read(file: &SourceFile, catalog: &Catalog) -> Extracted<FileFacts> {
+    let parsed = parse_unchecked(&file.text, ParseOptions::from(Mode::Module));
+    let errors = parsed
+        .errors()
+        .iter()
+        .take(ERRORS)
+        .map(|error| {
+            let (line, column) = file.position(error.location.start().to_u32());
+            SyntaxError { line, column, what: lowercase(&error.error.to_string()) }
+        })
+        .collect();
+    let mut deepest = 0;
+    let extracted = match parsed.syntax() {
+        ruff_python_ast::Mod::Module(module) => {
+            let scopes = Scopes::of(&module.body);
+            deepest = scopes.depth;
+            if deepest > depth::LEVELS {
+                drop(scopes);
+                depth::drop_tree(parsed, deepest);
+                return refused(file, "expressions nest too deep to be a program");
+            }
+            let name = modules::module_name(&file.path);
+            let names = Names::new(&scopes, &name, modules::is_package(&file.path), catalog);
+            let (context, collector) =
+                walk::walk(Context::new(file, &names), Collector::new(&scopes), &module.body);
+            Extracted { observations: context.observations, facts: collector.finish(file), errors }
+        }
+        // A module was asked for; the parser's type cannot say so.
+        ruff_python_ast::Mod::Expression(_) => nothing(file, errors),
+    };
+    depth::drop_tree(parsed, deepest);
+    extracted
+}
+
+fn lowercase(message: &str) -> String {
+    let mut characters = message.trim_end_matches('.').chars();
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}

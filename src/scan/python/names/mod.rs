@@ -1,0 +1,244 @@
+//! What values are, once all files are known: symbolic values to functions, classes and things of libraries. Knows
+//! Python's rules of names and classes and what the catalogue says of types; must not know what calls do.
+
+mod classes;
+mod evaluate;
+mod parameters;
+mod table;
+
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
+use super::facts::{FileFacts, Function, ValueId};
+use super::modules::Modules;
+use crate::catalog::Catalog;
+
+pub(super) use parameters::is_starred;
+pub(super) use table::{Name, Table};
+
+/// A function of the program: functions are numbered through all files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct FunctionId(pub(super) u32);
+
+/// A class of the program: classes are numbered through all files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ClassId(pub(super) u32);
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Thing {
+    /// Not known.
+    Unknown,
+    /// `None`.
+    Nothing,
+    /// A file as a module.
+    Module(u32),
+    /// A function of the program, bound or not.
+    Function(FunctionId),
+    /// A class of the program.
+    Class(ClassId),
+    /// An instance of such a class.
+    Instance(ClassId),
+    /// What `super()` gives in a method of such a class.
+    Super(ClassId),
+    /// What calling an async function of the program gives.
+    Coroutine(FunctionId),
+    /// A module, function, class or method of a library, or a builtin.
+    External(Name),
+    /// An instance of a type of a library.
+    Made(Name),
+    /// A builtin container; the value of its elements, in a file.
+    Container(Name, u32, ValueId),
+    /// One of several: see [`Program::several`].
+    Several(u32),
+}
+
+type Namespace = FxHashMap<Name, ValueId>;
+
+/// All files together.
+pub(super) struct Program<'p> {
+    pub(super) files: &'p [FileFacts],
+    pub(super) catalog: &'p Catalog,
+    pub(super) modules: Modules,
+    pub(super) names: Table,
+    /// The number of the first function and class of each file, and one past the last.
+    first_function: Vec<u32>,
+    first_class: Vec<u32>,
+    /// What has been evaluated; `None` where not yet.
+    known: Vec<Vec<Option<Thing>>>,
+    /// The names of each file in the common table.
+    symbols: Vec<Vec<Option<Name>>>,
+    /// What parameters nobody annotated get.
+    given: FxHashMap<(FunctionId, u32), Thing>,
+    /// What each module binds, and what each class does: in its body and on its instances.
+    globals: Vec<Option<Rc<Namespace>>>,
+    members: Vec<Option<Rc<(Namespace, Namespace)>>>,
+    unions: Vec<Box<[Thing]>>,
+    union_of: FxHashMap<Box<[Thing]>, u32>,
+    lines: Vec<Option<Rc<classes::Lineage>>>,
+    depth: u32,
+}
+
+impl<'p> Program<'p> {
+    pub(super) fn of(files: &'p [FileFacts], catalog: &'p Catalog) -> Self {
+        let count = |counts: &mut dyn Iterator<Item = usize>| {
+            let mut first = vec![0];
+            for count in counts {
+                first.push(first[first.len() - 1] + count as u32);
+            }
+            first
+        };
+        let first_class = count(&mut files.iter().map(|file| file.classes.len()));
+        let classes = first_class.last().copied().unwrap_or_default() as usize;
+        Self {
+            files,
+            catalog,
+            modules: Modules::of(files.iter().map(|file| file.path.as_str())),
+            names: Table::default(),
+            first_function: count(&mut files.iter().map(|file| file.functions.len())),
+            first_class,
+            known: vec![Vec::new(); files.len()],
+            symbols: vec![Vec::new(); files.len()],
+            given: FxHashMap::default(),
+            globals: vec![None; files.len()],
+            members: vec![None; classes],
+            unions: Vec::new(),
+            union_of: FxHashMap::default(),
+            lines: vec![None; classes],
+            depth: 0,
+        }
+    }
+
+    /// How many functions there are.
+    pub(super) fn functions(&self) -> u32 {
+        self.first_function.last().copied().unwrap_or_default()
+    }
+
+    pub(super) fn function_id(&self, file: u32, index: u32) -> FunctionId {
+        FunctionId(self.first_function[file as usize] + index)
+    }
+
+    fn class_id(&self, file: u32, index: u32) -> ClassId {
+        ClassId(self.first_class[file as usize] + index)
+    }
+
+    /// The file of a function, and the function.
+    pub(super) fn function(&self, id: FunctionId) -> (u32, &'p Function) {
+        let file = self.first_function.partition_point(|first| *first <= id.0) - 1;
+        (file as u32, &self.files[file].functions[(id.0 - self.first_function[file]) as usize])
+    }
+
+    /// The file of a class, and the class.
+    fn class(&self, id: ClassId) -> (u32, &'p super::facts::Class) {
+        let file = self.first_class.partition_point(|first| *first <= id.0) - 1;
+        (file as u32, &self.files[file].classes[(id.0 - self.first_class[file]) as usize])
+    }
+
+    /// The class whose method a function is.
+    pub(super) fn class_of(&self, id: FunctionId) -> Option<ClassId> {
+        let (file, function) = self.function(id);
+        Some(self.class_id(file, function.class?))
+    }
+
+    /// The qualified name of a function.
+    pub(super) fn function_name(&self, id: FunctionId) -> String {
+        let (file, function) = self.function(id);
+        let module = super::modules::module_name(&self.files[file as usize].path);
+        match (module.as_str(), self.files[file as usize].text(function.name)) {
+            (module, "") => module.to_owned(),
+            ("", name) => name.to_owned(),
+            (module, name) => format!("{module}.{name}"),
+        }
+    }
+
+    /// The alternatives of a thing: itself, where it is not [`Thing::Several`].
+    pub(super) fn several(&self, thing: Thing) -> Vec<Thing> {
+        match thing {
+            Thing::Several(index) => self.unions[index as usize].to_vec(),
+            thing => vec![thing],
+        }
+    }
+
+    /// One thing for several; nothing and the unknown do not count beside something known.
+    fn union(&mut self, things: impl IntoIterator<Item = Thing>) -> Thing {
+        let mut all: Vec<Thing> = Vec::new();
+        let mut nothing = false;
+        for thing in things {
+            match thing {
+                Thing::Unknown => {}
+                Thing::Nothing => nothing = true,
+                Thing::Several(index) => all.extend(&self.unions[index as usize]),
+                thing => all.push(thing),
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        match all.as_slice() {
+            [] if nothing => Thing::Nothing,
+            [] => Thing::Unknown,
+            [only] => *only,
+            many if many.len() > MOST => Thing::Unknown,
+            _ => {
+                let all = all.into_boxed_slice();
+                if let Some(index) = self.union_of.get(&all) {
+                    return Thing::Several(*index);
+                }
+                let index = self.unions.len() as u32;
+                self.unions.push(all.clone());
+                self.union_of.insert(all, index);
+                Thing::Several(index)
+            }
+        }
+    }
+
+    /// Does something with each alternative.
+    fn each(&mut self, thing: Thing, mut work: impl FnMut(&mut Self, Thing) -> Thing) -> Thing {
+        match thing {
+            Thing::Several(index) => {
+                let all = self.unions[index as usize].clone();
+                let made: Vec<Thing> = all.iter().map(|thing| work(self, *thing)).collect();
+                self.union(made)
+            }
+            thing => work(self, thing),
+        }
+    }
+
+    fn globals(&mut self, file: u32) -> Rc<Namespace> {
+        if let Some(known) = &self.globals[file as usize] {
+            return Rc::clone(known);
+        }
+        let files = self.files;
+        let namespace = Rc::new(self.namespace(file, &files[file as usize].globals));
+        self.globals[file as usize] = Some(Rc::clone(&namespace));
+        namespace
+    }
+
+    fn members(&mut self, id: ClassId) -> Rc<(Namespace, Namespace)> {
+        if let Some(known) = &self.members[id.0 as usize] {
+            return Rc::clone(known);
+        }
+        let (file, class) = self.class(id);
+        let both = Rc::new((self.namespace(file, &class.members), self.namespace(file, &class.attributes)));
+        self.members[id.0 as usize] = Some(Rc::clone(&both));
+        both
+    }
+
+    fn namespace(&mut self, file: u32, names: &[(super::facts::Symbol, ValueId)]) -> Namespace {
+        names.iter().map(|(symbol, value)| (self.name(file, *symbol), *value)).collect()
+    }
+
+    /// The name of a symbol of a file in the common table.
+    fn name(&mut self, file: u32, symbol: super::facts::Symbol) -> Name {
+        let facts = &self.files[file as usize];
+        let known = &mut self.symbols[file as usize];
+        if known.is_empty() {
+            known.resize(facts.symbols.len(), None);
+        }
+        let slot = &mut known[symbol.0 as usize];
+        *slot.get_or_insert_with(|| self.names.intern(facts.text(symbol)))
+    }
+}
+
+/// A thing that could be more than this many things is not known.
+const MOST: usize = 8;

@@ -1,0 +1,249 @@
+//! Every rule of the scan with a program that is wrong and the same program repaired: all rules run on all programs, and
+//! what they see is what the programs say of themselves.
+//!
+//! A fixture is a file `fixtures/rules/<rule>/bad*` or `good*`, or a directory of that name, scanned by itself. A line
+//! ends in `# expect: rule, rule` (`//` in Rust) where these rules are due; on a line of its own the mark is about the
+//! next line. What costs below a tenth of a millisecond is not compared: it is off by default.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use boundby::catalog::{Catalog, Language};
+use boundby::finding::{Cost, Observation};
+use boundby::rules::source::SourceRules;
+use boundby::scan::{self, Options, Scan, Thresholds, Tree, Unwatched, walk};
+
+/// Rules whose detector is still to come, by language. Whoever adds a detector takes its rule out of here.
+/// Of threads and locks.
+const PENDING_THREADS: &[&str] = &[
+    "blocking-under-lock",
+    "daemon-thread-writes",
+    "lock-per-call",
+    "thread-local-read-elsewhere",
+    "threads-for-cpu-bound",
+];
+
+/// Of processes, executors and sizes.
+const PENDING_PROCESSES: &[&str] = &["workers-exceed-cores"];
+
+/// Of tasks, queues and opportunities.
+const PENDING_TASKS: &[&str] = &[
+    "cpu-loop-to-processes",
+    "fetch-then-compute",
+    "lazy-iterator-offloaded",
+    "sync-route-exhausts-threads",
+    "too-few-sentinels",
+];
+const PENDING_RUST: &[&str] = &[];
+
+type Marks = BTreeSet<(String, u32, String)>;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rules")
+}
+
+fn rules() -> &'static SourceRules {
+    static RULES: LazyLock<SourceRules> =
+        LazyLock::new(|| SourceRules::builtin().unwrap_or_else(|errors| panic!("{}", errors[0])));
+    &RULES
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let listed = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let mut paths: Vec<_> = listed.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+/// Every fixture: its rule, and the file or directory.
+fn fixtures() -> Vec<(String, PathBuf)> {
+    let of_rule = |rule: PathBuf| entries(&rule).into_iter().map(move |path| (name(&rule), path));
+    entries(&root()).into_iter().flat_map(of_rule).collect()
+}
+
+fn scan(path: &Path) -> Scan {
+    let base = if path.is_dir() { path } else { path.parent().unwrap() };
+    let nothing = walk::globs([]).unwrap();
+    let walked = walk::walk(base, &[path.to_owned()], &nothing).unwrap();
+    let thresholds = thresholds();
+    let options = Options { threads: Some(1), thresholds: &thresholds, progress: &Unwatched };
+    scan::scan(|| Tree::read(walked), &options, Catalog::builtin()).unwrap()
+}
+
+fn thresholds() -> Thresholds {
+    let rules = rules();
+    let options = rules.all().iter().flat_map(|rule| rule.options.iter().map(|option| (&rule.id, option)));
+    options.map(|(rule, (name, value))| ((rule.clone(), name.clone()), value.clone())).collect()
+}
+
+fn marks(path: &str, text: &str) -> Marks {
+    let mut marks = Marks::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let Some((code, ids)) = ["# expect: ", "// expect: "].iter().find_map(|mark| line.split_once(mark))
+        else {
+            continue;
+        };
+        let line = if code.trim().is_empty() { number + 1 } else { number };
+        marks.extend(ids.split(',').map(|id| (path.to_owned(), line, id.trim().to_owned())));
+    }
+    marks
+}
+
+fn pending(path: &str) -> Vec<&'static str> {
+    let rust = Path::new(path).extension().is_some_and(|extension| extension == "rs");
+    if rust { PENDING_RUST.to_vec() } else { pending_python() }
+}
+
+fn pending_python() -> Vec<&'static str> {
+    [PENDING_THREADS, PENDING_PROCESSES, PENDING_TASKS].concat()
+}
+
+fn counts(seen: &Observation) -> bool {
+    seen.cost != Some(Cost::Micro)
+}
+
+#[test]
+fn what_is_marked_is_what_is_seen() {
+    let mut wrong = Vec::new();
+    for (rule, path) in fixtures() {
+        let scan = scan(&path);
+        let file = path.strip_prefix(root()).unwrap().display().to_string();
+        assert!(!scan.sources.is_empty(), "{file} is no source");
+        assert_eq!(scan.problems, [], "{file}");
+        let due: Marks =
+            scan.sources.values().flat_map(|(source, _)| marks(&source.path, &source.text)).collect();
+        let seen: Marks = scan
+            .observations
+            .iter()
+            .filter(|seen| counts(seen))
+            .map(|seen| (seen.place.path.to_string(), seen.place.line, seen.rule.to_owned()))
+            .collect();
+        let waits = |(path, _, id): &&(String, u32, String)| pending(path).contains(&id.as_str());
+        for (path, line, id) in due.difference(&seen).filter(|mark| !waits(mark)) {
+            wrong.push(format!("{file}: {path}:{line}: {id} is not seen"));
+        }
+        for (path, line, id) in due.intersection(&seen).filter(waits) {
+            wrong.push(format!("{file}: {path}:{line}: {id} is seen, so it is not pending any more"));
+        }
+        for (path, line, id) in seen.difference(&due) {
+            wrong.push(format!("{file}: {path}:{line}: {id} is seen and not marked"));
+        }
+        let bad = name(&path).starts_with("bad");
+        assert!(bad || name(&path).starts_with("good"), "{file} is neither good nor bad");
+        assert_eq!(bad, due.iter().any(|(_, _, id)| *id == rule), "{file}: marks of {rule}");
+        assert!(bad || due.is_empty(), "{file} is good and has marks");
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+#[test]
+fn every_rule_has_both_fixtures_in_each_of_its_languages() {
+    let rules = rules();
+    let mut kinds: BTreeMap<(String, bool), BTreeSet<bool>> = BTreeMap::new();
+    for (rule, path) in fixtures() {
+        assert!(rules.get(&rule).is_some(), "fixtures/rules/{rule} is about no rule");
+        let rust = path.extension().is_some_and(|extension| extension == "rs");
+        kinds.entry((rule, rust)).or_default().insert(name(&path).starts_with("bad"));
+    }
+    for rule in rules.all() {
+        let has = |rust: bool| kinds.get(&(rule.id.clone(), rust)).is_some_and(|kinds| kinds.len() == 2);
+        let languages = rule.languages.iter().filter(|language| !has(**language == Language::Rust));
+        let missing: Vec<_> = languages.collect();
+        assert!(missing.is_empty(), "{} has no good and bad fixture in {missing:?}", rule.id);
+    }
+}
+
+#[test]
+fn every_pitfall_of_the_guide_has_its_program() {
+    let mut found = BTreeSet::new();
+    for (_, path) in fixtures() {
+        let files = if path.is_dir() { entries(&path) } else { vec![path] };
+        for file in files {
+            let text = fs::read_to_string(file).unwrap();
+            found.extend(text.split("# pitfall ").skip(1).filter_map(|rest| {
+                rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse::<u32>().ok()
+            }));
+        }
+    }
+    let missing: Vec<_> = (1..=40).filter(|number| !found.contains(number)).collect();
+    assert_eq!(missing, [0_u32; 0]);
+}
+
+#[test]
+fn every_rule_is_detected_and_every_observation_has_a_rule_that_its_facts_fill() {
+    let mut detected = BTreeSet::new();
+    for (_, path) in fixtures() {
+        let weighed = rules().weigh(scan(&path).observations);
+        assert!(weighed.without_rule.is_empty(), "{}: {:?}", path.display(), weighed.without_rule);
+        for finding in weighed.findings {
+            let texts = [&finding.message, &finding.why, &finding.cure];
+            assert!(!texts.iter().any(|text| text.contains('…')), "{}: {texts:?}", path.display());
+            detected.insert(finding.seen.rule);
+        }
+    }
+    let known =
+        |id: &str| detected.contains(id) || [pending_python(), PENDING_RUST.to_vec()].concat().contains(&id);
+    let without: Vec<_> = rules().all().iter().map(|rule| rule.id.as_str()).filter(|id| !known(id)).collect();
+    assert!(without.is_empty(), "nothing detects {without:?}");
+    let strangers =
+        [pending_python(), PENDING_RUST.to_vec()].concat().into_iter().filter(|id| rules().get(id).is_none());
+    assert_eq!(strangers.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn texts_begin_and_end_as_texts_do() {
+    for rule in rules().all() {
+        for text in rule.message.texts() {
+            assert!(!text.ends_with(['.', '!', ':']), "message of {}: {text}", rule.id);
+            assert!(!text.starts_with(char::is_uppercase), "message of {}: {text}", rule.id);
+        }
+        for text in rule.why.texts().chain(rule.cure.texts()).filter(|text| *text != "{cure}") {
+            assert!(text.ends_with('.'), "why or cure of {}: {text}", rule.id);
+            assert!(!text.starts_with(char::is_lowercase), "why or cure of {}: {text}", rule.id);
+        }
+        assert!(
+            rule.title.starts_with(|c: char| !c.is_uppercase() || rule.title.starts_with("Celery")),
+            "{}",
+            rule.id
+        );
+    }
+}
+
+#[test]
+fn examples_are_source() {
+    for rule in rules().all() {
+        for (language, code) in rule.before.iter().chain(&rule.after) {
+            let wrong = match language {
+                // A line of a Dockerfile is an example too.
+                Language::Python if code.starts_with("CMD ") => Vec::new(),
+                Language::Python => problems("example.py", *language, code),
+                Language::Rust => wrong_rust(code),
+            };
+            assert!(wrong.is_empty(), "{}: {wrong:?}\n{code}", rule.id);
+        }
+    }
+}
+
+/// Nothing where it is items, statements or fields; dots stand for what does not matter.
+fn wrong_rust(code: &str) -> Vec<String> {
+    let code = code.replace("...", "");
+    let forms =
+        [code.clone(), format!("async fn example() {{ {code} }}"), format!("struct Example {{ {code} }}")];
+    let wrong = forms.map(|form| problems("example.rs", Language::Rust, &form));
+    if wrong.iter().any(Vec::is_empty) { Vec::new() } else { wrong.concat() }
+}
+
+fn problems(path: &str, language: Language, code: &str) -> Vec<String> {
+    let file = Tree::file(path, code.as_bytes().to_vec(), walk::Kind::Source(language)).unwrap();
+    let thresholds = thresholds();
+    let options = Options { threads: Some(1), thresholds: &thresholds, progress: &Unwatched };
+    let tree = Tree { files: vec![file], problems: Vec::new() };
+    let scan = scan::scan(|| tree, &options, Catalog::builtin()).unwrap();
+    scan.problems.into_iter().map(|problem| format!("{}: {}", problem.line, problem.what)).collect()
+}
