@@ -7,7 +7,7 @@
 //!                  deploy/ ─┘  local observations ──────────────────────► observations
 //! ```
 //!
-//! A front end turns one file into [`facts`] of its own language: plain, `Send`, serialisable, without a syntax tree.
+//! A front end turns one file into `facts` of its own language: plain, `Send`, serialisable, without a syntax tree.
 //! What one file shows alone is observed there and then; what needs the whole program (a chain of calls, the target of a
 //! thread in another file) is observed after names have been resolved.
 

@@ -1,6 +1,6 @@
 //! What the whole-program part needs of one file: plain, without a syntax tree, so that it can cross threads and be
 //! cached. Values are symbolic: `Attribute(Called(Import(requests, Session)), get)`; only when all files are known
-//! does [`super::names`] say what they are.
+//! does `super::names` say what they are.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! What a name means within one file: the qualified name of an expression and the type of a value, from imports,
 //! definitions, annotations, constructors and what the catalogue says of factories. Names of other files of the
-//! project stay as their imports spell them; [`super::names`] follows those.
+//! project stay as their imports spell them; `super::names` follows those.
 
 use std::cell::Cell;
 

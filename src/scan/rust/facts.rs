@@ -1,5 +1,5 @@
 //! What one Rust file says, without its syntax tree: scopes and what they import, types with their fields, functions
-//! with what happens in them in order. Names are as written; what they mean is the business of [`super::names`].
+//! with what happens in them in order. Names are as written; what they mean is the business of `super::names`.
 //!
 //! A body is a list of [`Event`]s in the order in which they happen, with forks where control forks. That is enough to
 //! follow a guard from its lock to its end, and nothing else needs more.

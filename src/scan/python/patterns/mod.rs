@@ -14,7 +14,7 @@
 //!
 //! A detector knows the syntax tree, what stands around a node ([`Context`]), the names and types of the file
 //! ([`super::resolve::Names`]) and its bindings ([`super::scope::Scopes`]). It knows no severity, no wording and no
-//! other file; what needs the whole program is a question to [`super::names`].
+//! other file; what needs the whole program is a question to `super::names`.
 
 mod processes;
 mod tasks;
