@@ -388,7 +388,8 @@ impl Ledger {
 
     fn take(&mut self, at: u64, readings: &[Reading]) {
         let at = at.max(self.last_round);
-        let elapsed = at - self.last_round;
+        let before = self.last_round;
+        let elapsed = at - before;
         self.last_round = at;
         self.last_elapsed = elapsed;
         let mut moved = std::mem::take(&mut self.newborn);
@@ -399,7 +400,7 @@ impl Ledger {
             let only_woken = matches!(record.clock.seen(), Some(Seen::Blocked(_)))
                 && record.clock.counters().slices == reading.counters.slices;
             self.move_waiter(&mut record, reading.seen);
-            let step = record.clock.observe(at, reading.counters, reading.seen);
+            let step = record.clock.observe_after(before, at, reading.counters, reading.seen);
             if let Some(step) = &step {
                 self.book(&mut record, step);
                 moved.push(Moved { pid: record.pid, over: step.over, run: step.cpu, delay: step.delay });

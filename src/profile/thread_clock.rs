@@ -69,6 +69,9 @@ pub struct Step {
     pub payments: [Option<Payment>; 2],
 }
 
+/// A wait is seen as one if it was in progress for certain for so many times the rest of its interval.
+const KNOWN: u64 = 4;
+
 /// The state of one thread.
 #[derive(Debug, Clone)]
 pub struct ThreadClock {
@@ -78,6 +81,8 @@ pub struct ThreadClock {
     seen: Option<Seen>,
     /// Blocked time no sighting has explained yet; negative while the counters run ahead.
     pending: i64,
+    /// Of the interval that is being closed, what was spent in the wait it began with for certain.
+    certain: u64,
     pending_progress: u64,
     pending_waits: u64,
     cpu: u64,
@@ -99,6 +104,7 @@ impl ThreadClock {
             counters,
             seen: None,
             pending: 0,
+            certain: 0,
             pending_progress: 0,
             pending_waits: 0,
             cpu,
@@ -140,6 +146,12 @@ impl ThreadClock {
     /// Takes a reading. `None`: the interval stays open, because nothing happened that a later reading would not
     /// tell better.
     pub fn observe(&mut self, at: u64, counters: Counters, seen: Seen) -> Option<Step> {
+        self.observe_after(self.closed, at, counters, seen)
+    }
+
+    /// The same, where the thread was last found unmoved at `unmoved`: up to then it was in the wait it was seen in.
+    pub fn observe_after(&mut self, unmoved: u64, at: u64, counters: Counters, seen: Seen) -> Option<Step> {
+        self.certain = unmoved.saturating_sub(self.closed);
         let moved = counters != self.counters;
         match (self.seen, seen) {
             (Some(Seen::Blocked(_)), _) | (Some(Seen::Active), Seen::Active) if !moved => return None,
@@ -197,8 +209,12 @@ impl ThreadClock {
     /// One wait's share of `parts` equal ones.
     fn pay_share(&mut self, site: SiteId, parts: u64) -> Option<Payment> {
         let parts = parts.max(1);
-        let blocked = u64::try_from(self.pending).unwrap_or(0) / parts;
-        self.pay(site, blocked, self.pending_waits.min(1), self.pending_progress / parts, false)
+        let pending = u64::try_from(self.pending).unwrap_or(0);
+        let certain = std::mem::take(&mut self.certain).min(pending);
+        let blocked = certain + (pending - certain) / parts;
+        // Where hardly anything is left to share, its length is known.
+        let single = certain > 0 && certain >= (pending - certain).saturating_mul(KNOWN);
+        self.pay(site, blocked, self.pending_waits.min(1), self.pending_progress / parts, single)
     }
 
     fn pay(
@@ -264,6 +280,16 @@ mod tests {
         assert_eq!(step.cpu, MS);
         // One wait of A ended and one of B began somewhere in between: half each.
         assert_eq!(paid(&step), [(1, 14, 1), (2, 14, 0)]);
+    }
+
+    #[test]
+    fn a_wait_that_was_seen_in_progress_is_not_divided_among_later_dispatches() {
+        let mut clock = ThreadClock::new(0, counters(0, 0, 1), false);
+        clock.observe(0, counters(0, 0, 1), A);
+        // Found waiting until 390, then dispatched three times within the last 10 ms.
+        let step = clock.observe_after(390 * MS, 400 * MS, counters(1, 0, 4), Seen::Active).unwrap();
+        assert_eq!(paid(&step), [(1, 393, 1)]);
+        assert!(step.payments[0].unwrap().single);
     }
 
     #[test]
