@@ -400,7 +400,7 @@ impl Ledger {
             let only_woken = matches!(record.clock.seen(), Some(Seen::Blocked(_)))
                 && record.clock.counters().slices == reading.counters.slices;
             self.move_waiter(&mut record, reading.seen);
-            let step = record.clock.observe_after(before, at, reading.counters, reading.seen);
+            let step = record.clock.observe(before, at, reading.counters, reading.seen);
             if let Some(step) = &step {
                 self.book(&mut record, step);
                 moved.push(Moved { pid: record.pid, over: step.over, run: step.cpu, delay: step.delay });

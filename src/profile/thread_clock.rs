@@ -81,8 +81,6 @@ pub struct ThreadClock {
     seen: Option<Seen>,
     /// Blocked time no sighting has explained yet; negative while the counters run ahead.
     pending: i64,
-    /// Of the interval that is being closed, what was spent in the wait it began with for certain.
-    certain: u64,
     pending_progress: u64,
     pending_waits: u64,
     cpu: u64,
@@ -104,7 +102,6 @@ impl ThreadClock {
             counters,
             seen: None,
             pending: 0,
-            certain: 0,
             pending_progress: 0,
             pending_waits: 0,
             cpu,
@@ -143,36 +140,32 @@ impl ThreadClock {
         self.counters
     }
 
-    /// Takes a reading. `None`: the interval stays open, because nothing happened that a later reading would not
+    /// Takes a reading at `at`. The round before, at `unmoved`, found the thread as it was: up to then it was in the wait
+    /// it was seen in. `None`: the interval stays open, because nothing happened that a later reading would not
     /// tell better.
-    pub fn observe(&mut self, at: u64, counters: Counters, seen: Seen) -> Option<Step> {
-        self.observe_after(self.closed, at, counters, seen)
-    }
-
-    /// The same, where the thread was last found unmoved at `unmoved`: up to then it was in the wait it was seen in.
-    pub fn observe_after(&mut self, unmoved: u64, at: u64, counters: Counters, seen: Seen) -> Option<Step> {
-        self.certain = unmoved.saturating_sub(self.closed);
+    pub fn observe(&mut self, unmoved: u64, at: u64, counters: Counters, seen: Seen) -> Option<Step> {
         let moved = counters != self.counters;
         match (self.seen, seen) {
             (Some(Seen::Blocked(_)), _) | (Some(Seen::Active), Seen::Active) if !moved => return None,
             _ => {}
         }
-        Some(self.close(at, counters, Some(seen)))
+        Some(self.close(unmoved, at, counters, Some(seen)))
     }
 
     /// The thread is gone or the recording ends; it was last seen at `at`. The interval in progress is paid to the
     /// wait it was in. Returns what nothing explains, in nanoseconds.
     pub fn finish(&mut self, at: u64) -> (Step, u64) {
         let step = match self.seen {
-            Some(Seen::Blocked(site)) => self.close(at, self.counters, Some(Seen::Blocked(site))),
-            _ => self.close(at, self.counters, None),
+            Some(Seen::Blocked(site)) => self.close(at, at, self.counters, Some(Seen::Blocked(site))),
+            _ => self.close(at, at, self.counters, None),
         };
         let left = u64::try_from(self.pending).unwrap_or(0);
         (step, left)
     }
 
-    fn close(&mut self, at: u64, counters: Counters, seen: Option<Seen>) -> Step {
+    fn close(&mut self, unmoved: u64, at: u64, counters: Counters, seen: Option<Seen>) -> Step {
         let elapsed = at.saturating_sub(self.closed);
+        let certain = unmoved.saturating_sub(self.closed);
         let cpu = counters.run.saturating_sub(self.counters.run);
         let delay = counters.delay.saturating_sub(self.counters.delay);
         let waits = counters.slices.saturating_sub(self.counters.slices);
@@ -190,11 +183,11 @@ impl ThreadClock {
         let payments = match (before, seen) {
             (Some(Seen::Blocked(a)), Some(Seen::Blocked(b))) if a == b => [self.pay_all(a, waits == 1), None],
             (Some(Seen::Blocked(a)), Some(Seen::Blocked(b))) => {
-                let first = self.pay_share(a, waits + 1);
+                let first = self.pay_share(a, certain, waits + 1);
                 [first, self.pay_all(b, false)]
             }
             (Some(Seen::Blocked(a)), _) if waits <= 1 => [self.pay_all(a, waits == 1), None],
-            (Some(Seen::Blocked(a)), _) => [self.pay_share(a, waits), None],
+            (Some(Seen::Blocked(a)), _) => [self.pay_share(a, certain, waits), None],
             (_, Some(Seen::Blocked(b))) => [self.pay_all(b, false), None],
             _ => [None, None],
         };
@@ -206,11 +199,11 @@ impl ThreadClock {
         self.pay(site, blocked, self.pending_waits, self.pending_progress, single)
     }
 
-    /// One wait's share of `parts` equal ones.
-    fn pay_share(&mut self, site: SiteId, parts: u64) -> Option<Payment> {
+    /// What was certainly spent in one wait, and its share of the rest among `parts` equal ones.
+    fn pay_share(&mut self, site: SiteId, certain: u64, parts: u64) -> Option<Payment> {
         let parts = parts.max(1);
         let pending = u64::try_from(self.pending).unwrap_or(0);
-        let certain = std::mem::take(&mut self.certain).min(pending);
+        let certain = certain.min(pending);
         let blocked = certain + (pending - certain) / parts;
         // Where hardly anything is left to share, its length is known.
         let single = certain > 0 && certain >= (pending - certain).saturating_mul(KNOWN);
@@ -274,9 +267,9 @@ mod tests {
     #[test]
     fn a_long_wait_stays_open_and_is_paid_when_the_thread_moves() {
         let mut clock = ThreadClock::new(0, counters(0, 0, 1), false);
-        assert!(clock.observe(0, counters(0, 0, 1), A).is_some());
-        assert_eq!(clock.observe(10 * MS, counters(0, 0, 1), A), None);
-        let step = clock.observe(30 * MS, counters(1, 0, 2), B).unwrap();
+        assert!(clock.observe(0, 0, counters(0, 0, 1), A).is_some());
+        assert_eq!(clock.observe(0, 10 * MS, counters(0, 0, 1), A), None);
+        let step = clock.observe(0, 30 * MS, counters(1, 0, 2), B).unwrap();
         assert_eq!(step.cpu, MS);
         // One wait of A ended and one of B began somewhere in between: half each.
         assert_eq!(paid(&step), [(1, 14, 1), (2, 14, 0)]);
@@ -285,9 +278,9 @@ mod tests {
     #[test]
     fn a_wait_that_was_seen_in_progress_is_not_divided_among_later_dispatches() {
         let mut clock = ThreadClock::new(0, counters(0, 0, 1), false);
-        clock.observe(0, counters(0, 0, 1), A);
+        clock.observe(0, 0, counters(0, 0, 1), A);
         // Found waiting until 390, then dispatched three times within the last 10 ms.
-        let step = clock.observe_after(390 * MS, 400 * MS, counters(1, 0, 4), Seen::Active).unwrap();
+        let step = clock.observe(390 * MS, 400 * MS, counters(1, 0, 4), Seen::Active).unwrap();
         assert_eq!(paid(&step), [(1, 393, 1)]);
         assert!(step.payments[0].unwrap().single);
     }
@@ -295,10 +288,10 @@ mod tests {
     #[test]
     fn short_waits_between_two_running_sightings_wait_for_a_witness() {
         let mut clock = ThreadClock::new(0, counters(0, 0, 0), false);
-        clock.observe(0, counters(0, 0, 0), Seen::Active);
-        let step = clock.observe(10 * MS, counters(4, 0, 3), Seen::Active).unwrap();
+        clock.observe(0, 0, counters(0, 0, 0), Seen::Active);
+        let step = clock.observe(0, 10 * MS, counters(4, 0, 3), Seen::Active).unwrap();
         assert_eq!(paid(&step), []);
-        let step = clock.observe(20 * MS, counters(8, 0, 6), B).unwrap();
+        let step = clock.observe(0, 20 * MS, counters(8, 0, 6), B).unwrap();
         assert_eq!(paid(&step), [(2, 12, 6)]);
     }
 
@@ -306,9 +299,9 @@ mod tests {
     fn lagging_counters_never_turn_computing_into_waiting() {
         // The tick books CPU late: 7 of 10 ms seen now, 13 of 10 at the next reading.
         let mut clock = ThreadClock::new(0, counters(0, 0, 0), false);
-        clock.observe(0, counters(0, 0, 0), Seen::Active);
-        clock.observe(10 * MS, counters(7, 0, 0), Seen::Active);
-        clock.observe(20 * MS, counters(20, 0, 0), Seen::Active);
+        clock.observe(0, 0, counters(0, 0, 0), Seen::Active);
+        clock.observe(0, 10 * MS, counters(7, 0, 0), Seen::Active);
+        clock.observe(0, 20 * MS, counters(20, 0, 0), Seen::Active);
         let (step, left) = clock.finish(20 * MS);
         assert_eq!((paid(&step), left), (vec![], 0));
         assert_eq!(clock.lifetime(), 20 * MS);
@@ -318,10 +311,10 @@ mod tests {
     fn waiting_in_the_run_queue_is_not_blocked_time() {
         // Runnable for 30 ms: nothing moves until it gets the CPU, then the delay is booked at once.
         let mut clock = ThreadClock::new(0, counters(0, 0, 1), false);
-        clock.observe(0, counters(0, 0, 1), Seen::Active);
-        assert_eq!(clock.observe(10 * MS, counters(0, 0, 1), Seen::Active), None);
-        assert_eq!(clock.observe(20 * MS, counters(0, 0, 1), Seen::Active), None);
-        let step = clock.observe(32 * MS, counters(2, 30, 2), A).unwrap();
+        clock.observe(0, 0, counters(0, 0, 1), Seen::Active);
+        assert_eq!(clock.observe(0, 10 * MS, counters(0, 0, 1), Seen::Active), None);
+        assert_eq!(clock.observe(0, 20 * MS, counters(0, 0, 1), Seen::Active), None);
+        let step = clock.observe(0, 32 * MS, counters(2, 30, 2), A).unwrap();
         assert_eq!((step.cpu, step.delay), (2 * MS, 30 * MS));
         assert_eq!(step.payments.iter().flatten().map(|p| p.blocked).sum::<u64>(), 0);
     }
@@ -330,7 +323,7 @@ mod tests {
     fn a_newborn_brings_the_time_before_its_first_reading() {
         let mut clock = ThreadClock::new(100 * MS, counters(3, 2, 1), true);
         assert_eq!((clock.cpu(), clock.lifetime()), (3 * MS, 5 * MS));
-        clock.observe(100 * MS, counters(3, 2, 1), A);
+        clock.observe(0, 100 * MS, counters(3, 2, 1), A);
         let (step, left) = clock.finish(110 * MS);
         assert_eq!((paid(&step), left), (vec![(1, 10, 0)], 0));
         assert_eq!(clock.lifetime(), 15 * MS);
@@ -351,7 +344,7 @@ mod tests {
                 at += elapsed;
                 now = Counters { run: now.run + run, delay: now.delay + delay, slices: now.slices + slices };
                 let seen = if seen == 0 { Seen::Active } else { Seen::Blocked(SiteId(seen)) };
-                if let Some(step) = clock.observe(at, now, seen) {
+                if let Some(step) = clock.observe(0, at, now, seen) {
                     paid += step.payments.iter().flatten().map(|p| p.blocked).sum::<u64>();
                 }
                 let (accounted, elapsed) = clock.balance();
