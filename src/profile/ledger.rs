@@ -8,7 +8,7 @@ use super::model::Runtime;
 use super::observation::{Birth, Census, Observation};
 use super::segments::Segments;
 use super::sites::Sites;
-use super::thread_clock::{Counters, Seen, SiteId, Step, ThreadClock};
+use super::thread_clock::{Counters, Payment, Seen, SiteId, Step, ThreadClock};
 use super::wall::{Contention, Credit, Mover, WallClock, WallTotals};
 use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
@@ -72,6 +72,8 @@ pub struct ThreadRecord {
     /// Where the last reading found it waiting. Its clock may know of a later wait only: an interval stays open until
     /// the counters move, and a thread that was woken is no longer waiting before it runs.
     waits_at: Option<SiteId>,
+    /// The wait it is in, and what was paid of it so far.
+    in_progress: Option<(SiteId, u64)>,
 }
 
 /// What is known of a process.
@@ -324,6 +326,7 @@ impl Ledger {
             cpu_outside: 0,
             unexplained: 0,
             waits_at: None,
+            in_progress: None,
         };
         if let Some(earlier) = self.live.insert(tid, record) {
             self.retire(earlier, at);
@@ -338,8 +341,9 @@ impl Ledger {
             // It came out of the wait it was last seen in, if only to end. What it did then is not known.
             if let Some(Seen::Blocked(site)) = record.clock.seen() {
                 let external = self.sites.get(site).external;
+                let paid = record.in_progress.map_or(0, |(_, blocked)| blocked);
                 // It may have gone on for as long as the rounds are apart.
-                let blocked = at.saturating_sub(record.clock.closed()) + self.last_elapsed;
+                let blocked = paid + at.saturating_sub(record.clock.closed()) + self.last_elapsed;
                 self.wall.credit(Credit { site, progress: 0, blocked, external });
             }
             self.retire(record, at);
@@ -485,13 +489,18 @@ impl Ledger {
             entry.0 += payment.blocked;
             entry.1 += payment.ended;
             let site = self.sites.get(payment.site);
-            if payment.progress > 0 {
-                self.wall.credit(Credit {
-                    site: payment.site,
-                    progress: payment.progress,
-                    blocked: payment.blocked,
-                    external: site.external,
-                });
+            // What was paid while the wait was in progress explains quiet time once it is over. The CPU time it leads to
+            // may be booked later still: at a tick, or when the thread leaves the CPU.
+            let in_progress = match record.in_progress.take() {
+                Some((waits_at, blocked)) if waits_at == payment.site => blocked,
+                _ => 0,
+            };
+            let blocked = in_progress + payment.blocked;
+            if payment.progress > 0 || payment.ended > 0 {
+                let Payment { site: at, progress, .. } = payment;
+                self.wall.credit(Credit { site: at, progress, blocked, external: site.external });
+            } else {
+                record.in_progress = Some((payment.site, blocked));
             }
             if site.external {
                 overlappable += payment.blocked;

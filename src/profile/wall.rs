@@ -184,7 +184,7 @@ impl WallClock {
             self.recent.push_back((self.now, quiet));
         }
         if self.quiet >= CHARGE_AFTER && (self.active == 0 || self.quiet >= CHARGE_AT_LAST) {
-            self.charge();
+            self.charge(LAG);
         }
     }
 
@@ -244,16 +244,20 @@ impl WallClock {
     }
 
     /// Charges the quiet time: waits that something outside the program ended first, then the others; each group by the
-    /// CPU used afterwards, no wait with more than it took. What nothing explains yet stays for later waits.
-    fn charge(&mut self) {
-        for external in [true, false] {
-            let mut claims: Vec<Credit> =
-                self.credits.values().filter(|credit| credit.external == external).copied().collect();
+    /// CPU used afterwards, no wait with more than it took. What nothing explains yet stays for later waits. Of
+    /// what waits took and did not show as quiet time, `kept` explains later quiet time, if nothing else does: it shows
+    /// late where counters do.
+    fn charge(&mut self, kept: u64) {
+        let credits = std::mem::take(&mut self.credits);
+        let (external, internal): (Vec<_>, Vec<_>) =
+            credits.into_values().partition(|credit| credit.external);
+        for mut claims in [external, internal] {
             while self.quiet > 0 && !claims.is_empty() {
                 self.share_out(&mut claims);
             }
+            let left = |claim: Credit| Credit { progress: 1, blocked: claim.blocked.min(kept), ..claim };
+            self.credits.extend(claims.into_iter().map(|claim| (claim.site, left(claim))));
         }
-        self.credits.clear();
     }
 
     /// Gives each claim its share of the quiet time or all it can explain, and drops those that are satisfied.
@@ -292,14 +296,15 @@ impl WallClock {
     /// The recording ends while threads are in these waits. What nobody came out of any more is charged to them.
     #[must_use]
     pub fn finish(mut self, current: &[Credit]) -> WallTotals {
-        self.charge();
+        // The last span is still open: it may be just what the waits that are over took.
+        self.charge(u64::MAX);
         let open = self.open;
         self.quiet += open;
         self.count_running(open, 0, 0.0);
         for credit in current {
             self.credit(*credit);
         }
-        self.charge();
+        self.charge(0);
         if self.quiet > 0 {
             *self.totals.waits.entry(SiteId::UNKNOWN).or_default() += self.quiet;
         }

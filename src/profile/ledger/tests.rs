@@ -225,6 +225,40 @@ proptest! {
         prop_assert_eq!(books.wall.total(), time);
     }
 
+    /// One thread alone is the program: whenever it waits, the program waits for the same. The kernel books the CPU
+    /// time of a running thread at its ticks and when it leaves the CPU, a dispatch at once.
+    #[test]
+    fn the_waits_of_the_only_thread_are_those_of_the_program(
+        turns in proptest::collection::vec((50_000..20 * MS, 200_000..400 * MS), 1..60),
+        jitter in proptest::collection::vec(4 * MS..8 * MS, 16),
+        tick in prop_oneof![Just(MS), Just(4 * MS), Just(10 * MS)],
+    ) {
+        let mut world = told(&[Event::Born { tid: 1, run: 0, delay: 0, newborn: true }]);
+        let network = world.places[1];
+        let (mut start, mut at, mut ran, mut waited) = (0, 0, 0, 0);
+        let mut looks = jitter.iter().cycle();
+        for (slices, (run, wait)) in (1..).zip(&turns) {
+            while at < start + run + wait {
+                let reading = if at < start + run {
+                    let booked = (at - at % tick).saturating_sub(start);
+                    (ran + booked, Seen::Active)
+                } else {
+                    (ran + run, Seen::Blocked(network))
+                };
+                let counters = Counters { run: reading.0, delay: 0, slices };
+                world.books.round(at, &[Reading { tid: 1, counters, seen: reading.1, under: Under::Unknown }]);
+                at += looks.next().unwrap();
+            }
+            start += run + wait;
+            ran += run;
+            waited += wait;
+        }
+        world.now = start;
+        let books = world.close(0);
+        let network = books.wall.waits.get(&network).copied().unwrap_or(0);
+        prop_assert!(network.abs_diff(waited) <= 2 * tick + 8 * MS, "{} of {}: {:?}", network, waited, books.wall);
+    }
+
     /// Threads are read one after another, but a round is one moment: their order means nothing.
     #[test]
     fn the_order_of_threads_in_a_round_means_nothing(
