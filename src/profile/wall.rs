@@ -201,7 +201,8 @@ impl WallClock {
         let mut queued = 0;
         if let Some(longest) = movers.iter().max_by_key(|mover| mover.run + mover.delay) {
             let late = longest.delay.min((longest.run + longest.delay).saturating_sub(span));
-            queued = self.take_back(late, self.now.saturating_sub(longest.over));
+            let began = longest.over.max(longest.run + longest.delay);
+            queued = self.take_back(late, self.now.saturating_sub(began));
             self.totals.runnable += queued;
         }
         let beyond = |mover: &Mover| {

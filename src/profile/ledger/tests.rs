@@ -53,6 +53,20 @@ fn look() -> impl Strategy<Value = Look> {
         .prop_map(|(tid, run, delay, slices, place, under)| Look { tid, run, delay, slices, place, under })
 }
 
+/// A thread's time from one dispatch to the next: in the run queue, on a CPU, waiting.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    delay: u64,
+    run: u64,
+    wait: u64,
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    let delay = prop_oneof![3 => Just(0), 2 => 0..5 * MS, 1 => 0..80 * MS, 1 => 50 * MS..400 * MS];
+    let wait = prop_oneof![2 => Just(0), 3 => 200_000..400 * MS];
+    (delay, 50_000..20 * MS, wait).prop_map(|(delay, run, wait)| Turn { delay, run, wait })
+}
+
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => prop_oneof![1 => Just(0), 4 => 0..15 * MS, 1 => 0..2000 * MS].prop_map(Event::Pass),
@@ -226,37 +240,49 @@ proptest! {
     }
 
     /// One thread alone is the program: whenever it waits, the program waits for the same. The kernel books the CPU
-    /// time of a running thread at its ticks and when it leaves the CPU, a dispatch at once.
+    /// time of a running thread at its ticks and when it leaves the CPU; a dispatch, and the time in the run queue
+    /// before it, at once.
     #[test]
-    fn the_waits_of_the_only_thread_are_those_of_the_program(
-        turns in proptest::collection::vec((50_000..20 * MS, 200_000..400 * MS), 1..60),
+    fn the_times_of_the_only_thread_are_those_of_the_program(
+        turns in proptest::collection::vec(turn(), 1..60),
         jitter in proptest::collection::vec(4 * MS..8 * MS, 16),
         tick in prop_oneof![Just(MS), Just(4 * MS), Just(10 * MS)],
     ) {
         let mut world = told(&[Event::Born { tid: 1, run: 0, delay: 0, newborn: true }]);
         let network = world.places[1];
-        let (mut start, mut at, mut ran, mut waited) = (0, 0, 0, 0);
+        let mut done = Counters::default();
+        let (mut start, mut at, mut waited) = (0, 0, 0);
         let mut looks = jitter.iter().cycle();
-        for (slices, (run, wait)) in (1..).zip(&turns) {
-            while at < start + run + wait {
-                let reading = if at < start + run {
-                    let booked = (at - at % tick).saturating_sub(start);
-                    (ran + booked, Seen::Active)
+        for Turn { delay, run, wait } in turns {
+            let dispatched = Counters { delay: done.delay + delay, slices: done.slices + 1, ..done };
+            let (runs, waits, end) = (start + delay, start + delay + run, start + delay + run + wait);
+            while at < end {
+                let (counters, seen) = if at < runs {
+                    (done, Seen::Active)
+                } else if at < waits {
+                    let booked = (at - at % tick).saturating_sub(runs);
+                    (Counters { run: done.run + booked, ..dispatched }, Seen::Active)
                 } else {
-                    (ran + run, Seen::Blocked(network))
+                    (Counters { run: done.run + run, ..dispatched }, Seen::Blocked(network))
                 };
-                let counters = Counters { run: reading.0, delay: 0, slices };
-                world.books.round(at, &[Reading { tid: 1, counters, seen: reading.1, under: Under::Unknown }]);
+                world.books.round(at, &[Reading { tid: 1, counters, seen, under: Under::Unknown }]);
                 at += looks.next().unwrap();
             }
-            start += run + wait;
-            ran += run;
+            done = Counters { run: done.run + run, ..dispatched };
+            start = end;
             waited += wait;
         }
         world.now = start;
+        let last = Reading { tid: 1, counters: done, seen: Seen::Active, under: Under::Unknown };
+        world.books.last_words(start, last);
         let books = world.close(0);
         let network = books.wall.waits.get(&network).copied().unwrap_or(0);
-        prop_assert!(network.abs_diff(waited) <= 2 * tick + 8 * MS, "{} of {}: {:?}", network, waited, books.wall);
+        // Counters run late, and spans are cut where the looks were.
+        let slack = 2 * tick + 8 * MS + start / 50;
+        let found = [network, books.wall.cpu, books.wall.runnable];
+        for (found, truth) in found.into_iter().zip([waited, done.run, done.delay]) {
+            prop_assert!(found.abs_diff(truth) <= slack, "{} of {}: {:?}", found, truth, books.wall);
+        }
     }
 
     /// Threads are read one after another, but a round is one moment: their order means nothing.
