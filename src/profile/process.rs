@@ -13,8 +13,8 @@ use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::interpreter::{Interpreter, LockState, Owner};
 use super::source::procfs::{
-    ChildrenOf, KeptFile, Stat, numbered, out_of_descriptors, parse_io, parse_schedstat, parse_stat,
-    parse_syscall, read_small,
+    ChildrenOf, KeptFile, Stat, numbered, out_of_descriptors, parse_io, parse_preemptions, parse_schedstat,
+    parse_stat, parse_syscall, read_small,
 };
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
@@ -27,8 +27,10 @@ const BELIEVED_NS: u64 = 100_000_000;
 const LOOKS_NS: [u64; 4] = [4_000_000, 30_000_000, 250_000_000, 2_000_000_000];
 /// Descriptors of a process that are searched for an event loop.
 const DESCRIPTORS_SEARCHED: usize = 256;
-/// How often name, memory and byte counters are read.
+/// How often name, memory, byte counters and preemptions are read.
 const CENSUS_NS: u64 = 100_000_000;
+/// Threads of a process whose preemptions are counted at a time: a file of text for each.
+const PREEMPTIONS_COUNTED: usize = 8;
 
 /// Shared look-ups of one tree.
 #[derive(Debug)]
@@ -59,10 +61,38 @@ struct ThreadSource {
     /// How many descriptors are spent on them.
     descriptors: usize,
     children: ChildrenOf,
+    /// As the kernel showed them last.
     counters: Counters,
+    preempted: Preempted,
     blocked: bool,
     /// The last wait that was classified, with its place and age.
     last: Option<(Call, SiteId, u64)>,
+}
+
+/// Dispatches of a thread that followed no wait: it had been preempted.
+#[derive(Debug, Clone, Copy, Default)]
+struct Preempted {
+    /// Preemptions up to its first reading.
+    before: u64,
+    /// Preemptions counted since.
+    count: u64,
+    /// Dispatches when they were counted.
+    counted_at: u64,
+    /// Dispatches that followed waits, as told last. Where preemptions are counted after the dispatch, they are taken
+    /// out of later ones.
+    told: u64,
+}
+
+impl Preempted {
+    fn take_out(&mut self, counters: Counters) -> Counters {
+        self.told = self.told.max(counters.slices.saturating_sub(self.count));
+        Counters { slices: self.told, ..counters }
+    }
+
+    fn counted(&mut self, preemptions: u64, dispatches: u64) {
+        self.count = preemptions.saturating_sub(self.before);
+        self.counted_at = dispatches;
+    }
 }
 
 /// One process.
@@ -226,6 +256,12 @@ impl Process {
             let Some(counters) = text.ok().and_then(parse_schedstat) else { continue };
             let descriptors = if keep { DESCRIPTORS_KEPT } else { 0 };
             lookups.descriptors_left = lookups.descriptors_left.saturating_sub(descriptors);
+            let preempted = Preempted {
+                before: if attached { self.preemptions(tid).unwrap_or(0) } else { 0 },
+                counted_at: counters.slices,
+                told: counters.slices,
+                ..Preempted::default()
+            };
             ledger.thread(Birth { pid: self.pid, tid, at: now, counters, newborn: !attached });
             self.threads.push(ThreadSource {
                 tid,
@@ -234,6 +270,7 @@ impl Process {
                 children: ChildrenOf::at(at("children")),
                 descriptors,
                 counters,
+                preempted,
                 blocked: false,
                 last: None,
             });
@@ -307,6 +344,7 @@ impl Process {
         let thread = &mut self.threads[index];
         thread.counters = counters;
         thread.blocked = matches!(seen, Seen::Blocked(_));
+        let counters = thread.preempted.take_out(counters);
         Ok(Some(Reading { tid, counters, seen, under }))
     }
 
@@ -425,11 +463,42 @@ impl Process {
         read_small(&PathBuf::from(format!("/proc/{}/task/{tid}/{name}", self.pid))).ok()
     }
 
+    fn preemptions(&self, tid: i32) -> Option<u64> {
+        parse_preemptions(&self.thread_file(tid, "status")?)
+    }
+
+    /// Counts preemptions of the threads that were dispatched most often since theirs were counted.
+    fn count_preemptions(&mut self) {
+        let dispatched =
+            |thread: &ThreadSource| thread.counters.slices.saturating_sub(thread.preempted.counted_at);
+        let mut due: Vec<(u64, usize)> =
+            (0..).zip(&self.threads).map(|(i, thread)| (dispatched(thread), i)).collect();
+        due.retain(|(dispatches, _)| *dispatches > 0);
+        due.sort_unstable_by(|a, b| b.cmp(a));
+        for (_, index) in due.into_iter().take(PREEMPTIONS_COUNTED) {
+            if let Some(preemptions) = self.preemptions(self.threads[index].tid) {
+                let thread = &mut self.threads[index];
+                thread.preempted.counted(preemptions, thread.counters.slices);
+            }
+        }
+    }
+
+    /// A thread that has ended, with its last `counters`.
+    pub(super) fn last_words(&mut self, tid: i32, counters: Counters) -> Option<Reading> {
+        let preemptions = self.preemptions(tid);
+        let thread = self.threads.iter_mut().find(|thread| thread.tid == tid)?;
+        if let Some(preemptions) = preemptions {
+            thread.preempted.counted(preemptions, counters.slices);
+        }
+        let counters = thread.preempted.take_out(counters);
+        Some(Reading { tid, counters, seen: Seen::Active, under: Under::Unknown })
+    }
+
     fn thread_stat(&self, tid: i32) -> Option<Stat> {
         parse_stat(&self.thread_file(tid, "stat")?)
     }
 
-    /// Slow facts: name, memory, bytes; and the runtime, after birth and after every exec.
+    /// Slow facts: name, memory, bytes, preemptions; and the runtime, after birth and after every exec.
     fn census(&mut self, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
         let directory = PathBuf::from(format!("/proc/{}", self.pid));
         let path = |name: &str| directory.join(name);
@@ -468,6 +537,7 @@ impl Process {
         }
         let next_look = LOOKS_NS.get(self.runtime_looks).map_or(u64::MAX, |age| self.image_since + age);
         self.next_census = (now + CENSUS_NS).min(next_look);
+        self.count_preemptions();
         let io = read_small(&path("io")).ok().and_then(|text| parse_io(&text));
         let rss = stat.resident.saturating_mul(page_size());
         ledger.census(self.pid, now, Census { name: stat.name, threads: stat.threads, rss, io });
@@ -519,4 +589,22 @@ fn ended(state: char) -> bool {
 
 fn page_size() -> u64 {
     rustix::param::page_size() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(preempted: &mut Preempted, slices: u64) -> u64 {
+        preempted.take_out(Counters { slices, ..Counters::default() }).slices
+    }
+
+    #[test]
+    fn preemptions_counted_late_are_taken_out_of_later_dispatches() {
+        let mut thread = Preempted { before: 5, counted_at: 10, told: 10, ..Preempted::default() };
+        assert_eq!(told(&mut thread, 16), 16);
+        thread.counted(5 + 4, 16);
+        // Twelve waits so far: dispatches never go back.
+        assert_eq!([16, 18, 20, 25].map(|slices| told(&mut thread, slices)), [16, 16, 16, 21]);
+    }
 }

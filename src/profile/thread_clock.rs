@@ -21,14 +21,14 @@ impl SiteId {
     pub const UNKNOWN: Self = Self(0);
 }
 
-/// The scheduler's counters of a thread: `/proc/TID/schedstat`.
+/// The scheduler's counters of a thread: `/proc/TID/schedstat`, less what `/proc/TID/status` says of preemptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Nanoseconds on a CPU.
     pub run: u64,
     /// Nanoseconds runnable but not running, throttling included.
     pub delay: u64,
-    /// Times it was put on a CPU.
+    /// Times it was put on a CPU, but for those known to follow a preemption: what is left follows waits.
     pub slices: u64,
 }
 

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
-use super::ledger::{Ledger, Reading, Under};
+use super::ledger::{Ledger, Reading};
 use super::process::{Lookups, Outcome, Process};
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::procfs::{children, descendants, parents, parse_schedstat, parse_stat, read_small};
-use super::thread_clock::Seen;
 
 /// How often processes are looked for that no known one lists as its child: orphans, and every child on a kernel
 /// that keeps no such lists.
@@ -182,8 +181,8 @@ impl Tree {
         let counters = read_small(format!("/proc/{pid}/task/{pid}/schedstat").as_ref())
             .ok()
             .and_then(|text| parse_schedstat(&text));
-        if let Some(counters) = counters.filter(|_| self.processes.contains_key(&pid)) {
-            let reading = Reading { tid: pid, counters, seen: Seen::Active, under: Under::Unknown };
+        let reading = counters.and_then(|counters| self.processes.get_mut(&pid)?.last_words(pid, counters));
+        if let Some(reading) = reading {
             self.ledger.last_words(now, reading);
         }
         self.remove(pid, now);

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use crate::profile::thread_clock::Counters;
 use crate::wait::classify::Call;
@@ -236,7 +237,17 @@ pub fn parse_io(text: &[u8]) -> Option<(u64, u64)> {
 /// The process a thread belongs to, of `/proc/TID/status`.
 #[must_use]
 pub fn parse_group(text: &[u8]) -> Option<i32> {
-    let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Tgid:"))?;
+    status_value(text, b"Tgid:")
+}
+
+/// How often a thread had to leave the CPU though it could have gone on, of `/proc/TID/status`.
+#[must_use]
+pub fn parse_preemptions(text: &[u8]) -> Option<u64> {
+    status_value(text, b"nonvoluntary_ctxt_switches:")
+}
+
+fn status_value<T: FromStr>(text: &[u8], key: &[u8]) -> Option<T> {
+    let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(key))?;
     std::str::from_utf8(line).ok()?.trim().parse().ok()
 }
 
@@ -320,6 +331,13 @@ pub fn command_line(pid: i32) -> Vec<String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_status_tells_the_process_and_the_preemptions() {
+        let status = b"Name:\tx\nTgid:\t41\nvoluntary_ctxt_switches:\t201\nnonvoluntary_ctxt_switches:\t33\n";
+        assert_eq!((parse_group(status), parse_preemptions(status)), (Some(41), Some(33)));
+        assert_eq!(parse_preemptions(b"Name:\tx\n"), None);
+    }
 
     #[test]
     fn schedstat_is_three_numbers() {
@@ -447,6 +465,7 @@ mod tests {
             let _ = parse_io(&text);
             let _ = parse_children(&text);
             let _ = parse_group(&text);
+            let _ = parse_preemptions(&text);
         }
 
         /// What the kernel writes, cut anywhere: either understood as a whole, or not at all; never other numbers.
