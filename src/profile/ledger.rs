@@ -483,19 +483,20 @@ impl Ledger {
                 // Dispatches before a thread was first seen here are not known to have been waits here.
                 payment.ended = payment.ended.min(1);
             }
-            let whole = payment.single.then_some(payment.blocked).filter(|blocked| *blocked > 0);
-            self.sites.pay(&payment, whole);
-            let entry = record.sites.entry(payment.site).or_default();
-            entry.0 += payment.blocked;
-            entry.1 += payment.ended;
-            let site = self.sites.get(payment.site);
-            // What was paid while the wait was in progress explains quiet time once it is over. The CPU time it leads to
-            // may be booked later still: at a tick, or when the thread leaves the CPU.
+            // What was paid while the wait was in progress is a part of it.
             let in_progress = match record.in_progress.take() {
                 Some((waits_at, blocked)) if waits_at == payment.site => blocked,
                 _ => 0,
             };
             let blocked = in_progress + payment.blocked;
+            let whole = payment.single.then_some(blocked).filter(|blocked| *blocked > 0);
+            self.sites.pay(&payment, whole);
+            let entry = record.sites.entry(payment.site).or_default();
+            entry.0 += payment.blocked;
+            entry.1 += payment.ended;
+            let site = self.sites.get(payment.site);
+            // It explains quiet time once it is over. The CPU time it leads to may be booked later still: at a tick, or when
+            // the thread leaves the CPU.
             if payment.progress > 0 || payment.ended > 0 {
                 let Payment { site: at, progress, .. } = payment;
                 self.wall.credit(Credit { site: at, progress, blocked, external: site.external });

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::os::linux::fs::MetadataExt;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use super::ledger::{Ledger, Reading, Under};
@@ -27,10 +28,10 @@ const BELIEVED_NS: u64 = 100_000_000;
 const LOOKS_NS: [u64; 4] = [4_000_000, 30_000_000, 250_000_000, 2_000_000_000];
 /// Descriptors of a process that are searched for an event loop.
 const DESCRIPTORS_SEARCHED: usize = 256;
-/// How often name, memory, byte counters and preemptions are read.
+/// How often name, memory and byte counters are read.
 const CENSUS_NS: u64 = 100_000_000;
-/// Threads of a process whose preemptions are counted at a time: a file of text for each.
-const PREEMPTIONS_COUNTED: usize = 8;
+/// Threads whose preemptions are counted in a round: a file of text for each.
+pub(super) const PREEMPTIONS_COUNTED: usize = 16;
 
 /// Shared look-ups of one tree.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub(super) struct Lookups {
     pub(super) pids: Vec<i32>,
     /// Descriptors boundby may still keep open.
     pub(super) descriptors_left: usize,
+    /// Threads whose preemptions may still be counted in this round.
+    pub(super) preemptions_left: usize,
     /// Threads whose system call could not be read.
     pub(super) hidden: u64,
 }
@@ -63,36 +66,63 @@ struct ThreadSource {
     children: ChildrenOf,
     /// As the kernel showed them last.
     counters: Counters,
-    preempted: Preempted,
+    dispatches: Dispatches,
     blocked: bool,
     /// The last wait that was classified, with its place and age.
     last: Option<(Call, SiteId, u64)>,
 }
 
-/// Dispatches of a thread that followed no wait: it had been preempted.
-#[derive(Debug, Clone, Copy, Default)]
-struct Preempted {
-    /// Preemptions up to its first reading.
-    before: u64,
-    /// Preemptions counted since.
-    count: u64,
-    /// Dispatches when they were counted.
-    counted_at: u64,
-    /// Dispatches that followed waits, as told last. Where preemptions are counted after the dispatch, they are taken
-    /// out of later ones.
-    told: u64,
+/// Tells the dispatches of a thread that followed waits from those after a preemption.
+#[derive(Debug, Clone, Copy)]
+struct Dispatches {
+    /// All of them, when it was last seen blocked.
+    all: u64,
+    /// Preemptions up to then; `None`: not counted.
+    preemptions: Option<u64>,
+    /// Those that followed waits.
+    after_waits: u64,
 }
 
-impl Preempted {
-    fn take_out(&mut self, counters: Counters) -> Counters {
-        self.told = self.told.max(counters.slices.saturating_sub(self.count));
-        Counters { slices: self.told, ..counters }
+impl Dispatches {
+    /// A thread that was dispatched so often before it was first looked at.
+    fn new(all: u64) -> Self {
+        Self { all, preemptions: None, after_waits: all }
     }
 
-    fn counted(&mut self, preemptions: u64, dispatches: u64) {
-        self.count = preemptions.saturating_sub(self.before);
-        self.counted_at = dispatches;
+    /// What it was dispatched after since it was last counted, if it was blocked then.
+    fn since(&self, all: u64, was_blocked: bool) -> News {
+        match all.saturating_sub(self.all) {
+            0 => News::Nothing,
+            1 if was_blocked => News::Wait,
+            _ => News::Unclear,
+        }
     }
+
+    /// It has been dispatched, and preempted if that was counted, so often by now.
+    fn count(&mut self, all: u64, news: News, preemptions: Option<u64>) {
+        let more = all.saturating_sub(self.all);
+        let preempted = match news {
+            News::Nothing | News::Wait => 0,
+            News::Unclear => {
+                let before = std::mem::replace(&mut self.preemptions, preemptions);
+                // Without an earlier count, preemptions may be older than these dispatches.
+                preemptions.zip(before).map_or(0, |(now, before)| now.saturating_sub(before))
+            }
+        };
+        self.after_waits += more.saturating_sub(preempted);
+        self.all = all;
+    }
+}
+
+/// What new dispatches tell of waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    /// There are none.
+    Nothing,
+    /// One, and the thread had been seen waiting.
+    Wait,
+    /// Waits, or preemptions.
+    Unclear,
 }
 
 /// One process.
@@ -256,12 +286,6 @@ impl Process {
             let Some(counters) = text.ok().and_then(parse_schedstat) else { continue };
             let descriptors = if keep { DESCRIPTORS_KEPT } else { 0 };
             lookups.descriptors_left = lookups.descriptors_left.saturating_sub(descriptors);
-            let preempted = Preempted {
-                before: if attached { self.preemptions(tid).unwrap_or(0) } else { 0 },
-                counted_at: counters.slices,
-                told: counters.slices,
-                ..Preempted::default()
-            };
             ledger.thread(Birth { pid: self.pid, tid, at: now, counters, newborn: !attached });
             self.threads.push(ThreadSource {
                 tid,
@@ -270,7 +294,7 @@ impl Process {
                 children: ChildrenOf::at(at("children")),
                 descriptors,
                 counters,
-                preempted,
+                dispatches: Dispatches::new(counters.slices),
                 blocked: false,
                 last: None,
             });
@@ -341,10 +365,20 @@ impl Process {
             Seen::Active => self.under(tid, lock),
             Seen::Blocked(_) => Under::Unknown,
         };
+        let blocks = matches!(seen, Seen::Blocked(_));
+        let was_blocked = self.threads[index].blocked;
+        let news = self.threads[index].dispatches.since(counters.slices, was_blocked);
+        // What a computing thread was dispatched after shows when it is next seen in a wait.
+        let is_due = blocks || was_blocked;
+        let preemptions =
+            if is_due && news == News::Unclear { self.count_preemptions(tid, lookups) } else { None };
         let thread = &mut self.threads[index];
         thread.counters = counters;
-        thread.blocked = matches!(seen, Seen::Blocked(_));
-        let counters = thread.preempted.take_out(counters);
+        thread.blocked = blocks;
+        if is_due {
+            thread.dispatches.count(counters.slices, news, preemptions);
+        }
+        let counters = Counters { slices: thread.dispatches.after_waits, ..counters };
         Ok(Some(Reading { tid, counters, seen, under }))
     }
 
@@ -464,33 +498,26 @@ impl Process {
     }
 
     fn preemptions(&self, tid: i32) -> Option<u64> {
-        parse_preemptions(&self.thread_file(tid, "status")?)
+        let mut buffer = [0u8; 4096];
+        let file = File::open(format!("/proc/{}/task/{tid}/status", self.pid)).ok()?;
+        // The kernel writes it in one piece.
+        let length = file.read_at(&mut buffer, 0).ok()?;
+        parse_preemptions(buffer.get(..length)?)
     }
 
-    /// Counts preemptions of the threads that were dispatched most often since theirs were counted.
-    fn count_preemptions(&mut self) {
-        let dispatched =
-            |thread: &ThreadSource| thread.counters.slices.saturating_sub(thread.preempted.counted_at);
-        let mut due: Vec<(u64, usize)> =
-            (0..).zip(&self.threads).map(|(i, thread)| (dispatched(thread), i)).collect();
-        due.retain(|(dispatches, _)| *dispatches > 0);
-        due.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, index) in due.into_iter().take(PREEMPTIONS_COUNTED) {
-            if let Some(preemptions) = self.preemptions(self.threads[index].tid) {
-                let thread = &mut self.threads[index];
-                thread.preempted.counted(preemptions, thread.counters.slices);
-            }
-        }
+    /// As long as there is time for it in this round.
+    fn count_preemptions(&self, tid: i32, lookups: &mut Lookups) -> Option<u64> {
+        lookups.preemptions_left = lookups.preemptions_left.checked_sub(1)?;
+        self.preemptions(tid)
     }
 
     /// A thread that has ended, with its last `counters`.
     pub(super) fn last_words(&mut self, tid: i32, counters: Counters) -> Option<Reading> {
         let preemptions = self.preemptions(tid);
         let thread = self.threads.iter_mut().find(|thread| thread.tid == tid)?;
-        if let Some(preemptions) = preemptions {
-            thread.preempted.counted(preemptions, counters.slices);
-        }
-        let counters = thread.preempted.take_out(counters);
+        let news = thread.dispatches.since(counters.slices, thread.blocked);
+        thread.dispatches.count(counters.slices, news, preemptions);
+        let counters = Counters { slices: thread.dispatches.after_waits, ..counters };
         Some(Reading { tid, counters, seen: Seen::Active, under: Under::Unknown })
     }
 
@@ -498,7 +525,7 @@ impl Process {
         parse_stat(&self.thread_file(tid, "stat")?)
     }
 
-    /// Slow facts: name, memory, bytes, preemptions; and the runtime, after birth and after every exec.
+    /// Slow facts: name, memory, bytes; and the runtime, after birth and after every exec.
     fn census(&mut self, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
         let directory = PathBuf::from(format!("/proc/{}", self.pid));
         let path = |name: &str| directory.join(name);
@@ -537,7 +564,6 @@ impl Process {
         }
         let next_look = LOOKS_NS.get(self.runtime_looks).map_or(u64::MAX, |age| self.image_since + age);
         self.next_census = (now + CENSUS_NS).min(next_look);
-        self.count_preemptions();
         let io = read_small(&path("io")).ok().and_then(|text| parse_io(&text));
         let rss = stat.resident.saturating_mul(page_size());
         ledger.census(self.pid, now, Census { name: stat.name, threads: stat.threads, rss, io });
@@ -595,16 +621,21 @@ fn page_size() -> u64 {
 mod tests {
     use super::*;
 
-    fn told(preempted: &mut Preempted, slices: u64) -> u64 {
-        preempted.take_out(Counters { slices, ..Counters::default() }).slices
-    }
-
     #[test]
-    fn preemptions_counted_late_are_taken_out_of_later_dispatches() {
-        let mut thread = Preempted { before: 5, counted_at: 10, told: 10, ..Preempted::default() };
-        assert_eq!(told(&mut thread, 16), 16);
-        thread.counted(5 + 4, 16);
-        // Twelve waits so far: dispatches never go back.
-        assert_eq!([16, 18, 20, 25].map(|slices| told(&mut thread, slices)), [16, 16, 16, 21]);
+    fn dispatches_after_preemptions_follow_no_waits() {
+        let mut dispatches = Dispatches::new(10);
+        let mut count = |all, was_blocked, preemptions| {
+            dispatches.count(all, dispatches.since(all, was_blocked), preemptions);
+            dispatches.after_waits
+        };
+        // How many of the first five were preemptions is not known; of the next six, four were.
+        assert_eq!([count(15, true, Some(7)), count(21, true, Some(11))], [15, 17]);
+        // A thread that waited and was dispatched once came out of that wait.
+        assert_eq!([count(22, true, None), count(23, false, Some(12))], [18, 18]);
+        // After a look for which there was no time, a count says nothing of the dispatches since.
+        assert_eq!(
+            [count(25, true, None), count(28, true, Some(14)), count(30, true, Some(15))],
+            [20, 23, 24]
+        );
     }
 }

@@ -94,13 +94,20 @@ impl SiteRecord {
 pub struct Sites {
     records: Vec<SiteRecord>,
     by_key: HashMap<SiteKey, SiteId>,
+    /// Where a place has talked to one peer only, a connection too young to be named is taken to lead there as well.
+    only_peer: HashMap<(i32, u64, &'static str), Option<SiteId>>,
     waiting: BTreeMap<WaitKind, u32>,
 }
 
 impl Default for Sites {
     fn default() -> Self {
         let key = SiteKey { pid: 0, pc: 0, kind: WaitKind::Idle, operation: "unknown", resource: None };
-        Self { records: vec![record(key, false, false)], by_key: HashMap::new(), waiting: BTreeMap::new() }
+        Self {
+            records: vec![record(key, false, false)],
+            by_key: HashMap::new(),
+            only_peer: HashMap::new(),
+            waiting: BTreeMap::new(),
+        }
     }
 }
 
@@ -142,10 +149,21 @@ impl Sites {
         if let Some(id) = self.by_key.get(&key) {
             return *id;
         }
+        let place = (pid, pc, reason.operation);
+        let named = reason.kind == WaitKind::Network && key.resource.is_some();
+        if reason.kind == WaitKind::Network
+            && key.resource.is_none()
+            && let Some(Some(only)) = self.only_peer.get(&place)
+        {
+            return *only;
+        }
         let Ok(number) = u32::try_from(self.records.len()) else { return SiteId::UNKNOWN };
         let id = SiteId(number);
         self.records.push(record(key.clone(), reason.external, reason.event_loop));
         self.by_key.insert(key, id);
+        if named {
+            self.only_peer.entry(place).and_modify(|only| *only = None).or_insert(Some(id));
+        }
         id
     }
 
@@ -330,6 +348,25 @@ mod tests {
             external: false,
             event_loop: false,
         }
+    }
+
+    #[test]
+    fn a_connection_without_a_name_leads_where_all_others_of_its_place_do() {
+        let mut sites = Sites::default();
+        let mut recv = |pc, peer: Option<&str>| {
+            let resource = peer.map(str::to_owned);
+            let kind = WaitKind::Network;
+            sites.find(
+                1,
+                pc,
+                &Reason { kind, operation: "recv", resource, external: true, event_loop: false },
+            )
+        };
+        let one = recv(9, Some("10.0.0.1:80"));
+        assert_eq!(recv(9, None), one);
+        assert_ne!(recv(8, None), one);
+        let other = recv(9, Some("10.0.0.2:80"));
+        assert!(![one, other].contains(&recv(9, None)));
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub struct Step {
 }
 
 /// A wait is seen as one if it was in progress for certain for so many times the rest of its interval.
-const KNOWN: u64 = 4;
+const KNOWN: u64 = 2;
 
 /// The state of one thread.
 #[derive(Debug, Clone)]
@@ -181,7 +181,9 @@ impl ThreadClock {
         let before = self.seen;
         self.seen = seen;
         let payments = match (before, seen) {
-            (Some(Seen::Blocked(a)), Some(Seen::Blocked(b))) if a == b => [self.pay_all(a, waits == 1), None],
+            (Some(Seen::Blocked(a)), Some(Seen::Blocked(b))) if a == b && waits <= 1 => {
+                [self.pay_all(a, waits == 1), None]
+            }
             (Some(Seen::Blocked(a)), Some(Seen::Blocked(b))) => {
                 let first = self.pay_share(a, certain, waits + 1);
                 [first, self.pay_all(b, false)]

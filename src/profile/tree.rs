@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::ledger::{Ledger, Reading};
-use super::process::{Lookups, Outcome, Process};
+use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process};
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::procfs::{children, descendants, parents, parse_schedstat, parse_stat, read_small};
@@ -59,6 +59,7 @@ impl Tree {
                 descriptors: Descriptors::new(),
                 pids: Vec::new(),
                 descriptors_left,
+                preemptions_left: PREEMPTIONS_COUNTED,
                 hidden: 0,
             },
             processes: BTreeMap::new(),
@@ -124,6 +125,7 @@ impl Tree {
     /// before the recording began.
     pub(super) fn round(&mut self, now: u64, attached: bool) {
         self.readings.clear();
+        self.lookups.preemptions_left = PREEMPTIONS_COUNTED;
         if now >= self.next_search {
             let started = Instant::now();
             self.search(now);

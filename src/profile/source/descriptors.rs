@@ -6,7 +6,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::network::Sockets;
+use super::network::{Protocol, Sockets};
 use crate::wait::classify::{Call, Means, Target, Watched, call};
 
 /// Descriptors of one polling call that are looked at; a server may have thousands, which all look alike.
@@ -70,13 +70,29 @@ impl Descriptors {
         let link = std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok()?;
         match parse_link(&link.to_string_lossy(), &self.own) {
             Link::Direct(target) => Some(target),
-            Link::Socket(inode) => Some(
-                self.sockets.resolve(pid, inode, now).unwrap_or_else(|| self.unix_socket(pid, inode, pids)),
-            ),
+            Link::Socket(inode) => Some(self.socket(pid, fd, inode, pids, now)),
         }
     }
 
-    /// A socket that is in no internet table. The two ends of a socket pair have neighbouring inodes; if a
+    fn socket(&mut self, pid: i32, fd: i32, inode: u64, pids: &[i32], now: u64) -> Target {
+        if let Some(known) = self.sockets.known(inode) {
+            return known;
+        }
+        match protocol(pid, fd) {
+            Some(Protocol::Internet(table)) => {
+                let unnamed = Target::Inet { peer: None, inbound: false };
+                self.sockets.resolve(pid, inode, Some(table), now).unwrap_or(unnamed)
+            }
+            Some(Protocol::Unix) => self.unix_socket(pid, inode, pids),
+            Some(Protocol::Other) => Target::Other,
+            None => {
+                let internet = self.sockets.resolve(pid, inode, None, now);
+                internet.unwrap_or_else(|| self.unix_socket(pid, inode, pids))
+            }
+        }
+    }
+
+    /// A Unix socket. The two ends of a socket pair have neighbouring inodes; if a
     /// process of the tree holds a neighbour, the pair stays inside (and inside one process it is a wake-up).
     fn unix_socket(&mut self, pid: i32, inode: u64, pids: &[i32]) -> Target {
         let neighbours = [format!("socket:[{}]", inode + 1), format!("socket:[{}]", inode.wrapping_sub(1))];
@@ -135,6 +151,14 @@ impl Descriptors {
             fds.iter().take(WATCHED_AT_MOST).filter_map(|fd| self.target(pid, *fd, pids, now)).collect();
         Some(Watched { targets, complete, timed, event_loop, registered })
     }
+}
+
+/// What a socket speaks; `None`: the kernel does not say.
+fn protocol(pid: i32, fd: i32) -> Option<Protocol> {
+    let mut name = [0u8; 32];
+    let path = format!("/proc/{pid}/fd/{fd}");
+    let length = rustix::fs::getxattr(path, "system.sockprotoname", &mut name[..]).ok()?;
+    Some(Protocol::parse(name.get(..length)?))
 }
 
 /// A C `int` among the arguments: the upper half of the register is not part of it.
@@ -197,6 +221,21 @@ mod tests {
         assert_eq!(read("/dev/pts/0"), Link::Direct(Target::Tty));
         assert_eq!(read("/data/x (deleted)"), Link::Direct(Target::File("/data/x (deleted)".to_owned())));
         assert_eq!(read("/dev/null"), Link::Direct(Target::Other));
+    }
+
+    #[test]
+    fn sockets_say_what_they_speak() {
+        use std::os::fd::AsRawFd;
+        let ours = |socket: &dyn AsRawFd| protocol(own_pid(), socket.as_raw_fd());
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let (unix, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        // A kernel that does not say so (a sandbox) says nothing.
+        assert!(matches!(ours(&tcp), Some(Protocol::Internet("tcp")) | None));
+        assert!(matches!(ours(&unix), Some(Protocol::Unix) | None));
+    }
+
+    fn own_pid() -> i32 {
+        i32::try_from(std::process::id()).unwrap()
     }
 
     #[test]

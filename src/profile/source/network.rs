@@ -1,16 +1,20 @@
-//! Sockets by inode, from `/proc/PID/net/{tcp,tcp6,udp,udp6,unix}`: who is at the other end.
+//! Sockets by inode, from `/proc/PID/net/{tcp,tcp6,udp,udp6}`: who is at the other end.
 //!
-//! The tables are read once per batch of unknown sockets, never per sample, and at most every
-//! [`REREAD_AFTER_NS`]: on a machine with many connections one read costs milliseconds.
+//! A table is read once per batch of unknown sockets, never per sample, and takes a small part of the time at most: the
+//! kernel walks all its buckets, which costs milliseconds however few connections there are. A connection opened since
+//! the last read is known to be one, but not yet to whom.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::time::Instant;
 
 use crate::wait::classify::Target;
 
-/// How long a table is trusted before it is read again for a socket it does not hold.
-pub const REREAD_AFTER_NS: u64 = 50_000_000;
+/// How long a table is trusted, at least, before it is read again for a socket it does not hold.
+const REREAD_AFTER_NS: u64 = 50_000_000;
+/// Reading tables takes at most one part in so many of the time: less than half of what all looking may take, which
+/// would become rare otherwise.
+const READ_BUDGET: u64 = 300;
 /// Sockets remembered per network namespace; more are looked up anew.
 const REMEMBERED: usize = 16_384;
 const LISTEN: u8 = 0x0A;
@@ -28,38 +32,76 @@ pub struct Row {
     pub state: u8,
 }
 
+/// What a socket speaks, as its extended attribute `system.sockprotoname` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// An internet socket, listed in this table of `/proc/PID/net`.
+    Internet(&'static str),
+    /// A Unix socket.
+    Unix,
+    /// Anything else: netlink, packets, virtual machines.
+    Other,
+}
+
+/// Tables of internet sockets.
+const TABLES: [&str; 4] = ["tcp", "tcp6", "udp", "udp6"];
+
+impl Protocol {
+    /// Reads the attribute's value, which ends with a zero.
+    #[must_use]
+    pub fn parse(name: &[u8]) -> Self {
+        match name.strip_suffix(b"\0").unwrap_or(name) {
+            b"TCP" | b"MPTCP" => Self::Internet("tcp"),
+            b"TCPv6" | b"MPTCPv6" => Self::Internet("tcp6"),
+            b"UDP" => Self::Internet("udp"),
+            b"UDPv6" => Self::Internet("udp6"),
+            b"UNIX" | b"UNIX-STREAM" => Self::Unix,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// The sockets of one network namespace.
 #[derive(Debug, Default)]
 pub struct Sockets {
     known: BTreeMap<u64, Target>,
     listening: BTreeSet<u16>,
-    read_at: Option<u64>,
+    /// When each table may be read again.
+    due: BTreeMap<&'static str, u64>,
 }
 
 impl Sockets {
-    /// What a socket is connected to. Unknown inodes make the tables of `pid` be read, if that is due at `now`
-    /// (nanoseconds). `None`: not an internet socket as far as known.
-    pub fn resolve(&mut self, pid: i32, inode: u64, now: u64) -> Option<Target> {
-        if !self.known.contains_key(&inode) && self.read_at.is_none_or(|at| now >= at + REREAD_AFTER_NS) {
-            self.read_at = Some(now);
-            self.read(pid);
-        }
+    /// What a socket is known to be connected to.
+    #[must_use]
+    pub fn known(&self, inode: u64) -> Option<Target> {
         self.known.get(&inode).cloned()
     }
 
-    fn read(&mut self, pid: i32) {
+    /// What a socket is connected to. An unknown inode makes the `table` of `pid` be read, if that is due at `now`
+    /// (nanoseconds); `None`: all of them. `None`: not an internet socket as far as known.
+    pub fn resolve(&mut self, pid: i32, inode: u64, table: Option<&'static str>, now: u64) -> Option<Target> {
+        for name in TABLES.into_iter().filter(|name| table.is_none_or(|table| table == *name)) {
+            if self.known.contains_key(&inode) {
+                break;
+            }
+            if self.due.get(name).is_none_or(|due| now >= *due) {
+                let started = Instant::now();
+                self.read(pid, name);
+                let cost = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                self.due
+                    .insert(name, now.saturating_add(REREAD_AFTER_NS.max(cost.saturating_mul(READ_BUDGET))));
+            }
+        }
+        self.known(inode)
+    }
+
+    fn read(&mut self, pid: i32, table: &str) {
         if self.known.len() > REMEMBERED {
             self.known.clear();
         }
-        let mut rows = Vec::new();
-        for table in ["tcp", "tcp6", "udp", "udp6"] {
-            let path = format!("/proc/{pid}/net/{table}");
-            if let Ok(text) = std::fs::read_to_string(Path::new(&path)) {
-                rows.extend(
-                    text.lines().skip(1).filter_map(parse_row).map(|row| (row, table.starts_with("udp"))),
-                );
-            }
-        }
+        let Ok(text) = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")) else { return };
+        let udp = table.starts_with("udp");
+        let rows: Vec<_> = text.lines().skip(1).filter_map(parse_row).map(|row| (row, udp)).collect();
         self.take(&rows);
     }
 
@@ -127,13 +169,19 @@ mod tests {
         let rows: Vec<_> =
             [CLIENT, ACCEPTED, LISTENER].iter().map(|line| (parse_row(line).unwrap(), false)).collect();
         sockets.take(&rows);
-        sockets.read_at = Some(0);
-        let mut at = |inode| sockets.resolve(1, inode, 1);
+        let at = |inode| sockets.known(inode);
         let inet = |peer: &str, inbound| Some(Target::Inet { peer: Some(peer.to_owned()), inbound });
         assert_eq!(at(502), inet("127.0.0.1:5432", false));
         assert_eq!(at(503), inet("127.0.0.2:50001", true));
         assert_eq!(at(501), Some(Target::Listening("127.0.0.1:8080".to_owned())));
         assert_eq!(at(999), None);
+    }
+
+    #[test]
+    fn a_protocol_names_its_table() {
+        assert_eq!(Protocol::parse(b"TCPv6\0"), Protocol::Internet("tcp6"));
+        assert_eq!(Protocol::parse(b"UNIX-STREAM\0"), Protocol::Unix);
+        assert_eq!(Protocol::parse(b"NETLINK\0"), Protocol::Other);
     }
 
     #[test]
