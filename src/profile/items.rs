@@ -81,20 +81,18 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
         durations.merge(&site.durations);
         blocked += site.blocked;
         if site.event_loop {
-            outstanding = outstanding.max(u64::from(site.fan).saturating_sub(1));
+            outstanding = outstanding.max(u64::from(site.fan));
         }
     }
     let count = by_operation.into_values().max().filter(|count| *count > 0)?;
     let count = outweigh(count, &durations, blocked);
-    let activity: Vec<u64> = members
-        .iter()
-        .map(|thread| waits(books, thread).values().sum::<u64>() + thread.clock.cpu())
-        .collect();
+    let activity: Vec<u64> =
+        members.iter().map(|thread| waits(books, thread).values().sum::<u64>() + repeated(thread)).collect();
     let most = activity.iter().copied().max()?;
     let busy = activity.iter().filter(|own| **own as f64 >= LANE_SHARE * most as f64).count() as u64;
     let lanes = busy.max(1);
     let covered = activity.iter().sum::<u64>() as f64 / lanes as f64 / wall.max(1) as f64;
-    let mut items = sum_up(books, &members, count, lanes.max(outstanding), covered.min(1.0));
+    let mut items = sum_up(books, &members, count, lanes.max(outstanding), covered.min(1.0), repeated);
     if durations.count() * 2 >= count && durations.count() >= 2 {
         items.cv = durations.cv();
         items.longest = durations.longest().map(Duration::from_nanos);
@@ -103,11 +101,11 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
     Some(items)
 }
 
-/// Where most of the waiting was seen wait by wait, those waits are the items: the dispatches in between (a second
+/// Where a good part of the waiting was seen wait by wait, those waits are the items: the dispatches in between (a second
 /// packet that was nearly there) are none.
 fn outweigh(count: u64, durations: &Durations, blocked: u64) -> u64 {
     let seen = durations.total();
-    if seen == 0 || seen.saturating_mul(2) < blocked {
+    if seen == 0 || seen.saturating_mul(3) < blocked {
         return count;
     }
     let items = durations.weighty() as f64 * (blocked as f64 / seen as f64).max(1.0);
@@ -138,7 +136,8 @@ fn by_children(books: &Closed, wall: u64) -> Option<Items> {
     let members: Vec<&ThreadRecord> =
         books.threads.iter().filter(|thread| pids.contains(&thread.pid)).collect();
     let covered = alive as f64 / wall.max(1) as f64;
-    let mut items = sum_up(books, &members, pids.len() as u64, lanes, covered.min(1.0));
+    let whole = |thread: &ThreadRecord| thread.clock.cpu();
+    let mut items = sum_up(books, &members, pids.len() as u64, lanes, covered.min(1.0), whole);
     items.are_processes = true;
     // Each child has an interpreter of its own: nothing is shared between them.
     items.cpu_native += std::mem::take(&mut items.cpu_gil);
@@ -174,7 +173,19 @@ fn waits(books: &Closed, thread: &ThreadRecord) -> BTreeMap<WaitKind, u64> {
     waits
 }
 
-fn sum_up(books: &Closed, members: &[&ThreadRecord], count: u64, lanes: u64, share: f64) -> Items {
+/// CPU of a thread that its items take, nanoseconds.
+fn repeated(thread: &ThreadRecord) -> u64 {
+    thread.clock.cpu().saturating_sub(thread.segments.once())
+}
+
+fn sum_up(
+    books: &Closed,
+    members: &[&ThreadRecord],
+    count: u64,
+    lanes: u64,
+    share: f64,
+    cpu: impl Fn(&ThreadRecord) -> u64,
+) -> Items {
     let mut wait: BTreeMap<WaitKind, u64> = BTreeMap::new();
     let (mut under, mut outside) = (0.0, 0.0);
     for thread in members {
@@ -187,7 +198,7 @@ fn sum_up(books: &Closed, members: &[&ThreadRecord], count: u64, lanes: u64, sha
                 *wait.entry(kind).or_default() += blocked;
             }
         }
-        let (thread_under, thread_outside) = split(books, thread);
+        let (thread_under, thread_outside) = split(books, thread, cpu(thread) as f64);
         under += thread_under;
         outside += thread_outside;
     }
@@ -206,17 +217,16 @@ fn sum_up(books: &Closed, members: &[&ThreadRecord], count: u64, lanes: u64, sha
     }
 }
 
-/// A thread's CPU under the interpreter lock and outside it. What no sample classed goes the way of the rest of the
+/// CPU of a thread, as far as it took it under the interpreter lock and outside it. What no sample classed goes the way of the rest of the
 /// process; without any sample, code under a lock is taken to hold it.
-fn split(books: &Closed, thread: &ThreadRecord) -> (f64, f64) {
-    let cpu = thread.clock.cpu() as f64;
+fn split(books: &Closed, thread: &ThreadRecord, cpu: f64) -> (f64, f64) {
     let Some(process) = books.processes.get(&thread.pid).filter(|process| process.runtime.gil == Some(true))
     else {
         return (0.0, cpu);
     };
     let classed = (thread.cpu_under + thread.cpu_outside) as f64;
     let (held, free) = process.lock_samples;
-    let share = if classed > 0.5 * cpu {
+    let share = if classed > 0.5 * thread.clock.cpu() as f64 {
         thread.cpu_under as f64 / classed
     } else {
         (held + 1) as f64 / (held + free + 1) as f64
@@ -236,7 +246,13 @@ fn segments(members: &[&ThreadRecord], count: u64) -> Vec<Segment> {
     for thread in members {
         let classed = thread.cpu_under + thread.cpu_outside;
         let under = if classed == 0 { 1.0 } else { thread.cpu_under as f64 / classed as f64 };
-        segments.extend(thread.segments.list().iter().map(|raw| scale(raw, per_item, under)));
+        let mut once = thread.segments.once();
+        segments.extend(thread.segments.list().iter().map(|raw| {
+            // What comes before the first wait is not repeated, nor what comes after the last, which is no segment.
+            let taken = once.min(raw.cpu);
+            once = 0;
+            scale(&RawSegment { cpu: raw.cpu - taken, ..*raw }, per_item, under)
+        }));
     }
     segments.truncate(SEGMENTS_KEPT);
     segments

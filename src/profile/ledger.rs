@@ -268,7 +268,7 @@ impl Ledger {
     }
 
     /// The number of the site where a thread of `pid` blocks for this reason; a polling call there watches `fan`
-    /// descriptors (0: it does not poll).
+    /// connections (0: it does not poll).
     pub fn site(&mut self, pid: i32, pc: u64, reason: &Reason, fan: u32) -> SiteId {
         let known = self.sites.count();
         let id = self.sites.find(pid, pc, reason);

@@ -232,7 +232,7 @@ pub struct EventLoop {
     pub blocked: Duration,
     /// CPU time they used.
     pub cpu: Duration,
-    /// Most descriptors that were watched at once; `None`: the loop was never seen waiting.
+    /// Most connections that were watched at once; `None`: the loop was never seen waiting.
     pub connections: Option<u64>,
 }
 

@@ -39,7 +39,7 @@ pub enum Observation {
         pc: u64,
         /// Why threads block there.
         reason: Reason,
-        /// Descriptors watched there.
+        /// Connections watched there.
         fan: u32,
     },
     /// See [`Ledger::census`](super::ledger::Ledger::census).

@@ -19,7 +19,7 @@ use super::source::procfs::{
 };
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
-use crate::wait::classify::{Call, Evidence, Means, Reason, call, classify};
+use crate::wait::classify::{Call, Evidence, Means, Reason, Watched, call, classify};
 
 /// A classified wait is believed for this long when the same call repeats at the same place: descriptors are reused.
 const BELIEVED_NS: u64 = 100_000_000;
@@ -476,7 +476,7 @@ impl Process {
             (Some(Means::Poll | Means::Select | Means::Epoll), _) => {
                 let watched =
                     lookups.descriptors.watched(self.pid, at, self.memory.as_ref(), &lookups.pids, now);
-                fan = watched.as_ref().map_or(0, |watched| watched.registered);
+                fan = watched.as_ref().map_or(0, Watched::connections);
                 evidence.watched = watched;
             }
             (Some(Means::Sleep | Means::Child | Means::Batch | Means::Signal | Means::FileSystem), _) => {}

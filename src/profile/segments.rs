@@ -18,6 +18,8 @@ pub struct RawSegment {
 #[derive(Debug, Clone, Default)]
 pub struct Segments {
     list: Vec<RawSegment>,
+    /// CPU before the first wait.
+    opening: u64,
     wait: u64,
     cpu: u64,
 }
@@ -34,6 +36,9 @@ impl Segments {
         let segment = RawSegment { count: ended, wait: self.wait / ended, cpu: self.cpu / ended };
         self.wait = 0;
         self.cpu = 0;
+        if self.list.is_empty() {
+            self.opening = segment.cpu;
+        }
         self.list.push(segment);
         if self.list.len() >= KEPT {
             self.halve();
@@ -62,6 +67,23 @@ impl Segments {
         self.list.shrink_to_fit();
     }
 
+    /// CPU that belongs to no item, nanoseconds: what the thread did before its first wait and after its last, beyond what
+    /// is usual between two. Start and end of a program are not repeated.
+    #[must_use]
+    pub fn once(&self) -> u64 {
+        let mut between: Vec<(u64, u64)> =
+            self.list.iter().skip(1).map(|segment| (segment.cpu, segment.count)).collect();
+        between.sort_unstable();
+        let half = between.iter().map(|(_, count)| count).sum::<u64>().div_ceil(2);
+        let mut seen = 0;
+        let usual = between.iter().find(|(_, count)| {
+            seen += count;
+            seen >= half
+        });
+        // Of one wait it cannot be told what is usual.
+        usual.map_or(0, |(usual, _)| (self.opening + self.cpu).saturating_sub(*usual))
+    }
+
     /// What was recorded, in order.
     #[must_use]
     pub fn list(&self) -> &[RawSegment] {
@@ -83,6 +105,17 @@ mod tests {
             segments.list(),
             [RawSegment { count: 1, wait: 40, cpu: 5 }, RawSegment { count: 3, wait: 20, cpu: 2 }]
         );
+    }
+
+    #[test]
+    fn start_and_end_belong_to_no_item() {
+        let mut segments = Segments::default();
+        segments.add(90, 40, 1);
+        assert_eq!(segments.once(), 0);
+        segments.add(5, 40, 1);
+        segments.add(7, 80, 2);
+        segments.add(20, 0, 0);
+        assert_eq!(segments.once(), 90 + 20 - 3);
     }
 
     #[test]

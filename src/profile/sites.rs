@@ -54,7 +54,7 @@ pub struct SiteRecord {
     pub threads: BTreeSet<i32>,
     /// Threads waiting right now, since when, and how long it has been how many of them, nanoseconds.
     waiting: (usize, u64, Vec<u64>),
-    /// Most descriptors watched at once (polling calls).
+    /// Most connections watched at once (polling calls).
     pub fan: u32,
 }
 

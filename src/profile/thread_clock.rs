@@ -69,9 +69,6 @@ pub struct Step {
     pub payments: [Option<Payment>; 2],
 }
 
-/// A wait is seen as one if it was in progress for certain for so many times the rest of its interval.
-const KNOWN: u64 = 2;
-
 /// The state of one thread.
 #[derive(Debug, Clone)]
 pub struct ThreadClock {
@@ -207,8 +204,8 @@ impl ThreadClock {
         let pending = u64::try_from(self.pending).unwrap_or(0);
         let certain = certain.min(pending);
         let blocked = certain + (pending - certain) / parts;
-        // Where hardly anything is left to share, its length is known.
-        let single = certain > 0 && certain >= (pending - certain).saturating_mul(KNOWN);
+        // Where less is left to share, its length is known well enough.
+        let single = certain > 0 && certain >= pending - certain;
         self.pay(site, blocked, self.pending_waits.min(1), self.pending_progress / parts, single)
     }
 

@@ -86,6 +86,22 @@ pub struct Watched {
     pub registered: u32,
 }
 
+impl Watched {
+    /// How many of the descriptors lead to somebody else, as far as those looked at tell: a loop watches its own
+    /// wake-up descriptors and timers as well.
+    #[must_use]
+    pub fn connections(&self) -> u32 {
+        let leads_out =
+            |target: &&Target| matches!(target, Target::Inet { .. } | Target::Unix { outside: true });
+        let found = u32::try_from(self.targets.iter().filter(leads_out).count()).unwrap_or(u32::MAX);
+        if self.complete {
+            return found;
+        }
+        let share = f64::from(found) / self.targets.len().max(1) as f64;
+        (f64::from(self.registered) * share).round() as u32
+    }
+}
+
 /// Everything known of one blocked thread.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
@@ -489,6 +505,15 @@ mod tests {
 
     fn peer(inbound: bool) -> Target {
         Target::Inet { peer: Some("10.0.0.1:5432".to_owned()), inbound }
+    }
+
+    #[test]
+    fn a_loop_watches_connections_and_its_own_descriptors() {
+        let peer = || Target::Inet { peer: None, inbound: false };
+        let targets = vec![Target::Wakeup, peer(), Target::Timer, peer()];
+        let watched = Watched { targets, complete: true, registered: 4, ..Watched::default() };
+        assert_eq!(watched.connections(), 2);
+        assert_eq!(Watched { complete: false, registered: 1000, ..watched }.connections(), 500);
     }
 
     #[test]

@@ -269,7 +269,7 @@ pub(super) struct EventLoopV1 {
     pub(super) blocked_s: f64,
     /// CPU time they used.
     pub(super) cpu_s: f64,
-    /// Most descriptors watched at once; null: the loop was never seen waiting.
+    /// Most connections watched at once; null: the loop was never seen waiting.
     pub(super) connections: Option<u64>,
 }
 

@@ -53,7 +53,7 @@ fn blocking_point(site: &Site) -> String {
 fn looped(event_loop: EventLoop) -> String {
     let time = |time: Duration| units::seconds(time.as_secs_f64());
     let connections =
-        event_loop.connections.map(|most| format!("; {} watched at most", units::count(most, "descriptor")));
+        event_loop.connections.map(|most| format!("; {} watched at most", units::count(most, "connection")));
     format!(
         "event loop: {} waiting for events, {} blocked elsewhere, {} CPU{}",
         time(event_loop.waiting),
