@@ -78,6 +78,7 @@ impl Inputs {
         work.longest = longest.unwrap_or(work.wait + work.cpu());
         let strategy = strategy.ok_or("a case needs a `strategy`")?;
         let subject = Subject {
+            spare: 1.0,
             work,
             host,
             recorded,

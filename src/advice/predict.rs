@@ -128,8 +128,8 @@ fn pool(strategy: Strategy, subject: &Subject, caps: &[StrategyCap], costs: &Cos
     Some(Plan {
         strategy,
         time: work.serial + point.time,
-        fast: (work.serial + point.fast) / margin,
-        slow: (work.serial + point.slow + uneven) * margin,
+        fast: fastest(work.serial + point.fast, work.items as f64 * work.cpu(), subject, costs) / margin,
+        slow: (work.serial + point.slow + uneven + costs.band_seconds) * margin,
         start: point.start,
         batch,
         guide,
@@ -137,6 +137,14 @@ fn pool(strategy: Strategy, subject: &Subject, caps: &[StrategyCap], costs: &Cos
         barrier: None,
         choice,
     })
+}
+
+/// The best case of a time that contains this much computing: the cores were busy elsewhere when their capacity was
+/// measured, and a program starts and ends as quickly as it ever does.
+fn fastest(time: f64, cpu: f64, subject: &Subject, costs: &Costs) -> f64 {
+    let computing = (cpu / subject.host.cores).min(time);
+    let quiet = time - computing + computing / subject.spare;
+    (quiet - costs.band_seconds).max(quiet / 2.0)
 }
 
 /// What the disk makes of the items at best; the replay lets all waits overlap.
@@ -198,8 +206,8 @@ fn hybrid(subject: &Subject, caps: &[StrategyCap], costs: &Costs) -> Option<Plan
     Some(Plan {
         strategy: Strategy::Hybrid,
         time: work.serial + time,
-        fast: (work.serial + fast) / margin,
-        slow: (work.serial + slow) * margin,
+        fast: fastest(work.serial + fast, work.items as f64 * work.cpu(), subject, costs) / margin,
+        slow: (work.serial + slow + costs.band_seconds) * margin,
         start,
         batch: 1,
         guide: None,

@@ -20,6 +20,8 @@ pub(super) struct Subject {
     pub now: Strategy,
     /// Workers it has today.
     pub now_workers: usize,
+    /// Cores that the program may use over those really to be had when that was measured, at least 1.
+    pub spare: f64,
     /// Measured wall time of the items as the program is.
     pub now_items: f64,
     /// How the items were found.
@@ -45,6 +47,9 @@ impl Subject {
         let gil = facts.get("runtime.gil").is_none_or(|fact| fact.value == Value::Bool(true));
         let cores = number("host.p_eff").filter(|cores| *cores > 0.0).unwrap_or(1.0);
         let host = Host { cores, gil, loops: loops(facts, cores) };
+        let allowed =
+            ["host.cores", "host.quota"].into_iter().filter_map(number).fold(f64::INFINITY, f64::min);
+        let spare = if allowed.is_finite() { (allowed / cores).max(1.0) } else { 1.0 };
         let wall = number("run.wall").filter(|wall| *wall > 0.0)?;
         let children = profile.items.as_ref().is_some_and(|items| items.are_processes);
         // Children bring their own interpreter lock: the parent's does not serialise them.
@@ -64,6 +69,7 @@ impl Subject {
             host,
             recorded,
             now,
+            spare,
             now_workers: number("now.workers").map_or(1, |n| n.max(1.0) as usize),
             now_items: (wall - work.serial).max(0.0),
             items,

@@ -6,6 +6,7 @@ use std::os::linux::fs::MetadataExt;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use super::dispatches::{Dispatches, News};
 use super::ledger::{Ledger, Reading, Under};
 use super::model::Language;
 use super::observation::{Birth, Census};
@@ -70,59 +71,6 @@ struct ThreadSource {
     blocked: bool,
     /// The last wait that was classified, with its place and age.
     last: Option<(Call, SiteId, u64)>,
-}
-
-/// Tells the dispatches of a thread that followed waits from those after a preemption.
-#[derive(Debug, Clone, Copy)]
-struct Dispatches {
-    /// All of them, when it was last seen blocked.
-    all: u64,
-    /// Preemptions up to then; `None`: not counted.
-    preemptions: Option<u64>,
-    /// Those that followed waits.
-    after_waits: u64,
-}
-
-impl Dispatches {
-    /// A thread that was dispatched so often before it was first looked at.
-    fn new(all: u64) -> Self {
-        Self { all, preemptions: None, after_waits: all }
-    }
-
-    /// What it was dispatched after since it was last counted, if it was blocked then.
-    fn since(&self, all: u64, was_blocked: bool) -> News {
-        match all.saturating_sub(self.all) {
-            0 => News::Nothing,
-            1 if was_blocked => News::Wait,
-            _ => News::Unclear,
-        }
-    }
-
-    /// It has been dispatched, and preempted if that was counted, so often by now.
-    fn count(&mut self, all: u64, news: News, preemptions: Option<u64>) {
-        let more = all.saturating_sub(self.all);
-        let preempted = match news {
-            News::Nothing | News::Wait => 0,
-            News::Unclear => {
-                let before = std::mem::replace(&mut self.preemptions, preemptions);
-                // Without an earlier count, preemptions may be older than these dispatches.
-                preemptions.zip(before).map_or(0, |(now, before)| now.saturating_sub(before))
-            }
-        };
-        self.after_waits += more.saturating_sub(preempted);
-        self.all = all;
-    }
-}
-
-/// What new dispatches tell of waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum News {
-    /// There are none.
-    Nothing,
-    /// One, and the thread had been seen waiting.
-    Wait,
-    /// Waits, or preemptions.
-    Unclear,
 }
 
 /// One process.
@@ -615,27 +563,4 @@ fn ended(state: char) -> bool {
 
 fn page_size() -> u64 {
     rustix::param::page_size() as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dispatches_after_preemptions_follow_no_waits() {
-        let mut dispatches = Dispatches::new(10);
-        let mut count = |all, was_blocked, preemptions| {
-            dispatches.count(all, dispatches.since(all, was_blocked), preemptions);
-            dispatches.after_waits
-        };
-        // How many of the first five were preemptions is not known; of the next six, four were.
-        assert_eq!([count(15, true, Some(7)), count(21, true, Some(11))], [15, 17]);
-        // A thread that waited and was dispatched once came out of that wait.
-        assert_eq!([count(22, true, None), count(23, false, Some(12))], [18, 18]);
-        // After a look for which there was no time, a count says nothing of the dispatches since.
-        assert_eq!(
-            [count(25, true, None), count(28, true, Some(14)), count(30, true, Some(15))],
-            [20, 23, 24]
-        );
-    }
 }
