@@ -128,7 +128,7 @@ fn pool(strategy: Strategy, subject: &Subject, caps: &[StrategyCap], costs: &Cos
     Some(Plan {
         strategy,
         time: work.serial + point.time,
-        fast: fastest(work.serial + point.fast, work.items as f64 * work.cpu(), subject, costs) / margin,
+        fast: fastest(work.serial + point.fast, strategy, subject, costs) / margin,
         slow: (work.serial + point.slow + uneven + costs.band_seconds) * margin,
         start: point.start,
         batch,
@@ -139,11 +139,19 @@ fn pool(strategy: Strategy, subject: &Subject, caps: &[StrategyCap], costs: &Cos
     })
 }
 
-/// The best case of a time that contains this much computing: the cores were busy elsewhere when their capacity was
-/// measured, and a program starts and ends as quickly as it ever does.
-fn fastest(time: f64, cpu: f64, subject: &Subject, costs: &Costs) -> f64 {
-    let computing = (cpu / subject.host.cores).min(time);
-    let quiet = time - computing + computing / subject.spare;
+/// The best case of a time: the cores were busy elsewhere when their capacity was measured, a loop that finds several
+/// items ready turns less often, and the program starts and ends as quickly as it ever does.
+fn fastest(time: f64, strategy: Strategy, subject: &Subject, costs: &Costs) -> f64 {
+    let Subject { work, host, .. } = subject;
+    let items = work.items as f64;
+    let computing = match strategy {
+        Strategy::Async => items * work.cpu() / host.loops,
+        Strategy::Threads if host.gil => items * (work.cpu_gil + work.cpu_native / host.cores),
+        _ => items * work.cpu() / host.cores,
+    };
+    let computing = computing.min(time);
+    let turns = if subject.now == Strategy::Async { costs.loop_batched } else { 1.0 };
+    let quiet = time - computing + computing * turns / subject.spare;
     (quiet - costs.band_seconds).max(quiet / 2.0)
 }
 
@@ -206,7 +214,7 @@ fn hybrid(subject: &Subject, caps: &[StrategyCap], costs: &Costs) -> Option<Plan
     Some(Plan {
         strategy: Strategy::Hybrid,
         time: work.serial + time,
-        fast: fastest(work.serial + fast, work.items as f64 * work.cpu(), subject, costs) / margin,
+        fast: fastest(work.serial + fast, Strategy::Hybrid, subject, costs) / margin,
         slow: (work.serial + slow + costs.band_seconds) * margin,
         start,
         batch: 1,

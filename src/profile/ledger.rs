@@ -489,7 +489,7 @@ impl Ledger {
                 _ => 0,
             };
             let blocked = in_progress + payment.blocked;
-            let whole = payment.single.then_some(blocked).filter(|blocked| *blocked > 0);
+            let whole = payment.whole.map(|rest| in_progress + rest).filter(|whole| *whole > 0);
             self.sites.pay(&payment, whole);
             let entry = record.sites.entry(payment.site).or_default();
             entry.0 += payment.blocked;

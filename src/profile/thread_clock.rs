@@ -50,8 +50,8 @@ pub struct Payment {
     pub blocked: u64,
     /// Waits that ended there, estimated from dispatches.
     pub ended: u64,
-    /// Exactly one wait, seen as such: `blocked` is (part of) its duration.
-    pub single: bool,
+    /// Exactly one wait ended, seen as such: how long it was, nanoseconds, as far as the payment covers it.
+    pub whole: Option<u64>,
     /// CPU the thread used after waits at this site.
     pub progress: u64,
 }
@@ -195,7 +195,7 @@ impl ThreadClock {
 
     fn pay_all(&mut self, site: SiteId, single: bool) -> Option<Payment> {
         let blocked = u64::try_from(self.pending).unwrap_or(0);
-        self.pay(site, blocked, self.pending_waits, self.pending_progress, single)
+        self.pay(site, blocked, self.pending_waits, self.pending_progress, single.then_some(blocked))
     }
 
     /// What was certainly spent in one wait, and its share of the rest among `parts` equal ones.
@@ -204,9 +204,10 @@ impl ThreadClock {
         let pending = u64::try_from(self.pending).unwrap_or(0);
         let certain = certain.min(pending);
         let blocked = certain + (pending - certain) / parts;
-        // Where less is left to share, its length is known well enough.
-        let single = certain > 0 && certain >= pending - certain;
-        self.pay(site, blocked, self.pending_waits.min(1), self.pending_progress / parts, single)
+        // Where less is left to share, its length is known well enough: it ended somewhere in the rest.
+        let rest = pending - certain;
+        let whole = (certain > 0 && certain >= rest).then_some(certain + rest / 2);
+        self.pay(site, blocked, self.pending_waits.min(1), self.pending_progress / parts, whole)
     }
 
     fn pay(
@@ -215,13 +216,13 @@ impl ThreadClock {
         blocked: u64,
         ended: u64,
         progress: u64,
-        single: bool,
+        whole: Option<u64>,
     ) -> Option<Payment> {
         self.pending -= signed(blocked);
         self.pending_waits -= ended;
         self.pending_progress -= progress;
         self.blocked += blocked;
-        (blocked > 0 || ended > 0).then_some(Payment { site, blocked, ended, single, progress })
+        (blocked > 0 || ended > 0).then_some(Payment { site, blocked, ended, whole, progress })
     }
 
     /// Time accounted for so far: the thread's life, as its book sums it up.
@@ -281,7 +282,7 @@ mod tests {
         // Found waiting until 390, then dispatched three times within the last 10 ms.
         let step = clock.observe(390 * MS, 400 * MS, counters(1, 0, 4), Seen::Active).unwrap();
         assert_eq!(paid(&step), [(1, 393, 1)]);
-        assert!(step.payments[0].unwrap().single);
+        assert_eq!(step.payments[0].unwrap().whole, Some(394 * MS + MS / 2));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! know rules, strategies or output formats.
 
 pub mod classify;
+mod evidence;
 
 use std::ops::{AddAssign, Index, IndexMut};
 use std::time::Duration;

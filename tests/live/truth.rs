@@ -121,6 +121,8 @@ pub(crate) struct Busy {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Concurrent {
     pub(crate) command: Vec<String>,
+    /// Why no speedup can be predicted from the profile; without it one is expected.
+    pub(crate) unpredicted: Option<String>,
 }
 
 /// Confidence as the report spells it.

@@ -72,6 +72,8 @@ costs! {
     about_as_good,
     /// Relative widening of the band between best case and lock step.
     band_margin,
+    /// CPU of an item on a loop that finds many ready, over that on a loop woken for each, at best.
+    loop_batched,
     /// Widening of the band, seconds, whatever the length of the run.
     band_seconds,
     /// Batches are made so large that they cost this many times the overhead of sending them.
