@@ -150,7 +150,8 @@ fn fastest(time: f64, strategy: Strategy, subject: &Subject, costs: &Costs) -> f
         _ => items * work.cpu() / host.cores,
     };
     let computing = computing.min(time);
-    let turns = if subject.now == Strategy::Async { costs.loop_batched } else { 1.0 };
+    let stays_on_a_loop = strategy == Strategy::Async && subject.now == Strategy::Async;
+    let turns = if stays_on_a_loop { costs.loop_batched } else { 1.0 };
     let quiet = time - computing + computing * turns / subject.spare;
     (quiet - costs.band_seconds).max(quiet / 2.0)
 }
