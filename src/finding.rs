@@ -151,6 +151,26 @@ pub struct Observation {
     pub fix: Option<Fix>,
 }
 
+impl Observation {
+    /// One that its place says all of.
+    #[must_use]
+    pub fn new(rule: &'static str, place: Place, symbol: Arc<str>, subject: Arc<str>) -> Self {
+        Self {
+            rule,
+            place,
+            symbol,
+            subject,
+            chains: Vec::new(),
+            reached_from: 1,
+            wait: None,
+            cost: None,
+            mitigations: Vec::new(),
+            facts: Vec::new(),
+            fix: None,
+        }
+    }
+}
+
 /// A number or a list of words that a detector reads.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Threshold {

@@ -5,6 +5,7 @@
 //! what the reader's terminal can show. [`json`] defines the public format, which is separate from all other
 //! types.
 
+mod formats;
 pub mod json;
 pub mod scan;
 mod style;
@@ -12,6 +13,7 @@ mod text;
 
 pub use style::{Style, Terminal};
 
+use self::formats::Formats;
 use crate::advice::Advice;
 use crate::machine::Machine;
 use crate::profile::Profile;
@@ -40,39 +42,34 @@ pub enum Format {
 
 type Render = fn(&Report<'_>, &Style) -> Vec<u8>;
 
-const RENDERERS: [(Format, &str, Render); 2] = [
+const RENDERERS: Formats<Format, Render> = Formats(&[
     (Format::Text, "text", |report, style| text::to_text(report, style).into_bytes()),
     (Format::Json, "json", |report, _| json::to_json(report)),
-];
+]);
 
 impl Format {
     /// Every format, in the order of the help text.
     pub fn all() -> impl Iterator<Item = Self> {
-        RENDERERS.into_iter().map(|(format, ..)| format)
+        RENDERERS.all()
     }
 
     /// The name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.row().1
+        RENDERERS.name(self)
     }
 
     /// The format with this [`name`](Self::name).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::all().find(|format| format.name() == name)
-    }
-
-    fn row(self) -> (Self, &'static str, Render) {
-        let found = RENDERERS.into_iter().find(|(format, ..)| *format == self);
-        found.expect("every format has a row, a test holds it to that")
+        RENDERERS.named(name)
     }
 }
 
 /// The report as bytes, ending in a newline. Same report and style in, same bytes out.
 #[must_use]
 pub fn render(report: &Report<'_>, format: Format, style: &Style) -> Vec<u8> {
-    (format.row().2)(report, style)
+    RENDERERS.renderer(format)(report, style)
 }
 
 #[cfg(test)]

@@ -130,7 +130,9 @@ impl ChildrenOf {
 #[must_use]
 pub fn parse_schedstat(text: &[u8]) -> Option<Counters> {
     let mut numbers = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).map(decimal);
-    Some(Counters { run: numbers.next()??, delay: numbers.next()??, slices: numbers.next()?? })
+    let counters = Counters { run: numbers.next()??, delay: numbers.next()??, slices: numbers.next()?? };
+    // No thread is that old; and sums of several still fit.
+    [counters.run, counters.delay, counters.slices].iter().all(|n| *n < 1 << 60).then_some(counters)
 }
 
 fn decimal(word: &[u8]) -> Option<u64> {

@@ -16,6 +16,7 @@ use std::borrow::Cow;
 
 use crate::finding::{Finding, Hop, Severity};
 use crate::report::Style;
+use crate::report::formats::Formats;
 use crate::rules::source::SourceRules;
 use crate::units;
 
@@ -135,7 +136,7 @@ pub enum ScanFormat {
 
 type Render = fn(&ScanReport<'_>, &Style) -> String;
 
-const RENDERERS: [(ScanFormat, &str, Render); 8] = [
+const RENDERERS: Formats<ScanFormat, Render> = Formats(&[
     (ScanFormat::Text, "text", text::render),
     (ScanFormat::Concise, "concise", |report, _| concise::render(report)),
     (ScanFormat::Json, "json", |report, _| json::render(report)),
@@ -144,36 +145,31 @@ const RENDERERS: [(ScanFormat, &str, Render); 8] = [
     (ScanFormat::Gitlab, "gitlab", |report, _| gitlab::render(report)),
     (ScanFormat::Junit, "junit", |report, _| junit::render(report)),
     (ScanFormat::Markdown, "markdown", |report, _| markdown::render(report)),
-];
+]);
 
 impl ScanFormat {
     /// Every format, in the order of the help text.
     pub fn all() -> impl Iterator<Item = Self> {
-        RENDERERS.into_iter().map(|(format, ..)| format)
+        RENDERERS.all()
     }
 
     /// The name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.row().1
+        RENDERERS.name(self)
     }
 
     /// The format with this [`name`](Self::name).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::all().find(|format| format.name() == name)
-    }
-
-    fn row(self) -> (Self, &'static str, Render) {
-        let found = RENDERERS.into_iter().find(|(format, ..)| *format == self);
-        found.expect("every format has a row, a test holds it to that")
+        RENDERERS.named(name)
     }
 }
 
 /// The report in a format, ending in a newline unless there is nothing to say.
 #[must_use]
 pub fn render(report: &ScanReport<'_>, format: ScanFormat, style: &Style) -> String {
-    (format.row().2)(report, style)
+    RENDERERS.renderer(format)(report, style)
 }
 
 /// A table of how often each rule was found.

@@ -261,19 +261,9 @@ fn observation(
     subject: &str,
     facts: Vec<(&'static str, String)>,
 ) -> Observation {
-    Observation {
-        rule,
-        place: file.place(setting.bytes.0, setting.bytes.1),
-        symbol: if symbol.is_empty() { Arc::clone(&file.path) } else { symbol.into() },
-        subject: subject.into(),
-        chains: Vec::new(),
-        reached_from: 1,
-        wait: None,
-        cost: None,
-        mitigations: Vec::new(),
-        facts,
-        fix: None,
-    }
+    let place = file.place(setting.bytes.0, setting.bytes.1);
+    let symbol = if symbol.is_empty() { Arc::clone(&file.path) } else { symbol.into() };
+    Observation { facts, ..Observation::new(rule, place, symbol, subject.into()) }
 }
 
 #[cfg(test)]

@@ -83,17 +83,9 @@ impl<'a> Collector<'a> {
         function: &'a StmtFunctionDef,
         opened: Option<ScopeId>,
     ) {
-        let Some(scope) = opened else {
-            let here = self.here();
-            self.stack.push(here);
-            return;
-        };
-        let index = self.values.owner(scope);
+        let Some((scope, index)) = self.open(opened) else { return };
         let turns = circumstance::turns(function, &context.file.text);
-        let mut traits = traits_of(function);
-        if self.scopes.get(scope).is_generator {
-            traits.set(Traits::GENERATOR);
-        }
+        let mut traits = self.traits(scope, traits_of(function));
         if turns.endless {
             traits.set(Traits::ENDLESS);
         }
@@ -141,16 +133,8 @@ impl<'a> Collector<'a> {
         lambda: &'a ExprLambda,
         opened: Option<ScopeId>,
     ) {
-        let Some(scope) = opened else {
-            let here = self.here();
-            self.stack.push(here);
-            return;
-        };
-        let index = self.values.owner(scope);
-        let mut traits = Traits::LAMBDA;
-        if self.scopes.get(scope).is_generator {
-            traits.set(Traits::GENERATOR);
-        }
+        let Some((scope, index)) = self.open(opened) else { return };
+        let traits = self.traits(scope, Traits::LAMBDA);
         let name = self.scopes.qualified(scope);
         let returns = self.returned(scope);
         self.functions[index as usize] = Function {
@@ -168,6 +152,23 @@ impl<'a> Collector<'a> {
         let turns = self.here().1;
         debug_assert!(context.file.text.len() >= lambda.end().to_usize(), "a node lies in its file");
         self.stack.push((index, turns));
+    }
+
+    /// The function of an opened scope; without one the code stays with the function around it.
+    fn open(&mut self, opened: Option<ScopeId>) -> Option<(ScopeId, u32)> {
+        let Some(scope) = opened else {
+            let here = self.here();
+            self.stack.push(here);
+            return None;
+        };
+        Some((scope, self.values.owner(scope)))
+    }
+
+    fn traits(&self, scope: ScopeId, mut traits: Traits) -> Traits {
+        if self.scopes.get(scope).is_generator {
+            traits.set(Traits::GENERATOR);
+        }
+        traits
     }
 
     pub(super) fn leave_function(&mut self) {

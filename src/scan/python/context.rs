@@ -239,19 +239,8 @@ impl<'a> Context<'a> {
     /// An observation at a node with nothing filled in but rule, place, symbol and subject.
     #[must_use]
     pub fn observation(&self, rule: &'static str, node: impl Ranged, subject: &str) -> Observation {
-        Observation {
-            rule,
-            place: self.place(node),
-            symbol: self.symbol(),
-            subject: subject.into(),
-            chains: Vec::new(),
-            reached_from: 1,
-            wait: None,
-            cost: None,
-            mitigations: if is_test(&self.file.path) { vec![Mitigation::Test] } else { Vec::new() },
-            facts: Vec::new(),
-            fix: None,
-        }
+        let mitigations = if is_test(&self.file.path) { vec![Mitigation::Test] } else { Vec::new() };
+        Observation { mitigations, ..Observation::new(rule, self.place(node), self.symbol(), subject.into()) }
     }
 
     /// Reports.

@@ -73,6 +73,24 @@ pub enum Value {
     Parameter(u32, u32),
 }
 
+/// Gives a set of bits its operations.
+macro_rules! set_of_bits {
+    ($set:ident) => {
+        impl $set {
+            /// Whether all bits of the other are set.
+            #[must_use]
+            pub fn has(self, other: Self) -> bool {
+                self.0 & other.0 == other.0
+            }
+
+            /// Sets the bits of the other.
+            pub fn set(&mut self, other: Self) {
+                self.0 |= other.0;
+            }
+        }
+    };
+}
+
 /// Circumstances of a call, as bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Flags(pub u16);
@@ -94,18 +112,9 @@ impl Flags {
     pub const DECORATOR: Self = Self(1 << 6);
     /// The call is the argument of an `await`, however deep: a coroutine handed to something awaited.
     pub const IN_AWAIT: Self = Self(1 << 7);
-
-    /// Whether all bits of the other are set.
-    #[must_use]
-    pub fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Sets the bits of the other.
-    pub fn set(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
 }
+
+set_of_bits!(Flags);
 
 /// A call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -194,18 +203,9 @@ impl Traits {
     pub const LAMBDA: Self = Self(1 << 10);
     /// A command of a command-line program.
     pub const COMMAND: Self = Self(1 << 11);
-
-    /// Whether all bits of the other are set.
-    #[must_use]
-    pub fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Sets the bits of the other.
-    pub fn set(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
 }
+
+set_of_bits!(Traits);
 
 /// A function, a lambda, or the body of the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]

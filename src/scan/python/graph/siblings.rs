@@ -54,17 +54,10 @@ fn observation(
     place: &Place,
 ) -> Observation {
     let around = built.graph.node(caller);
+    let subject = program.function_name(target).into();
     Observation {
-        rule,
-        place: place.clone(),
-        symbol: around.name.clone(),
-        subject: program.function_name(target).into(),
-        chains: Vec::new(),
-        reached_from: 1,
-        wait: None,
-        cost: None,
         mitigations: around.context.mitigation().into_iter().collect(),
         facts: vec![("sibling", program.function_name(twin))],
-        fix: None,
+        ..Observation::new(rule, place.clone(), around.name.clone(), subject)
     }
 }

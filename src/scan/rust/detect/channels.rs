@@ -38,19 +38,7 @@ pub(super) fn detect(program: &Program<'_>, found: &mut Vec<Observation>) {
 
 fn atomic(program: &Program<'_>, id: FunctionId, place: crate::finding::Place, subject: &str) -> Observation {
     if program.facts(id.file).functions.is_empty() {
-        return Observation {
-            rule: "mutex-atomic",
-            place,
-            symbol: "".into(),
-            subject: subject.into(),
-            chains: Vec::new(),
-            reached_from: 1,
-            wait: None,
-            cost: None,
-            mitigations: Vec::new(),
-            facts: Vec::new(),
-            fix: None,
-        };
+        return Observation::new("mutex-atomic", place, "".into(), subject.into());
     }
     observe(program, "mutex-atomic", id, place, subject)
 }

@@ -42,17 +42,5 @@ fn observe(
     if program.is_test(id) {
         mitigations.push(Mitigation::Test);
     }
-    Observation {
-        rule,
-        place,
-        symbol: program.name(id),
-        subject: subject.into(),
-        chains: Vec::new(),
-        reached_from: 1,
-        wait: None,
-        cost: None,
-        mitigations,
-        facts: Vec::new(),
-        fix: None,
-    }
+    Observation { mitigations, ..Observation::new(rule, place, program.name(id), subject.into()) }
 }
