@@ -135,7 +135,13 @@ fn effort(case: &Case<'_>, strategy: Strategy) -> f64 {
 pub(super) fn verdict(case: &Case<'_>) -> Verdict {
     let outcomes = case.rules.evaluate(RuleKind::Verdict, &case.facts);
     let confidence = confidence::level(confidence::verdict(&case.facts), &case.costs);
-    first_verdict(case.rules, &case.facts, &outcomes, confidence)
+    let verdict = first_verdict(case.rules, &case.facts, &outcomes, confidence);
+    // A share that close to where the verdict turns may stand on the other side of it in the next run.
+    let turns_at = case.rules.constant("dominates");
+    let at_the_edge = turns_at.is_some_and(|edge| (verdict.share - edge).abs() < case.costs.confidence_edge);
+    let confidence =
+        if at_the_edge { verdict.confidence.min(Confidence::Medium) } else { verdict.confidence };
+    Verdict { confidence, ..verdict }
 }
 
 /// The first verdict that fires; "mixed" with low confidence where none does.

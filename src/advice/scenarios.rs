@@ -364,6 +364,18 @@ fn a_thousand_connections_on_a_loop_are_kept() {
 }
 
 #[test]
+fn a_verdict_at_the_edge_of_another_is_not_certain() {
+    let disk = |share: f64| {
+        let shares = [(Account::Wait(WaitKind::Disk), share), (CPU, 1.0 - share)];
+        ask(&program(Language::Python, 3.0, &shares), &machine(2.0)).verdict
+    };
+    assert_eq!([0.70, 0.61, 0.59, 0.50].map(|share| disk(share).confidence), {
+        use Confidence::{High, Medium};
+        [High, Medium, Medium, High]
+    });
+}
+
+#[test]
 fn rare_waits_inside_a_computation_are_no_items() {
     let mut profile =
         program(Language::Native, 2.0, &[(CPU, 0.9), (Account::Wait(WaitKind::Paging), 0.08), (LOST, 0.02)]);

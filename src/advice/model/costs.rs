@@ -74,6 +74,8 @@ costs! {
     band_margin,
     /// CPU of an item on a loop that finds many ready, over that on a loop woken for each, at best.
     loop_batched,
+    /// A share this close to where a verdict turns makes it uncertain.
+    confidence_edge,
     /// Widening of the band, seconds, whatever the length of the run.
     band_seconds,
     /// Batches are made so large that they cost this many times the overhead of sending them.
