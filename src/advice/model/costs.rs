@@ -104,8 +104,6 @@ costs! {
     divisible_pieces,
     /// Share of such a computation that can be divided, in the pessimistic case.
     divisible_low,
-    /// Two strategies this close in time are decided by effort; a factor above 1.
-    near_tie,
     /// Weight of one step of effort against the logarithm of the gain.
     effort_weight,
     /// Effort of another pool size for a pool that exists.
