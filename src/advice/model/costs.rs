@@ -32,12 +32,14 @@ macro_rules! costs {
 }
 
 costs! {
-    /// Starting and joining one thread, for pools up to `threads_many`.
+    /// Starting and joining one thread under an interpreter lock, for pools up to `threads_many`.
     thread_start,
     /// The same for each thread beyond `threads_many`.
     thread_start_many,
     /// Pool size from which threads become dearer to start.
     threads_many,
+    /// Starting and joining one thread where no interpreter is in the way, for pools of any size.
+    native_thread_start,
     /// CPU under the interpreter lock to hand one item to a pool thread.
     thread_item,
     /// CPU to hand one item to a pool thread in a runtime without an interpreter lock.

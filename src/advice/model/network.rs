@@ -67,12 +67,7 @@ impl Networks {
             ),
             Strategy::Threads => (
                 vec![station(wait, work.cpu() + costs.native_item, cores)],
-                Start {
-                    fixed: 0.0,
-                    each: costs.thread_start,
-                    many_from: costs.threads_many,
-                    each_of_many: costs.thread_start_many,
-                },
+                Start { each: costs.native_thread_start, many_from: f64::INFINITY, ..Start::default() },
             ),
             Strategy::Async => (
                 // Everything that is not awaited is service on the loop.
