@@ -557,7 +557,8 @@ fn same_place(before: &Call, at: &Call) -> bool {
     }
 }
 
-fn ended(state: char) -> bool {
+/// Whether a thread in this state has ended, though it is still listed.
+pub(super) fn ended(state: char) -> bool {
     matches!(state, 'Z' | 'X' | 'x')
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::ledger::{Ledger, Reading};
-use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process};
+use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended};
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::procfs::{children, descendants, parents, parse_schedstat, parse_stat, read_small};
@@ -79,7 +79,8 @@ impl Tree {
             return;
         }
         if self.ended.contains(&pid) {
-            if is_zombie(pid) {
+            // Listed a moment ago, and it may have been asked for since.
+            if !is_alive(pid) {
                 return;
             }
             // The number was given to a new process.
@@ -201,10 +202,17 @@ impl Tree {
 
 /// Whether a process has ended and only waits for its parent to ask for it.
 fn is_zombie(pid: i32) -> bool {
-    read_small(format!("/proc/{pid}/stat").as_ref())
-        .ok()
-        .and_then(|text| parse_stat(&text))
-        .is_some_and(|stat| matches!(stat.state, 'Z' | 'X' | 'x'))
+    state(pid).is_some_and(ended)
+}
+
+/// Whether a process is there and has not ended.
+fn is_alive(pid: i32) -> bool {
+    state(pid).is_some_and(|state| !ended(state))
+}
+
+fn state(pid: i32) -> Option<char> {
+    let text = read_small(format!("/proc/{pid}/stat").as_ref()).ok()?;
+    parse_stat(&text).map(|stat| stat.state)
 }
 
 /// Children of boundby itself: the command, and orphans of the tree that were handed to it; and those it was born
