@@ -206,6 +206,7 @@ impl Ledger {
             Observation::Census { pid, at, census } => self.census(pid, at, census),
             Observation::Runtime { pid, runtime } => self.runtime(pid, runtime),
             Observation::EventLoop { pid } => self.event_loop(pid),
+            Observation::Named { tid, site } => self.named(tid, site),
             Observation::Round { at, readings } => self.round(at, &readings),
             Observation::LastWords { at, reading } => self.last_words(at, reading),
         }
@@ -331,6 +332,25 @@ impl Ledger {
         if let Some(earlier) = self.live.insert(tid, record) {
             self.retire(earlier, at);
         }
+    }
+
+    /// The wait a thread was last seen in, and has not moved since, is one at this site: more is known of it than was then.
+    pub fn named(&mut self, tid: i32, site: SiteId) {
+        self.note(|| Observation::Named { tid, site });
+        let Some(mut record) = self.live.remove(&tid) else { return };
+        if record.clock.seen() == record.waits_at.map(Seen::Blocked) {
+            self.move_waiter(&mut record, Seen::Blocked(site));
+            record.clock.rename(site);
+            if let Some((before, paid)) = record.in_progress.as_mut() {
+                self.sites.repay(*before, site, *paid);
+                if let Some(entry) = record.sites.get_mut(before) {
+                    entry.0 -= *paid;
+                }
+                record.sites.entry(site).or_default().0 += *paid;
+                *before = site;
+            }
+        }
+        self.live.insert(tid, record);
     }
 
     /// A thread is gone; it was last seen in the previous round.

@@ -63,6 +63,13 @@ pub enum Observation {
         /// Process.
         pid: i32,
     },
+    /// See [`Ledger::named`](super::ledger::Ledger::named).
+    Named {
+        /// Thread.
+        tid: i32,
+        /// Where it waits.
+        site: super::thread_clock::SiteId,
+    },
     /// See [`Ledger::round`](super::ledger::Ledger::round).
     Round {
         /// When.

@@ -69,8 +69,17 @@ struct ThreadSource {
     counters: Counters,
     dispatches: Dispatches,
     blocked: bool,
-    /// The last wait that was classified, with its place and age.
-    last: Option<(Call, SiteId, u64)>,
+    last: Option<Wait>,
+}
+
+/// A wait that was classified.
+#[derive(Debug, Clone, Copy)]
+struct Wait {
+    at: Call,
+    site: SiteId,
+    since: u64,
+    /// See [`Reason::is_unnamed`].
+    unnamed: bool,
 }
 
 /// One process.
@@ -101,7 +110,7 @@ pub(super) struct Process {
 
 impl ThreadSource {
     fn queues(&self, interpreter: &Interpreter) -> bool {
-        matches!(self.last, Some((Call::Inside { args, .. }, _, _)) if interpreter.queues_at(args[0]))
+        matches!(self.last, Some(Wait { at: Call::Inside { args, .. }, .. }) if interpreter.queues_at(args[0]))
     }
 }
 
@@ -295,6 +304,9 @@ impl Process {
         };
         let counters = parse_schedstat(text).ok_or(tid)?;
         if counters == thread.counters && thread.blocked {
+            if thread.last.is_some_and(|wait| wait.unnamed) && lookups.descriptors.may_name(now) {
+                self.name_wait(index, now, lookups, ledger);
+            }
             return Ok(None);
         }
         let at = match thread.syscall.read(&mut buffer) {
@@ -378,11 +390,12 @@ impl Process {
         if *at == Call::Running {
             return Seen::Active;
         }
-        if let Some((before, site, since)) = &self.threads[index].last
-            && same_place(before, at)
-            && now < since + BELIEVED_NS
+        if let Some(wait) = &self.threads[index].last
+            && same_place(&wait.at, at)
+            && now < wait.since + BELIEVED_NS
+            && !wait.unnamed
         {
-            return Seen::Blocked(*site);
+            return Seen::Blocked(wait.site);
         }
         let Some((reason, fan)) = self.reason(tid, at, now, lookups) else {
             // Neither running nor waiting for anything known. A hidden call is told from the state alone.
@@ -392,14 +405,38 @@ impl Process {
             }
             return if state == Some('R') { Seen::Active } else { Seen::Blocked(SiteId::UNKNOWN) };
         };
+        Seen::Blocked(self.waits(index, at, now, &reason, fan, ledger))
+    }
+
+    fn waits(
+        &mut self,
+        index: usize,
+        at: &Call,
+        since: u64,
+        reason: &Reason,
+        fan: u32,
+        ledger: &mut Ledger,
+    ) -> SiteId {
         let pc = match at {
             Call::Inside { pc, .. } | Call::Outside { pc, .. } => *pc,
             Call::Running | Call::Hidden => 0,
         };
         let pc = if reason.kind == WaitKind::Gil { 0 } else { pc };
-        let site = ledger.site(self.pid, pc, &reason, fan);
-        self.threads[index].last = Some((*at, site, now));
-        Seen::Blocked(site)
+        let site = ledger.site(self.pid, pc, reason, fan);
+        self.threads[index].last = Some(Wait { at: *at, site, since, unnamed: reason.is_unnamed() });
+        site
+    }
+
+    /// A thread still waits on a connection that was too young to be named: asks again, and lets the books know.
+    fn name_wait(&mut self, index: usize, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
+        let (tid, Some(wait)) = (self.threads[index].tid, self.threads[index].last) else { return };
+        match self.reason(tid, &wait.at, now, lookups) {
+            Some((reason, fan)) if !reason.is_unnamed() => {
+                let site = self.waits(index, &wait.at, now, &reason, fan, ledger);
+                ledger.named(tid, site);
+            }
+            _ => {}
+        }
     }
 
     /// Gathers the evidence the table asks for, and no more.

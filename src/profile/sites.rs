@@ -209,6 +209,14 @@ impl Sites {
         }
     }
 
+    /// Blocked time that was booked on one site turned out to be of another.
+    pub fn repay(&mut self, from: SiteId, to: SiteId, blocked: u64) {
+        let site = &mut self.records[from.0 as usize];
+        let blocked = blocked.min(site.blocked);
+        site.blocked -= blocked;
+        self.records[to.0 as usize].blocked += blocked;
+    }
+
     /// Threads that wait for this kind of thing right now.
     #[must_use]
     pub fn waiting(&self, kind: WaitKind) -> u32 {

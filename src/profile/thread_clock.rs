@@ -137,6 +137,13 @@ impl ThreadClock {
         self.counters
     }
 
+    /// The wait it was last seen in is one at this site.
+    pub fn rename(&mut self, site: SiteId) {
+        if let Some(Seen::Blocked(before)) = &mut self.seen {
+            *before = site;
+        }
+    }
+
     /// Takes a reading at `at`. The round before, at `unmoved`, found the thread as it was: up to then it was in the wait
     /// it was seen in. `None`: the interval stays open, because nothing happened that a later reading would not
     /// tell better.

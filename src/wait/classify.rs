@@ -28,6 +28,13 @@ impl Reason {
         Self { kind, operation, resource: None, external, event_loop: false }
     }
 
+    /// Whether it waits for a connection that is not known by name yet: such a one may turn out to have come in, and
+    /// to wait for nothing but the next request.
+    #[must_use]
+    pub fn is_unnamed(&self) -> bool {
+        self.kind == WaitKind::Network && self.resource.is_none()
+    }
+
     fn on(mut self, resource: Option<String>) -> Self {
         self.resource = resource;
         self

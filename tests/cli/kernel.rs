@@ -41,6 +41,10 @@ pub(crate) enum Birth {
     Blocking,
     /// With an alarm that is due after this many seconds.
     Alarmed(u32),
+    /// Dying of a terminal's signals, whatever the tests were started with (`nohup`, a job in the background).
+    Mortal,
+    /// Without the right to borrow descriptors of other processes, as in a container with the usual profile.
+    Unlent,
 }
 
 /// Lets the command be born so.
@@ -62,12 +66,40 @@ pub(crate) fn born(command: &mut Command, birth: Birth) -> &mut Command {
                 Birth::Alarmed(seconds) => {
                     libc::alarm(seconds);
                 }
+                Birth::Mortal => {
+                    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+                        libc::signal(signal, libc::SIG_DFL);
+                    }
+                }
+                Birth::Unlent => return refuse(libc::SYS_pidfd_getfd),
             }
         }
         Ok(())
     };
     // SAFETY: see above; nothing is allocated.
     unsafe { command.pre_exec(prepare) }
+}
+
+/// From now on this system call is refused (`EPERM`) to the process and its descendants.
+fn refuse(call: i64) -> io::Result<()> {
+    let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    let jump_if = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    let answer = (libc::BPF_RET | libc::BPF_K) as u16;
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    // The number of the call is the first field of `struct seccomp_data`.
+    let mut filter = [
+        step(load, 0, 0, 0),
+        step(jump_if, 0, 1, call as u32),
+        step(answer, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        step(answer, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: the kernel copies the program, which outlives the calls.
+    let refused = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+            || libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) != 0
+    };
+    if refused { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Whether the tests may do everything.
@@ -95,6 +127,7 @@ pub(crate) fn terminal() -> (File, OwnedFd) {
 /// Lets the command lead a session on this terminal, which is its standard input as well.
 pub(crate) fn on_terminal<'a>(command: &'a mut Command, terminal: &OwnedFd) -> &'a mut Command {
     let descriptor = terminal.as_raw_fd();
+    born(command, Birth::Mortal);
     command.stdin(terminal.try_clone().unwrap());
     // SAFETY: both may be called between fork and exec.
     unsafe {

@@ -1,6 +1,7 @@
 //! Where the system shows less: other users, programs that change theirs, a `/proc` that hides or is not there.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::kernel::{is_root, may_mount, with_proc};
+use crate::kernel::{Birth, born, is_root, may_mount, with_proc};
 use crate::session::{Session, boundby, pid, refused, run, saved};
 
 /// A plain user, and another one.
@@ -163,4 +164,50 @@ fn without_proc_the_program_still_runs_and_its_cpu_is_known() {
     assert_eq!(ran.out(), "mine\n");
     let profile = &saved(&place)["profile"];
     assert!(profile["cpu_user_s"].as_f64().unwrap() > 0.0, "{profile}");
+}
+
+/// Python, since a shell cannot listen.
+const LISTENS: &str = "
+import socket
+with socket.socket() as listener:
+    listener.bind(('127.0.0.1', 0))
+    listener.listen()
+    print(listener.getsockname()[1], flush=True)
+    for _ in range(4):
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1)
+";
+
+#[test]
+fn clients_that_have_nothing_to_ask_are_no_network_also_where_no_descriptor_is_lent() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped: no python3");
+        return;
+    }
+    for lent in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("profile.json");
+        let arguments =
+            ["profile", "--no-probe", "-o", place.to_str().unwrap(), "--", "python3", "-c", LISTENS];
+        let mut command = boundby(arguments);
+        if !lent {
+            born(&mut command, Birth::Unlent);
+        }
+        let mut session = Session::interactive(&mut command);
+        let port: u16 = session.line().parse().unwrap();
+        for _ in 0..4 {
+            let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+            session.let_it_sample(80);
+            client.write_all(b"x").unwrap();
+        }
+        session.end().expect(0).reports();
+        let profile = saved(&place);
+        assert_eq!(profile["verdict"]["bound_by"], "idle", "lent: {lent}");
+        let threads = &profile["profile"]["threads_total"];
+        let of = |kind: &str| threads[kind].as_f64().unwrap_or(0.0);
+        // Without asking, who is at the other end is known when the kernel's tables are read next.
+        let most = if lent { 0.05 } else { 0.3 };
+        assert!(of("network") < most * of("idle"), "lent: {lent}: {threads}");
+    }
 }

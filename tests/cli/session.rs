@@ -18,6 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(50);
 pub(crate) fn boundby<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_boundby"));
     command.args(arguments).env("NO_COLOR", "1").env("LC_ALL", "C").process_group(0);
+    kernel::born(&mut command, kernel::Birth::Mortal);
     command
 }
 

@@ -42,6 +42,7 @@ fn what_the_program_says_on_standard_error_comes_first_and_whole() {
 fn both(arguments: &[&str], birth: Option<Birth>) -> (Vec<u8>, Vec<u8>) {
     let mut alone = Command::new(arguments[0]);
     alone.args(&arguments[1..]).env("NO_COLOR", "1").env("LC_ALL", "C").stdin(Stdio::null());
+    born(&mut alone, Birth::Mortal);
     let mut under = boundby(["profile", "--no-probe", "--"].iter().chain(arguments));
     if let Some(birth) = birth {
         born(&mut alone, birth);

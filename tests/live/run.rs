@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::scratch::{compile, copy_directory, open_directory, waits_for_its_device};
 use crate::surroundings::{Neighbours, Person, Quota, RunningServer, cores, failed};
-use crate::truth::{Level, Mode, Need, Truth, Workload};
+use crate::truth::{Clients, Level, Mode, Need, Truth, Workload};
 
 /// After this long a run counts as hung. The longest workload takes some ten seconds beside neighbours.
 const PATIENCE: &str = "120";
@@ -113,19 +113,26 @@ impl Stage {
             Some(cores) => Some(Quota::create(cores, self.person).map_err(Stop::Skip)?),
             None => None,
         };
+        let start = |script, options: &[(&str, f64)]| {
+            let python = self.server_python.as_deref().ok_or_else(|| lacking("python3 for the server"))?;
+            RunningServer::start(python, script, options).map_err(Stop::Broken)
+        };
         let server = match &truth.server {
-            Some(server) => {
-                let python =
-                    self.server_python.as_deref().ok_or_else(|| lacking("python3 for the server"))?;
-                Some(RunningServer::start(python, server.delay_ms)?)
-            }
+            Some(server) => Some(start("delayed.py", &[("--delay-ms", server.delay_ms)])?),
+            None => None,
+        };
+        let clients = match &truth.clients {
+            Some(Clients { count, every_ms, think_ms }) => Some(start(
+                "clients.py",
+                &[("--count", f64::from(*count)), ("--every-ms", *every_ms), ("--think-ms", *think_ms)],
+            )?),
             None => None,
         };
         let neighbours = match truth.neighbours_per_core {
             Some(count) => Some(Neighbours::start(count * cores())?),
             None => None,
         };
-        Ok(Ready { stage: self, workload, directory, exe, quota, server, _neighbours: neighbours })
+        Ok(Ready { stage: self, workload, directory, exe, quota, server, clients, _neighbours: neighbours })
     }
 
     fn check_need(&self, need: Need, directory: &Path) -> Result<(), Stop> {
@@ -164,6 +171,7 @@ pub(crate) struct Ready<'a> {
     exe: Option<PathBuf>,
     quota: Option<Quota>,
     server: Option<RunningServer>,
+    clients: Option<RunningServer>,
     _neighbours: Option<Neighbours>,
 }
 
@@ -252,6 +260,7 @@ impl Ready<'_> {
             ("{exe}", path(&self.exe)),
             ("{dir}", Some(self.directory.display().to_string())),
             ("{port}", self.server.as_ref().map(|server| server.port.to_string())),
+            ("{clients}", self.clients.as_ref().map(|clients| clients.port.to_string())),
             ("{cgroup}", self.quota.as_ref().map(|quota| quota.directory.display().to_string())),
             ("{workers}", Some(workers.to_string())),
         ];

@@ -96,11 +96,12 @@ pub(crate) struct RunningServer {
 }
 
 impl RunningServer {
-    pub(crate) fn start(python: &Path, delay_ms: f64) -> Result<Self, String> {
-        let script = root().join("servers/delayed.py");
+    /// Starts a script of `servers/`, which says its port.
+    pub(crate) fn start(python: &Path, script: &str, options: &[(&str, f64)]) -> Result<Self, String> {
+        let script = root().join("servers").join(script);
         let mut process = Command::new(python)
             .arg(&script)
-            .args(["--delay-ms", &delay_ms.to_string()])
+            .args(options.iter().flat_map(|(name, value)| [(*name).to_owned(), value.to_string()]))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -16,7 +16,7 @@ pub(crate) struct Workload {
     pub(crate) truth: Truth,
 }
 
-/// `truth.yaml`. `{python}`, `{node}`, `{exe}`, `{port}`, `{cgroup}`, `{dir}` and, in the concurrent variant,
+/// `truth.yaml`. `{python}`, `{node}`, `{exe}`, `{port}`, `{clients}`, `{cgroup}`, `{dir}` and, in the concurrent variant,
 /// `{workers}` are replaced in commands.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +31,9 @@ pub(crate) struct Truth {
     /// The other side, started outside the measured tree.
     #[serde(default)]
     pub(crate) server: Option<Server>,
+    /// Who calls the program, from outside the measured tree.
+    #[serde(default)]
+    pub(crate) clients: Option<Clients>,
     /// A CPU quota in cores for the cgroup `{cgroup}`.
     #[serde(default)]
     pub(crate) quota: Option<f64>,
@@ -99,6 +102,15 @@ pub(crate) struct Build {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Server {
     pub(crate) delay_ms: f64,
+}
+
+/// So many connections, one every so often, each with one request after a while.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Clients {
+    pub(crate) count: u32,
+    pub(crate) every_ms: f64,
+    pub(crate) think_ms: f64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -239,6 +251,7 @@ impl Workload {
         let uses = |placeholder: &str| truth.command.iter().any(|word| word.contains(placeholder));
         for (placeholder, provided) in [
             ("{port}", truth.server.is_some()),
+            ("{clients}", truth.clients.is_some()),
             ("{exe}", truth.build.is_some()),
             ("{cgroup}", truth.quota.is_some()),
             ("{python}", truth.needs.contains(&Need::Python)),

@@ -32,6 +32,8 @@ enum Event {
     Round(Vec<Look>),
     /// The last reading of a thread.
     LastWords(Look),
+    /// What a thread waits for turns out to be something else.
+    Named { tid: i32, place: u32 },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +80,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (1..=THREADS, 0..50 * MS).prop_map(|(tid, run)| Event::Exec { tid, run }),
         8 => proptest::collection::vec(look(), 0..8).prop_map(Event::Round),
         1 => look().prop_map(Event::LastWords),
+        1 => (1..=THREADS, 0..4u32).prop_map(|(tid, place)| Event::Named { tid, place }),
     ]
 }
 
@@ -148,6 +151,7 @@ impl World {
                 let reading = self.reading(look);
                 self.books.last_words(self.now, reading);
             }
+            Event::Named { tid, place } => self.books.named(*tid, self.places[*place as usize]),
         }
     }
 
@@ -445,6 +449,42 @@ fn a_thread_that_lives_for_one_wait_explains_the_quiet_it_leaves() {
         "{:?}",
         books.wall
     );
+}
+
+#[test]
+fn a_wait_whose_name_is_found_late_is_booked_under_it_whole() {
+    let mut books = Ledger::new(CPUS);
+    books.process(1, 0, 0);
+    let reason = |kind, resource: Option<&str>| Reason {
+        kind,
+        operation: "recv",
+        resource: resource.map(str::to_owned),
+        external: true,
+        event_loop: false,
+    };
+    let unnamed = books.site(1, 9, &reason(WaitKind::Network, None), 0);
+    let inbound = books.site(1, 9, &reason(WaitKind::Idle, Some("client")), 0);
+    books.thread(Birth { pid: 1, tid: 1, at: 0, counters: Counters::default(), newborn: true });
+    let reading =
+        |counters, site| Reading { tid: 1, counters, seen: Seen::Blocked(site), under: Under::Unknown };
+    let started = Counters { run: MS, delay: 0, slices: 1 };
+    books.round(5 * MS, &[reading(started, unnamed)]);
+    assert_eq!(books.sites.waiting(WaitKind::Network), 1);
+    books.named(1, inbound);
+    assert_eq!((books.sites.waiting(WaitKind::Network), books.sites.waiting(WaitKind::Idle)), (0, 1));
+    // Nobody who moves is renamed, nor who is not there.
+    books.named(2, inbound);
+    books.round(
+        101 * MS,
+        &[Reading { seen: Seen::Active, ..reading(Counters { run: MS, ..started }, inbound) }],
+    );
+    books.named(1, unnamed);
+    books.round(102 * MS, &[reading(Counters { run: 2 * MS, delay: 0, slices: 2 }, inbound)]);
+    let books = books.close(1, 0);
+    assert_eq!(books.sites.get(unnamed).blocked, 0);
+    assert_eq!(books.sites.get(inbound).blocked, 100 * MS);
+    assert_eq!(books.wall.waits.get(&unnamed), None);
+    assert_eq!(books.threads[0].sites.get(&unnamed).map_or(0, |(blocked, _)| *blocked), 0);
 }
 
 /// A build that runs for hours: ever new processes, each with a thread that computes and waits.

@@ -74,6 +74,12 @@ impl Descriptors {
         }
     }
 
+    /// Whether a connection without a name may have one at `now`.
+    #[must_use]
+    pub fn may_name(&self, now: u64) -> bool {
+        self.sockets.is_due(now)
+    }
+
     fn socket(&mut self, pid: i32, fd: i32, inode: u64, pids: &[i32], now: u64) -> Target {
         if let Some(known) = self.sockets.known(inode) {
             return known;
@@ -81,12 +87,12 @@ impl Descriptors {
         match protocol(pid, fd) {
             Some(Protocol::Internet(table)) => {
                 let unnamed = Target::Inet { peer: None, inbound: false };
-                self.sockets.resolve(pid, inode, Some(table), now).unwrap_or(unnamed)
+                self.sockets.resolve(pid, fd, inode, Some(table), now).unwrap_or(unnamed)
             }
             Some(Protocol::Unix) => self.unix_socket(pid, inode, pids),
             Some(Protocol::Other) => Target::Other,
             None => {
-                let internet = self.sockets.resolve(pid, inode, None, now);
+                let internet = self.sockets.resolve(pid, fd, inode, None, now);
                 internet.unwrap_or_else(|| self.unix_socket(pid, inode, pids))
             }
         }

@@ -1,12 +1,18 @@
-//! Sockets by inode, from `/proc/PID/net/{tcp,tcp6,udp,udp6}`: who is at the other end.
+//! Internet sockets: who is at the other end, and who opened the connection.
 //!
+//! A socket is asked itself where the kernel lends it (`pidfd_getfd`, which takes no more rights than reading what a thread
+//! waits in, but which containers may forbid); else it is found by its inode in `/proc/PID/net/{tcp,tcp6,udp,udp6}`.
 //! A table is read once per batch of unknown sockets, never per sample, and takes a small part of the time at most: the
 //! kernel walks all its buckets, which costs milliseconds however few connections there are. A connection opened since
-//! the last read is known to be one, but not yet to whom.
+//! the last read is known to be one, but not yet to whom. Which ports are listened on is known from the tables, and from
+//! listening sockets that were asked: a listener is older than what it accepts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
+
+use rustix::net::SocketAddrAny;
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use crate::wait::classify::Target;
 
@@ -18,6 +24,7 @@ const READ_BUDGET: u64 = 300;
 /// Sockets remembered per network namespace; more are looked up anew.
 const REMEMBERED: usize = 16_384;
 const LISTEN: u8 = 0x0A;
+const CONNECTED: u8 = 0x01;
 
 /// One row of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,28 +84,64 @@ impl Sockets {
         self.known.get(&inode).cloned()
     }
 
-    /// What a socket is connected to. An unknown inode makes the `table` of `pid` be read, if that is due at `now`
-    /// (nanoseconds); `None`: all of them. `None`: not an internet socket as far as known.
-    pub fn resolve(&mut self, pid: i32, inode: u64, table: Option<&'static str>, now: u64) -> Option<Target> {
-        for name in TABLES.into_iter().filter(|name| table.is_none_or(|table| table == *name)) {
-            if self.known.contains_key(&inode) {
-                break;
+    /// What socket `inode`, descriptor `fd` of `pid`, is connected to at `now` (nanoseconds); `table` is the one that
+    /// lists it, `None`: any of them. `None`: not an internet socket as far as known.
+    pub fn resolve(
+        &mut self,
+        pid: i32,
+        fd: i32,
+        inode: u64,
+        table: Option<&'static str>,
+        now: u64,
+    ) -> Option<Target> {
+        if self.known.contains_key(&inode) {
+            return self.known(inode);
+        }
+        let asked = table.and_then(|table| Some((ask(pid, fd, table.starts_with("udp"))?, table)));
+        match asked {
+            Some((socket, table)) => {
+                self.make_room();
+                // Only a port that nobody is known to listen on makes it worth while to look for listeners.
+                if socket.state != LISTEN && !self.listening.contains(&socket.local.port()) {
+                    self.read_if_due(pid, table, now);
+                }
+                self.take(&[(Row { inode, ..socket }, table.starts_with("udp"))]);
             }
-            if self.due.get(name).is_none_or(|due| now >= *due) {
-                let started = Instant::now();
-                self.read(pid, name);
-                let cost = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                self.due
-                    .insert(name, now.saturating_add(REREAD_AFTER_NS.max(cost.saturating_mul(READ_BUDGET))));
+            None => {
+                for name in TABLES.into_iter().filter(|name| table.is_none_or(|table| table == *name)) {
+                    if !self.known.contains_key(&inode) {
+                        self.read_if_due(pid, name, now);
+                    }
+                }
             }
         }
         self.known(inode)
     }
 
-    fn read(&mut self, pid: i32, table: &str) {
+    /// Whether a socket that could not be named may be looked for again at `now`.
+    #[must_use]
+    pub fn is_due(&self, now: u64) -> bool {
+        TABLES.iter().any(|name| self.due.get(name).is_some_and(|due| now >= *due))
+    }
+
+    fn read_if_due(&mut self, pid: i32, table: &'static str, now: u64) {
+        if self.due.get(table).is_some_and(|due| now < *due) {
+            return;
+        }
+        let started = Instant::now();
+        self.read(pid, table);
+        let cost = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.due.insert(table, now.saturating_add(REREAD_AFTER_NS.max(cost.saturating_mul(READ_BUDGET))));
+    }
+
+    fn make_room(&mut self) {
         if self.known.len() > REMEMBERED {
             self.known.clear();
         }
+    }
+
+    fn read(&mut self, pid: i32, table: &str) {
+        self.make_room();
         let Ok(text) = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")) else { return };
         let udp = table.starts_with("udp");
         let rows: Vec<_> = text.lines().skip(1).filter_map(parse_row).map(|row| (row, udp)).collect();
@@ -120,6 +163,26 @@ impl Sockets {
             self.known.insert(row.inode, target);
         }
     }
+}
+
+/// What a socket says of itself; its inode is left open. `None`: it is not lent, or it is not connected yet. It is held for
+/// microseconds, in which a program that closes it has not closed it for its peer.
+fn ask(pid: i32, fd: i32, udp: bool) -> Option<Row> {
+    let process = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
+    let socket = pidfd_getfd(process, fd, PidfdGetfdFlags::empty()).ok()?;
+    let local = address(rustix::net::getsockname(&socket).ok()?)?;
+    let nobody = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    if !udp && rustix::net::sockopt::socket_acceptconn(&socket).ok()? {
+        return Some(Row { inode: 0, local, remote: nobody, state: LISTEN });
+    }
+    let remote = rustix::net::getpeername(&socket).ok().flatten().and_then(address);
+    let remote = if udp { remote.unwrap_or(nobody) } else { remote? };
+    Some(Row { inode: 0, local, remote, state: CONNECTED })
+}
+
+fn address(any: SocketAddrAny) -> Option<SocketAddr> {
+    let at = SocketAddr::try_from(any).ok()?;
+    Some(SocketAddr::new(at.ip().to_canonical(), at.port()))
 }
 
 /// One line of `/proc/net/tcp` and its kin.
@@ -175,6 +238,30 @@ mod tests {
         assert_eq!(at(503), inet("127.0.0.2:50001", true));
         assert_eq!(at(501), Some(Target::Listening("127.0.0.1:8080".to_owned())));
         assert_eq!(at(999), None);
+    }
+
+    #[test]
+    fn a_socket_is_asked_who_opened_its_connection() {
+        use std::os::fd::AsRawFd;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        let client = std::net::TcpStream::connect(at).unwrap();
+        let (server, from) = listener.accept().unwrap();
+        let us = i32::try_from(std::process::id()).unwrap();
+        let ask = |fd| ask(us, fd, false).map(|row| (row.local, row.remote, row.state == LISTEN));
+        // A sandbox may lend nothing.
+        let Some((local, _, listens)) = ask(listener.as_raw_fd()) else { return };
+        assert_eq!((local, listens), (at, true));
+        assert_eq!(ask(client.as_raw_fd()), Some((from, at, false)));
+        assert_eq!(ask(server.as_raw_fd()), Some((at, from, false)));
+        let mut sockets = Sockets::default();
+        let mut told = |fd, inode| sockets.resolve(us, fd, inode, Some("tcp"), 0);
+        // Inodes that no table lists: only the sockets themselves can have told.
+        let inbound = |target| matches!(target, Some(Target::Inet { inbound: true, .. }));
+        assert!(!inbound(told(client.as_raw_fd(), u64::MAX)));
+        assert!(inbound(told(server.as_raw_fd(), u64::MAX - 1)));
+        let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert_eq!(super::ask(us, udp.as_raw_fd(), true).map(|row| row.remote.port()), Some(0));
     }
 
     #[test]

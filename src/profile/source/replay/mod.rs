@@ -78,7 +78,7 @@ pub(in crate::profile) fn play(input: impl BufRead) -> Result<(Recording, Machin
             (Line::Machine(line), Some(_)) => machine = Some(Machine::from(line)),
             (line, Some(books)) => {
                 let observation = line.observation().map_err(wrong)?;
-                if !readings(&observation).iter().all(|reading| sits_at_a_known_site(books, reading)) {
+                if !sites(&observation).into_iter().all(|site| books.knows(site)) {
                     return Err(wrong("a thread blocks at a site that was not introduced".to_owned()));
                 }
                 books.replay(observation);
@@ -91,19 +91,19 @@ pub(in crate::profile) fn play(input: impl BufRead) -> Result<(Recording, Machin
     Ok((end.recording(books).ok_or(ReplayError::CutOff)?, machine))
 }
 
-fn readings(observation: &Observation) -> &[Reading] {
-    match observation {
+/// Where the threads it tells of wait.
+fn sites(observation: &Observation) -> Vec<SiteId> {
+    let seen: &[Reading] = match observation {
         Observation::Round { readings, .. } => readings,
         Observation::LastWords { reading, .. } => std::slice::from_ref(reading),
+        Observation::Named { site, .. } => return vec![*site],
         _ => &[],
-    }
-}
-
-fn sits_at_a_known_site(books: &Ledger, reading: &Reading) -> bool {
-    match reading.seen {
-        Seen::Active | Seen::Blocked(SiteId::UNKNOWN) => true,
-        Seen::Blocked(site) => books.knows(site),
-    }
+    };
+    let site = |reading: &Reading| match reading.seen {
+        Seen::Active => None,
+        Seen::Blocked(site) => Some(site),
+    };
+    seen.iter().filter_map(site).collect()
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ fn one_of_each() -> Vec<Observation> {
         Observation::Runtime { pid: 10, runtime },
         Observation::EventLoop { pid: 10 },
         Observation::Round { at: 7, readings },
+        Observation::Named { tid: 11, site: SiteId(1) },
         Observation::LastWords { at: 8, reading: reading(Seen::Active, Under::Unknown) },
         Observation::ThreadGone { tid: 11 },
         Observation::ProcessGone { pid: 10, at: 9 },

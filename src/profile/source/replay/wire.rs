@@ -67,6 +67,11 @@ pub(super) enum Line {
     EventLoop {
         pid: i32,
     },
+    /// A thread's wait in progress is one at this site.
+    Named {
+        tid: i32,
+        site: u32,
+    },
     Round {
         at: u64,
         readings: Vec<ReadingLine>,
@@ -190,6 +195,7 @@ impl From<&Observation> for Line {
                 Self::Runtime { pid, language: language.name().to_owned(), implementation, version, gil }
             }
             Observation::EventLoop { pid } => Self::EventLoop { pid },
+            Observation::Named { tid, site } => Self::Named { tid, site: site.0 },
             Observation::Round { at, readings } => {
                 Self::Round { at, readings: readings.iter().map(ReadingLine::from).collect() }
             }
@@ -222,6 +228,7 @@ impl Line {
                 Observation::Runtime { pid, runtime: Runtime { language, implementation, version, gil } }
             }
             Self::EventLoop { pid } => Observation::EventLoop { pid },
+            Self::Named { tid, site } => Observation::Named { tid, site: SiteId(site) },
             Self::Round { at, readings } => {
                 let readings = readings.into_iter().map(ReadingLine::reading).collect::<Result<_, _>>()?;
                 Observation::Round { at: believed(at)?, readings }
