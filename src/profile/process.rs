@@ -11,7 +11,7 @@ use super::ledger::{Ledger, Reading, Under};
 use super::model::Language;
 use super::observation::{Birth, Census};
 use super::runtime::detect;
-use super::source::descriptors::Descriptors;
+use super::source::descriptors::{Descriptors, has_event_loop};
 use super::source::elf::ElfFiles;
 use super::source::interpreter::{Interpreter, LockState, Owner};
 use super::source::procfs::{
@@ -27,8 +27,6 @@ const BELIEVED_NS: u64 = 100_000_000;
 /// Ages of a process at which its runtime is looked for (again): at first, once its libraries are mapped, and
 /// later for interpreters that a program loads at run time.
 const LOOKS_NS: [u64; 4] = [4_000_000, 30_000_000, 250_000_000, 2_000_000_000];
-/// Descriptors of a process that are searched for an event loop.
-const DESCRIPTORS_SEARCHED: usize = 256;
 /// How often name, memory and byte counters are read.
 const CENSUS_NS: u64 = 100_000_000;
 /// Threads whose preemptions are counted in a round: a file of text for each.
@@ -534,7 +532,7 @@ impl Process {
                 .is_none()
                 .then(|| detect(self.pid, &mut lookups.files, self.memory.as_ref()))
                 .flatten();
-            if self.runtime_looks > 0 && self.has_event_loop() {
+            if self.runtime_looks > 0 && has_event_loop(self.pid) {
                 ledger.event_loop(self.pid);
             }
             if let Some(found) = found {
@@ -552,15 +550,6 @@ impl Process {
         let io = read_small(&path("io")).ok().and_then(|text| parse_io(&text));
         let rss = stat.resident.saturating_mul(page_size());
         ledger.census(self.pid, now, Census { name: stat.name, threads: stat.threads, rss, io });
-    }
-
-    /// Whether it holds an epoll instance: an event loop that is always busy is never seen waiting in one.
-    fn has_event_loop(&self) -> bool {
-        let descriptors = numbered(&PathBuf::from(format!("/proc/{}/fd", self.pid))).unwrap_or_default();
-        descriptors.into_iter().take(DESCRIPTORS_SEARCHED).any(|fd| {
-            std::fs::read_link(format!("/proc/{}/fd/{fd}", self.pid))
-                .is_ok_and(|link| link.as_os_str() == "anon_inode:[eventpoll]")
-        })
     }
 
     /// Children that are not known yet. Only a thread that ran can have started one.

@@ -7,10 +7,13 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::network::{Protocol, Sockets};
+use super::procfs::numbered;
 use crate::wait::classify::{Call, Means, Target, Watched, call};
 
 /// Descriptors of one polling call that are looked at; a server may have thousands, which all look alike.
 const WATCHED_AT_MOST: usize = 64;
+/// Descriptors of a process that are searched for an event loop.
+const SEARCHED: usize = 256;
 
 /// What a link under `/proc/PID/fd` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +162,19 @@ impl Descriptors {
     }
 }
 
+/// Whether a process holds an epoll instance that watches something: an event loop that is always busy is never seen
+/// waiting in one. (CPython opens an instance, and closes it again, only to learn whether it could.)
+#[must_use]
+pub fn has_event_loop(pid: i32) -> bool {
+    let descriptors = numbered(format!("/proc/{pid}/fd").as_ref()).unwrap_or_default();
+    let is_epoll = |fd: &i32| {
+        std::fs::read_link(format!("/proc/{pid}/fd/{fd}"))
+            .is_ok_and(|link| link.as_os_str() == "anon_inode:[eventpoll]")
+    };
+    let mut loops = descriptors.into_iter().take(SEARCHED).filter(is_epoll);
+    loops.any(|epoll| registered(pid, epoll).is_some_and(|fds| !fds.is_empty()))
+}
+
 /// What a socket speaks; `None`: the kernel does not say.
 fn protocol(pid: i32, fd: i32) -> Option<Protocol> {
     let mut name = [0u8; 32];
@@ -242,6 +258,28 @@ mod tests {
 
     fn own_pid() -> i32 {
         i32::try_from(std::process::id()).unwrap()
+    }
+
+    #[test]
+    fn an_epoll_instance_that_watches_nothing_is_no_event_loop() {
+        use rustix::event::epoll;
+        let looked = |watching: bool| {
+            // A process of its own: the tests of this one run beside each other.
+            let instance = epoll::create(epoll::CreateFlags::empty()).unwrap();
+            let (ours, theirs) = std::io::pipe().unwrap();
+            if watching {
+                let data = epoll::EventData::new_u64(0);
+                epoll::add(&instance, &ours, data, epoll::EventFlags::IN).unwrap();
+            }
+            let mut holder = std::process::Command::new("cat").stdin(ours).spawn().unwrap();
+            drop(instance);
+            let pid = i32::try_from(holder.id()).unwrap();
+            let found = has_event_loop(pid);
+            drop(theirs);
+            holder.wait().unwrap();
+            found
+        };
+        assert_eq!((looked(false), looked(true)), (false, true));
     }
 
     #[test]
