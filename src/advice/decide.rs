@@ -136,9 +136,15 @@ pub(super) fn verdict(case: &Case<'_>) -> Verdict {
     let outcomes = case.rules.evaluate(RuleKind::Verdict, &case.facts);
     let confidence = confidence::level(confidence::verdict(&case.facts), &case.costs);
     let verdict = first_verdict(case.rules, &case.facts, &outcomes, confidence);
-    // A share that close to where the verdict turns may stand on the other side of it in the next run.
+    // A share that close to where the verdict turns may stand on the other side of it in the next run; and so may one
+    // that would be there if other programs had left the CPUs free.
     let turns_at = case.rules.constant("dominates");
-    let at_the_edge = turns_at.is_some_and(|edge| (verdict.share - edge).abs() < case.costs.confidence_edge);
+    let queueing = case.facts.get_number("wall.runnable").unwrap_or(0.0).min(0.99);
+    let at_the_edge = turns_at.is_some_and(|edge| {
+        let (low, high) = (verdict.share, verdict.share / (1.0 - queueing));
+        let near = case.costs.confidence_edge;
+        low - near < edge && edge < high + near
+    });
     let confidence =
         if at_the_edge { verdict.confidence.min(Confidence::Medium) } else { verdict.confidence };
     Verdict { confidence, ..verdict }

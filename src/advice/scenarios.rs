@@ -373,6 +373,10 @@ fn a_verdict_at_the_edge_of_another_is_not_certain() {
         use Confidence::{High, Medium};
         [High, Medium, Medium, High]
     });
+    // Neighbours took 11 % of the time: without them the disk would have had 63 %.
+    let shares = [(Account::Wait(WaitKind::Disk), 0.56), (CPU, 0.33), (Account::Runnable, 0.11)];
+    let verdict = ask(&program(Language::Python, 3.0, &shares), &machine(2.0)).verdict;
+    assert_eq!((verdict.bound_by.as_str(), verdict.confidence), ("mixed", Confidence::Medium));
 }
 
 #[test]

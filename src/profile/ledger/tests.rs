@@ -464,25 +464,22 @@ fn a_wait_whose_name_is_found_late_is_booked_under_it_whole() {
     };
     let unnamed = books.site(1, 9, &reason(WaitKind::Network, None), 0);
     let inbound = books.site(1, 9, &reason(WaitKind::Idle, Some("client")), 0);
-    books.thread(Birth { pid: 1, tid: 1, at: 0, counters: Counters::default(), newborn: true });
+    let started = Counters { run: MS, delay: 0, slices: 1 };
+    books.thread(Birth { pid: 1, tid: 1, at: 0, counters: started, newborn: false });
     let reading =
         |counters, site| Reading { tid: 1, counters, seen: Seen::Blocked(site), under: Under::Unknown };
-    let started = Counters { run: MS, delay: 0, slices: 1 };
     books.round(5 * MS, &[reading(started, unnamed)]);
     assert_eq!(books.sites.waiting(WaitKind::Network), 1);
     books.named(1, inbound);
     assert_eq!((books.sites.waiting(WaitKind::Network), books.sites.waiting(WaitKind::Idle)), (0, 1));
     // Nobody who moves is renamed, nor who is not there.
     books.named(2, inbound);
-    books.round(
-        101 * MS,
-        &[Reading { seen: Seen::Active, ..reading(Counters { run: MS, ..started }, inbound) }],
-    );
+    books.round(101 * MS, &[Reading { seen: Seen::Active, ..reading(started, inbound) }]);
     books.named(1, unnamed);
     books.round(102 * MS, &[reading(Counters { run: 2 * MS, delay: 0, slices: 2 }, inbound)]);
     let books = books.close(1, 0);
     assert_eq!(books.sites.get(unnamed).blocked, 0);
-    assert_eq!(books.sites.get(inbound).blocked, 100 * MS);
+    assert_eq!(books.sites.get(inbound).blocked, 101 * MS);
     assert_eq!(books.wall.waits.get(&unnamed), None);
     assert_eq!(books.threads[0].sites.get(&unnamed).map_or(0, |(blocked, _)| *blocked), 0);
 }
