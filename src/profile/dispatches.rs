@@ -5,7 +5,7 @@
 pub(super) struct Dispatches {
     /// All of them, when it was last seen blocked.
     all: u64,
-    /// Preemptions up to then; `None`: not counted.
+    /// Preemptions up to then that a dispatch followed; `None`: not counted.
     preemptions: Option<u64>,
     /// Those that followed waits.
     pub(super) after_waits: u64,
@@ -24,7 +24,7 @@ impl Dispatches {
         match all.saturating_sub(self.all) {
             0 => News::Nothing,
             1 if was_blocked => News::Wait,
-            _ => News::Unclear,
+            _ => News::Unclear { waits: u64::from(was_blocked) },
         }
     }
 
@@ -33,13 +33,17 @@ impl Dispatches {
         let more = all.saturating_sub(self.all);
         let preempted = match news {
             News::Nothing | News::Wait => 0,
-            News::Unclear => {
-                let before = std::mem::replace(&mut self.preemptions, preemptions);
-                // Without an earlier count, preemptions may be older than these dispatches.
-                preemptions.zip(before).map_or(0, |(now, before)| now.saturating_sub(before))
+            News::Unclear { waits } => {
+                // Without an earlier count, preemptions may be older than these dispatches. And whoever was preempted
+                // last may not have been dispatched since: that is left for later.
+                let new =
+                    preemptions.zip(self.preemptions).map_or(0, |(now, before)| now.saturating_sub(before));
+                let followed = new.min(more.saturating_sub(waits));
+                self.preemptions = preemptions.map(|now| now - (new - followed));
+                followed
             }
         };
-        self.after_waits += more.saturating_sub(preempted);
+        self.after_waits += more - preempted;
         self.all = all;
     }
 }
@@ -51,8 +55,11 @@ pub(super) enum News {
     Nothing,
     /// One, and the thread had been seen waiting.
     Wait,
-    /// Waits, or preemptions.
-    Unclear,
+    /// Waits, so many at least, or preemptions.
+    Unclear {
+        /// One, if the thread had been seen waiting: it was dispatched after that.
+        waits: u64,
+    },
 }
 
 #[cfg(test)]
@@ -75,5 +82,18 @@ mod tests {
             [count(25, true, None), count(28, true, Some(14)), count(30, true, Some(15))],
             [20, 23, 24]
         );
+    }
+
+    #[test]
+    fn a_wait_that_was_seen_is_over_whatever_was_preempted_since() {
+        let mut dispatches = Dispatches::new(1);
+        let mut count = |all, was_blocked, preemptions| {
+            dispatches.count(all, dispatches.since(all, was_blocked), preemptions);
+            dispatches.after_waits
+        };
+        // The wait ended; then it was preempted twice, and only once dispatched again so far.
+        assert_eq!([count(3, false, Some(5)), count(5, true, Some(7))], [3, 4]);
+        // The dispatch that was missing, and one after a wait.
+        assert_eq!(count(7, false, Some(7)), 5);
     }
 }

@@ -356,15 +356,16 @@ impl Ledger {
     /// A thread is gone; it was last seen in the previous round.
     pub fn thread_gone(&mut self, tid: i32) {
         self.note(|| Observation::ThreadGone { tid });
-        if let Some(record) = self.live.remove(&tid) {
+        if let Some(mut record) = self.live.remove(&tid) {
             let at = self.last_round;
+            let paid = record.in_progress.take();
             // It came out of the wait it was last seen in, if only to end. What it did then is not known.
             if let Some(Seen::Blocked(site)) = record.clock.seen() {
-                let external = self.sites.get(site).external;
-                let paid = record.in_progress.map_or(0, |(_, blocked)| blocked);
                 // It may have gone on for as long as the rounds are apart.
-                let blocked = paid + at.saturating_sub(record.clock.closed()) + self.last_elapsed;
-                self.wall.credit(Credit { site, progress: 0, blocked, external });
+                let unpaid = at.saturating_sub(record.clock.closed()) + self.last_elapsed;
+                self.credit_over((site, paid.map_or(0, |(_, blocked)| blocked) + unpaid));
+            } else if let Some(over) = paid {
+                self.credit_over(over);
             }
             self.retire(record, at);
         }
@@ -506,7 +507,11 @@ impl Ledger {
             // What was paid while the wait was in progress is a part of it.
             let in_progress = match record.in_progress.take() {
                 Some((waits_at, blocked)) if waits_at == payment.site => blocked,
-                _ => 0,
+                Some(over) => {
+                    self.credit_over(over);
+                    0
+                }
+                None => 0,
             };
             let blocked = in_progress + payment.blocked;
             let whole = payment.whole.map(|rest| in_progress + rest).filter(|whole| *whole > 0);
@@ -529,6 +534,12 @@ impl Ledger {
             }
         }
         record.segments.add(step.cpu, overlappable, ended);
+    }
+
+    /// A wait that something else came after explains quiet time, whoever saw it end.
+    fn credit_over(&mut self, (site, blocked): (SiteId, u64)) {
+        let external = self.sites.get(site).external;
+        self.wall.credit(Credit { site, progress: 0, blocked, external });
     }
 
     fn lock_share(&self, pid: i32) -> Option<(u32, f64)> {

@@ -328,8 +328,11 @@ impl Process {
         let news = self.threads[index].dispatches.since(counters.slices, was_blocked);
         // What a computing thread was dispatched after shows when it is next seen in a wait.
         let is_due = blocks || was_blocked;
-        let preemptions =
-            if is_due && news == News::Unclear { self.count_preemptions(tid, lookups) } else { None };
+        let preemptions = if is_due && matches!(news, News::Unclear { .. }) {
+            self.count_preemptions(tid, lookups)
+        } else {
+            None
+        };
         let thread = &mut self.threads[index];
         thread.counters = counters;
         thread.blocked = blocks;

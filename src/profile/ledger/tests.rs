@@ -451,6 +451,30 @@ fn a_thread_that_lives_for_one_wait_explains_the_quiet_it_leaves() {
     );
 }
 
+/// As a recording had it: the dispatch that ended the last wait was taken for one after a preemption.
+#[test]
+fn a_wait_nobody_saw_end_still_explains_the_quiet_it_took() {
+    let mut books = Ledger::new(CPUS);
+    books.process(1, 0, 0);
+    let reason = Reason {
+        kind: WaitKind::Network,
+        operation: "recv",
+        resource: None,
+        external: true,
+        event_loop: false,
+    };
+    let site = books.site(1, 9, &reason, 0);
+    let started = Counters { run: MS, delay: 0, slices: 1 };
+    books.thread(Birth { pid: 1, tid: 1, at: 0, counters: started, newborn: true });
+    let reading =
+        |run, seen| Reading { tid: 1, counters: Counters { run, ..started }, seen, under: Under::Unknown };
+    books.round(2 * MS, &[reading(2 * MS, Seen::Blocked(site))]);
+    books.round(352 * MS, &[reading(10 * MS, Seen::Active)]);
+    books.thread_gone(1);
+    let books = books.close(1, MS);
+    assert!(books.wall.waits[&site] >= 340 * MS, "{:?}", books.wall);
+}
+
 #[test]
 fn a_wait_whose_name_is_found_late_is_booked_under_it_whole() {
     let mut books = Ledger::new(CPUS);
