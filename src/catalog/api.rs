@@ -99,6 +99,8 @@ pub struct Unless {
     pub argument: Argument,
     /// Its source text, normalised, is one of these; empty text is an argument that is not given.
     pub is: Vec<String>,
+    /// It is an instance of one of these types.
+    pub of: Vec<String>,
 }
 
 /// One entry of the catalogue.

@@ -318,5 +318,5 @@ fn argument(file: &ArgumentFile) -> Argument {
 }
 
 fn unless(file: &UnlessFile) -> Unless {
-    Unless { argument: argument(&file.argument), is: file.is.clone() }
+    Unless { argument: argument(&file.argument), is: file.is.clone(), of: file.of.clone() }
 }

@@ -101,7 +101,10 @@ pub(super) struct OffloadsFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct UnlessFile {
     pub(super) argument: ArgumentFile,
+    #[serde(default)]
     pub(super) is: Vec<String>,
+    #[serde(default)]
+    pub(super) of: Vec<String>,
 }
 
 /// `0`, `timeout`, or `[0, timeout]`.

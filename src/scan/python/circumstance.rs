@@ -42,7 +42,8 @@ pub(super) fn of(context: &Context<'_>, range: TextRange, turns: Turns) -> Flags
             Ancestor::Handler(_) => flags.set(Flags::ERROR_PATH),
             Ancestor::Expression(Expr::Await(_)) => flags.set(Flags::IN_AWAIT),
             Ancestor::Statement(Stmt::If(test)) => {
-                if within(&test.body, range) && fills_what_was_absent(test, context) {
+                let runs_once = fills_what_was_absent(test, context) || is_imported(test, context);
+                if within(&test.body, range) && runs_once {
                     flags.set(Flags::FIRST_CALL);
                 }
                 if is_main_guard(&test.test) {
@@ -70,6 +71,11 @@ fn fills_what_was_absent(test: &StmtIf, context: &Context<'_>) -> bool {
     let mut finder = Filled { name: context.text(absent), text: &context.file.text, found: false };
     finder.visit_body(&test.body);
     finder.found
+}
+
+/// `if name in sys.modules:`: importing it again costs nothing.
+fn is_imported(test: &StmtIf, context: &Context<'_>) -> bool {
+    present(&test.test).is_some_and(|there| context.text(there) == "sys.modules")
 }
 
 /// Whether what an expression names is still there when the function is called again.

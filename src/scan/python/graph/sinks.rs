@@ -11,7 +11,7 @@ use crate::finding::{Cost, Edit, Fix, Mitigation};
 use crate::scan::callgraph::{NodeId, Sink, SinkKind};
 use crate::scan::python::facts::{Argument, Call, FileFacts, Flags, Traits, Value, ValueId};
 use crate::scan::python::language::{NEVER_WAITS, is_test};
-use crate::scan::python::names::{Name, is_starred};
+use crate::scan::python::names::{Name, Thing, is_starred};
 use crate::wait::WaitKind;
 
 impl<'p> Builder<'_, 'p> {
@@ -27,7 +27,7 @@ impl<'p> Builder<'_, 'p> {
         let awaited = call.flags.has(Flags::AWAITED);
         let told =
             matches!(facts.value(call.callee), Value::Attribute(on, _) if self.never_waiting.contains(&on));
-        if awaited || told || api.unless.iter().any(|unless| holds(facts, call, unless)) {
+        if awaited || told || api.unless.iter().any(|unless| self.holds(facts, call, unless)) {
             return;
         }
         let before = self.built.graph.sinks.len();
@@ -35,6 +35,28 @@ impl<'p> Builder<'_, 'p> {
         let fix = fix(facts, call, api);
         if let Some(sink) = self.built.graph.sinks.get_mut(before) {
             sink.fix = fix;
+        }
+    }
+
+    /// Whether the condition is met that takes the effect away.
+    fn holds(&mut self, facts: &FileFacts, call: &Call, unless: &Unless) -> bool {
+        let Some(given) = argument(facts, call, &unless.argument) else {
+            // Empty text stands for an argument that is not given.
+            return unless.is.iter().any(String::is_empty);
+        };
+        let text = given.text.map(|text| facts.text(text));
+        text.is_some_and(|text| unless.is.iter().any(|wanted| same(text, wanted)))
+            || self.is_one_of(given.value, &unless.of)
+    }
+
+    /// Whether a value is an instance of one of these types of libraries.
+    fn is_one_of(&mut self, value: ValueId, types: &[String]) -> bool {
+        if types.is_empty() {
+            return false;
+        }
+        match self.program.evaluate(self.file, value) {
+            Thing::Made(name) => types.iter().any(|wanted| wanted == self.program.names.text(name)),
+            _ => false,
         }
     }
 
@@ -147,17 +169,6 @@ fn at<'f>(facts: &FileFacts, arguments: &'f [Argument], position: usize) -> Opti
     let before = arguments.get(..=position)?;
     let counted = before.iter().all(|argument| argument.keyword.is_none() && !is_starred(facts, argument));
     if counted { before.last() } else { None }
-}
-
-/// Whether the condition is met that takes the effect away.
-fn holds(facts: &FileFacts, call: &Call, unless: &Unless) -> bool {
-    let Some(given) = argument(facts, call, &unless.argument) else {
-        // Empty text stands for an argument that is not given.
-        return unless.is.iter().any(String::is_empty);
-    };
-    let Some(text) = given.text else { return false };
-    let text = facts.text(text);
-    unless.is.iter().any(|wanted| same(text, wanted))
 }
 
 /// Whether two constants are the same: names by their last part, strings whatever their quotes.

@@ -29,6 +29,10 @@ fn circumstances_are_told() {
             "class C:\n    x = None\n    async def f(self):\n        if self.x is not None:\n            return self.x\n        time.sleep(1)\n        self.x = 1\n",
         ),
         (
+            &[Mitigation::FirstCallOnly],
+            "import importlib, sys\nasync def f(name):\n    if name in sys.modules:\n        return importlib.import_module(name)\n",
+        ),
+        (
             &[Mitigation::StartUp],
             "async def begin(app):\n    time.sleep(1)\n    yield\napp = App(lifespan=begin)\n",
         ),
