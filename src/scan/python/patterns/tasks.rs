@@ -4,6 +4,7 @@ mod across;
 mod cancellation;
 mod definitions;
 mod fan_out;
+mod lazy;
 mod lost;
 mod needless;
 mod overlap;
