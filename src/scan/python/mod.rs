@@ -71,6 +71,7 @@ pub fn analyse(facts: &[FileFacts], catalog: &Catalog) -> Analysis {
     let mut program = Program::of(facts, catalog);
     let built = graph::build(&mut program);
     let mut observations = blocking::observe(&built.graph, RULES);
+    observations.extend(blocking::observe_in_pool(&built.graph, "sync-route-exhausts-threads"));
     observations.extend(graph::siblings::observe(&mut program, &built, "async-sibling-exists"));
     observations.sort_by(|one, other| {
         let key = |seen: &crate::finding::Observation| (seen.place.path.clone(), seen.place.bytes, seen.rule);
