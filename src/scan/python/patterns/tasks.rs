@@ -10,6 +10,7 @@ mod needless;
 mod overlap;
 mod polling;
 mod queues;
+mod sentinels;
 
 use super::{Pattern, Visit};
 
@@ -25,7 +26,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     Pattern { rules: &["swallowed-cancellation"], visit: Visit::Statement(cancellation::swallowed) },
     Pattern { rules: &["shielded-resource"], visit: Visit::Call(cancellation::shielded) },
     Pattern {
-        rules: &["unbounded-queue", "get-without-sentinel", "task-done-missing"],
+        rules: &["unbounded-queue", "get-without-sentinel", "task-done-missing", "too-few-sentinels"],
         visit: Visit::Module(queues::queues),
     },
     Pattern { rules: &["await-in-loop"], visit: Visit::Call(overlap::awaits) },

@@ -4,7 +4,7 @@ mod children;
 mod globals;
 mod handed;
 mod lifetime;
-mod pools;
+pub(super) mod pools;
 mod queues;
 mod reads;
 mod results;
