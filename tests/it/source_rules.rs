@@ -29,7 +29,7 @@ const PENDING_THREADS: &[&str] = &[
 const PENDING_PROCESSES: &[&str] = &[];
 
 /// Of tasks, queues and opportunities.
-const PENDING_TASKS: &[&str] = &["cpu-loop-to-processes", "fetch-then-compute"];
+const PENDING_TASKS: &[&str] = &[];
 const PENDING_RUST: &[&str] = &[];
 
 type Marks = BTreeSet<(String, u32, String)>;

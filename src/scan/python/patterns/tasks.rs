@@ -2,6 +2,7 @@
 
 mod across;
 mod cancellation;
+mod computing;
 mod definitions;
 mod fan_out;
 mod lazy;
@@ -30,7 +31,11 @@ pub(super) const PATTERNS: &[Pattern] = &[
         visit: Visit::Module(queues::queues),
     },
     Pattern { rules: &["await-in-loop"], visit: Visit::Call(overlap::awaits) },
-    Pattern { rules: &["blocking-loop-to-threads"], visit: Visit::Call(overlap::blocks) },
+    Pattern {
+        rules: &["blocking-loop-to-threads", "fetch-then-compute"],
+        visit: Visit::Call(overlap::blocks),
+    },
+    Pattern { rules: &["cpu-loop-to-processes"], visit: Visit::Call(computing::loops) },
     Pattern { rules: &["poll-loop"], visit: Visit::Statement(polling::polls) },
     Pattern { rules: &["unbounded-fan-out"], visit: Visit::Call(fan_out::unbounded) },
     Pattern { rules: &["async-without-await"], visit: Visit::Function(needless::without_await) },
