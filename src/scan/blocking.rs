@@ -1,10 +1,10 @@
-//! What blocks an event loop, anywhere in a program: one observation per call that does it, however many functions
-//! lead there. Language-neutral; knows no API and no severity.
+//! What blocks an event loop, or a thread that answers requests, anywhere in a program: one observation per call that
+//! does it, however many functions lead there. Language-neutral; knows no API and no severity.
 
 use std::sync::Arc;
 
 use crate::finding::{Hop, Mitigation, Observation};
-use crate::scan::callgraph::{CallGraph, NodeId, Reach, Reacher, Sink, SinkKind};
+use crate::scan::callgraph::{CallGraph, Node, NodeId, Reach, Reacher, Sink, SinkKind};
 
 /// The rules that a language has for what is found.
 #[derive(Debug, Clone, Copy)]
@@ -22,9 +22,30 @@ pub struct Rules {
 /// Observes every sink that a loop reaches. The graph must be [indexed](CallGraph::index).
 #[must_use]
 pub fn observe(graph: &CallGraph, rules: Rules) -> Vec<Observation> {
-    let mut order: Vec<&Sink> = graph.sinks.iter().filter(|sink| !sink.guarded).collect();
+    let sinks = graph.sinks.iter().filter(|sink| !sink.guarded);
+    reached(sinks, Reacher::new(graph), |sink, reach| observation(graph, rules, sink, reach))
+}
+
+/// Observes every wait without an end that a thread of a server reaches.
+#[must_use]
+pub fn observe_in_pool(graph: &CallGraph, rule: &'static str) -> Vec<Observation> {
+    let rules = Rules { waits: rule, waits_in_callback: rule, computes: rule, runs_loop: rule };
+    let sinks = graph.sinks.iter().filter(|sink| sink.endless);
+    reached(sinks, Reacher::from(graph, Node::in_pool), |sink, reach| Observation {
+        // What helps on a loop does not help here.
+        facts: Vec::new(),
+        fix: None,
+        ..observation(graph, rules, sink, reach)
+    })
+}
+
+fn reached<'g>(
+    sinks: impl Iterator<Item = &'g Sink>,
+    mut reacher: Reacher<'g>,
+    told: impl Fn(&Sink, &Reach) -> Observation,
+) -> Vec<Observation> {
+    let mut order: Vec<&Sink> = sinks.collect();
     order.sort_by_key(|sink| (sink.node, sink.place.bytes));
-    let mut reacher = Reacher::new(graph);
     let mut last: Option<(NodeId, Option<Reach>)> = None;
     let mut observations = Vec::new();
     for sink in order {
@@ -32,7 +53,7 @@ pub fn observe(graph: &CallGraph, rules: Rules) -> Vec<Observation> {
             last = Some((sink.node, reacher.reach(sink.node)));
         }
         if let Some((_, Some(reach))) = &last {
-            observations.push(observation(graph, rules, sink, reach));
+            observations.push(told(sink, reach));
         }
     }
     observations

@@ -36,6 +36,8 @@ pub enum Context {
     Loop,
     /// A thread of its own calls it.
     Thread,
+    /// One of the threads with which a server answers requests calls it.
+    Pool,
     /// While the program starts or stops.
     StartUp,
     /// In a program that does one thing and ends.
@@ -49,7 +51,7 @@ impl Context {
     #[must_use]
     pub fn mitigation(self) -> Option<Mitigation> {
         match self {
-            Self::Unknown | Self::Loop | Self::Thread => None,
+            Self::Unknown | Self::Loop | Self::Thread | Self::Pool => None,
             Self::StartUp => Some(Mitigation::StartUp),
             Self::OneShot => Some(Mitigation::OneShot),
             Self::Test => Some(Mitigation::Test),
@@ -77,6 +79,12 @@ impl Node {
     #[must_use]
     pub fn on_loop(&self) -> bool {
         self.colour == Colour::Async || self.context == Context::Loop
+    }
+
+    /// Whether a server runs it in one of its threads.
+    #[must_use]
+    pub fn in_pool(&self) -> bool {
+        self.colour == Colour::Sync && self.context == Context::Pool
     }
 }
 
@@ -121,6 +129,8 @@ pub struct Sink {
     pub kind: SinkKind,
     /// For how long.
     pub cost: Cost,
+    /// Whether it may wait for good: for what others do, without a limit.
+    pub endless: bool,
     /// What speaks for less weight.
     pub mitigations: Vec<Mitigation>,
     /// Whether it happens only where no loop runs.
@@ -133,7 +143,7 @@ pub struct Sink {
     pub fix: Option<Fix>,
 }
 
-/// How a function is reached from loops.
+/// How a function is reached from loops, or from whatever else is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
     /// Functions run by a loop from where calls lead here; at least 1.
@@ -261,6 +271,8 @@ impl CallGraph {
 #[derive(Debug)]
 pub struct Reacher<'g> {
     graph: &'g CallGraph,
+    /// From where.
+    is_root: fn(&Node) -> bool,
     /// Per node: the question it was last seen in, the edge that leads on towards the sink, and the price so far.
     seen: Vec<(u32, u32, (u32, u32))>,
     question: u32,
@@ -270,13 +282,19 @@ pub struct Reacher<'g> {
 const END: u32 = u32::MAX;
 
 impl<'g> Reacher<'g> {
-    /// A graph whose edges are in order.
+    /// Reached from loops. The edges of the graph must be in order.
     #[must_use]
     pub fn new(graph: &'g CallGraph) -> Self {
-        Self { graph, seen: vec![(0, END, (0, 0)); graph.nodes.len()], question: 0 }
+        Self::from(graph, Node::on_loop)
     }
 
-    /// How loops reach a function; `None` if no known way does. Ways are searched from the function backwards, those
+    /// Reached from such functions, without a loop in between.
+    #[must_use]
+    pub fn from(graph: &'g CallGraph, is_root: fn(&Node) -> bool) -> Self {
+        Self { graph, is_root, seen: vec![(0, END, (0, 0)); graph.nodes.len()], question: 0 }
+    }
+
+    /// How a function is reached; `None` if no known way does. Ways are searched from the function backwards, those
     /// with fewer mitigations first, then shorter ones, then by place: the same graph gives the same answer.
     pub fn reach(&mut self, target: NodeId) -> Option<Reach> {
         self.question += 1;
@@ -289,8 +307,11 @@ impl<'g> Reacher<'g> {
             }
             *seen = (self.question, towards, price);
             let here = self.graph.node(node);
-            if here.on_loop() {
+            if (self.is_root)(here) {
                 roots.push(node);
+                continue;
+            }
+            if here.on_loop() {
                 continue;
             }
             let (marks, calls) = price;
@@ -300,7 +321,7 @@ impl<'g> Reacher<'g> {
                     continue;
                 }
                 let caller = self.graph.node(edge.from);
-                let root = u32::from(caller.on_loop() && caller.context.mitigation().is_some());
+                let root = u32::from((self.is_root)(caller) && caller.context.mitigation().is_some());
                 let marks = marks + edge.mitigations.len() as u32 + root;
                 open.push(Reverse(((marks, calls + 1), edge.from, index)));
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::source::SourceFile;
-use super::{Analysis, Extracted, Problem, Progress, python, rust};
+use super::{Analysis, Extracted, Problem, Progress, Thresholds, python, rust};
 use crate::catalog::{Catalog, Language};
 
 /// What a front end has to say of its files.
@@ -19,34 +19,39 @@ pub(super) struct Part {
 /// A row of the table.
 pub(super) struct FrontEnd {
     pub(super) language: Language,
-    pub(super) run: fn(&[&SourceFile], &Catalog, &dyn Progress) -> Part,
+    pub(super) run: fn(&[&SourceFile], &Catalog, &Thresholds, &dyn Progress) -> Part,
 }
 
 /// Every language; a new one is a row here.
 pub(super) const LANGUAGES: &[FrontEnd] = &[
     FrontEnd {
         language: Language::Python,
-        run: |files, catalog, progress| drive(files, catalog, progress, python::extract, python::analyse),
+        run: |files, catalog, thresholds, progress| {
+            let extract = |file: &SourceFile| python::extract(file, catalog, thresholds);
+            drive(files, progress, extract, |facts| python::analyse(facts, catalog))
+        },
     },
     FrontEnd {
         language: Language::Rust,
-        run: |files, catalog, progress| drive(files, catalog, progress, rust::extract, rust::analyse),
+        run: |files, catalog, _, progress| {
+            let extract = |file: &SourceFile| rust::extract(file, catalog);
+            drive(files, progress, extract, |facts| rust::analyse(facts, catalog))
+        },
     },
 ];
 
 /// Files into facts, facts into what the whole program shows.
 fn drive<F: Send>(
     files: &[&SourceFile],
-    catalog: &Catalog,
     progress: &dyn Progress,
-    extract: fn(&SourceFile, &Catalog) -> Extracted<F>,
-    analyse: fn(&[F], &Catalog) -> Analysis,
+    extract: impl Fn(&SourceFile) -> Extracted<F> + Sync,
+    analyse: impl Fn(&[F]) -> Analysis,
 ) -> Part {
     let extracted: Vec<_> = files
         .par_iter()
         .map(|file| {
             // A mistake of ours about one file must not cost what is known of all others.
-            let extracted = catch_unwind(AssertUnwindSafe(|| extract(file, catalog)));
+            let extracted = catch_unwind(AssertUnwindSafe(|| extract(file)));
             progress.file();
             extracted
         })
@@ -68,7 +73,7 @@ fn drive<F: Send>(
             what: error.what,
         }));
     }
-    let whole = analyse(&facts, catalog);
+    let whole = analyse(&facts);
     let observations = std::mem::take(&mut part.analysis.observations);
     part.analysis = whole;
     part.analysis.observations.extend(observations);

@@ -22,6 +22,7 @@ pub mod python;
 pub mod rust;
 pub mod source;
 pub mod suppress;
+mod thresholds;
 pub mod walk;
 
 use std::collections::BTreeMap;
@@ -31,8 +32,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::catalog::Catalog;
-use crate::finding::{Observation, Threshold};
+use crate::finding::Observation;
 use source::SourceFile;
+pub use thresholds::Thresholds;
 use walk::{Kind, Walked};
 
 /// Enough for the deepest source a front end accepts; it is reserved, not used.
@@ -109,9 +111,6 @@ pub struct Scan {
     /// Functions, blocks and closures that run on an event loop.
     pub async_functions: u64,
 }
-
-/// What detectors read, by rule and name. They are written in `rules/source/`.
-pub type Thresholds = BTreeMap<(String, String), Threshold>;
 
 /// Follows a scan. Called from many threads.
 pub trait Progress: Sync {
@@ -203,7 +202,7 @@ fn in_pool(tree: Tree, progress: &dyn Progress, thresholds: &Thresholds, catalog
         if files.is_empty() {
             continue;
         }
-        let part = (front.run)(&files, catalog, progress);
+        let part = (front.run)(&files, catalog, thresholds, progress);
         scan.observations.extend(part.analysis.observations);
         scan.problems.extend(part.problems);
         scan.calls.0 += part.analysis.calls;

@@ -26,16 +26,10 @@ const PENDING_THREADS: &[&str] = &[
 ];
 
 /// Of processes, executors and sizes.
-const PENDING_PROCESSES: &[&str] = &["workers-exceed-cores"];
+const PENDING_PROCESSES: &[&str] = &[];
 
 /// Of tasks, queues and opportunities.
-const PENDING_TASKS: &[&str] = &[
-    "cpu-loop-to-processes",
-    "fetch-then-compute",
-    "lazy-iterator-offloaded",
-    "sync-route-exhausts-threads",
-    "too-few-sentinels",
-];
+const PENDING_TASKS: &[&str] = &[];
 const PENDING_RUST: &[&str] = &[];
 
 type Marks = BTreeSet<(String, u32, String)>;

@@ -14,7 +14,7 @@ use super::Thresholds;
 use super::source::SourceFile;
 use super::walk::Kind;
 use crate::catalog::Language;
-use crate::finding::{Mitigation, Observation, Threshold};
+use crate::finding::{Mitigation, Observation};
 use crate::units;
 
 /// The rule about what workers and threads amount to.
@@ -123,20 +123,6 @@ struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    fn number(&self, rule: &str, name: &str) -> Option<f64> {
-        match self.thresholds.get(&(rule.to_owned(), name.to_owned()))? {
-            Threshold::Number(number) => Some(*number),
-            Threshold::Words(_) => None,
-        }
-    }
-
-    fn words(&self, rule: &str, name: &str) -> &[String] {
-        match self.thresholds.get(&(rule.to_owned(), name.to_owned())) {
-            Some(Threshold::Words(words)) => words,
-            _ => &[],
-        }
-    }
-
     fn gunicorn(&self, server: &Server<'_>, seen: &mut Vec<Observation>) {
         let number = |setting: &Option<Setting>| setting.as_ref().and_then(Setting::number);
         let (workers, threads) = (number(&server.workers), number(&server.threads));
@@ -156,7 +142,7 @@ impl Surroundings<'_> {
         }
         self.host_cpus(server, seen);
         if let (Some(workers), Some(setting), Some(most)) =
-            (workers, &server.workers, self.number(PRODUCT, "most"))
+            (workers, &server.workers, self.thresholds.number(PRODUCT, "most"))
         {
             let threads = threads.unwrap_or(1.0);
             if workers * threads > most {
@@ -179,7 +165,7 @@ impl Surroundings<'_> {
 
     fn host_cpus(&self, server: &Server<'_>, seen: &mut Vec<Observation>) {
         const RULE: &str = "workers-from-host-cpus";
-        let counts = self.words(RULE, "counts");
+        let counts = self.thresholds.words(RULE, "counts");
         let Some(workers) = &server.workers else { return };
         let direct = |text: &str| counts.iter().any(|count| text.contains(count.as_str()));
         let named =
@@ -204,7 +190,7 @@ impl Surroundings<'_> {
 
     fn celery(&self, file: &SourceFile, seen: &mut Vec<Observation>) {
         const RULE: &str = "celery-prefetch-long-tasks";
-        let Some(long) = self.number(RULE, "long_task") else { return };
+        let Some(long) = self.thresholds.number(RULE, "long_task") else { return };
         let set = settings::anywhere(file, &CELERY);
         let find = |name: &str| set.iter().find(|(known, _)| known == name).map(|(_, value)| value);
         let multiplier = find("worker_prefetch_multiplier").or_else(|| find("celeryd_prefetch_multiplier"));

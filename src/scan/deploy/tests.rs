@@ -1,12 +1,11 @@
 //! Trees of files that start workers, and what is seen in them.
 
-use std::collections::BTreeMap;
-
 use super::*;
+use crate::finding::Threshold;
 
 fn thresholds() -> Thresholds {
     let words = |list: &[&str]| Threshold::Words(list.iter().map(|word| (*word).to_owned()).collect());
-    BTreeMap::from([
+    Thresholds::from_iter([
         (("workers-times-threads".into(), "most".into()), Threshold::Number(200.0)),
         (("workers-from-host-cpus".into(), "counts".into()), words(&["cpu_count", "nproc"])),
         (("celery-prefetch-long-tasks".into(), "long_task".into()), Threshold::Number(60.0)),

@@ -10,6 +10,7 @@ use super::language::is_test;
 use super::resolve::Names;
 use super::scope::{ScopeId, ScopeKind, last_part};
 use crate::finding::{Mitigation, Observation, Place};
+use crate::scan::Thresholds;
 use crate::scan::source::SourceFile;
 
 /// A node around the one at hand.
@@ -41,14 +42,17 @@ pub struct Context<'a> {
     pub file: &'a SourceFile,
     /// Its names and types.
     pub names: &'a Names<'a>,
+    /// What the rules tell detectors.
+    pub thresholds: &'a Thresholds,
     pub(super) scope: ScopeId,
     pub(super) ancestors: Vec<Ancestor<'a>>,
     pub(super) observations: Vec<Observation>,
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(file: &'a SourceFile, names: &'a Names<'a>) -> Self {
-        Self { file, names, scope: ScopeId::MODULE, ancestors: Vec::new(), observations: Vec::new() }
+    pub(super) fn new(file: &'a SourceFile, names: &'a Names<'a>, thresholds: &'a Thresholds) -> Self {
+        let (ancestors, observations) = (Vec::new(), Vec::new());
+        Self { file, names, thresholds, scope: ScopeId::MODULE, ancestors, observations }
     }
 
     /// The scope names are looked up in here.

@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::decorators::{Calling, Decorators};
 use super::facts::{Argument, Call, FileFacts, Flags, Traits, Use, UseKind, Value, ValueId};
-use super::language::{is_script, is_test};
+use super::language::{is_route, is_script, is_test};
 use super::names::{FunctionId, Name, Program, Thing};
 use crate::catalog::{Api, Effect, Language, Mark, Offload};
 use crate::finding::{Mitigation, Place};
@@ -50,6 +50,7 @@ pub(super) fn build(program: &mut Program<'_>) -> Built {
         apis: FxHashMap::default(),
         never_waiting: FxHashSet::default(),
         scheduled: Vec::new(),
+        answering: Vec::new(),
         entries: Vec::new(),
         spawning: FxHashSet::default(),
         built: Built { graph, calls: 0, resolved: 0, asynchronous: 0, plain: Vec::new() },
@@ -58,6 +59,7 @@ pub(super) fn build(program: &mut Program<'_>) -> Built {
         builder.file = file;
         let facts = &builder.program.files[file as usize];
         builder.never_waiting = sinks::never_waiting(facts);
+        builder.routes(facts);
         for call in &facts.calls {
             builder.call(facts, call);
         }
@@ -134,6 +136,8 @@ struct Builder<'b, 'p> {
     never_waiting: FxHashSet<ValueId>,
     /// What the loop was given to call.
     scheduled: Vec<FunctionId>,
+    /// Plain functions that answer requests in the threads of a server.
+    answering: Vec<FunctionId>,
     /// Async functions that a program is started with to do one thing.
     entries: Vec<FunctionId>,
     /// Functions that start tasks: while they run, others do as well.
@@ -159,6 +163,23 @@ impl<'p> Builder<'_, 'p> {
             spawns: catalog.has(Language::Python, text, Mark::Spawns)
                 || catalog.has(Language::Python, text, Mark::Gathers),
         })
+    }
+
+    /// Finds the plain functions that a framework calls in a thread: its decorators say so.
+    fn routes(&mut self, facts: &'p FileFacts) {
+        for (index, function) in facts.functions.iter().enumerate() {
+            if function.traits.has(Traits::ASYNC) {
+                continue;
+            }
+            let answers = function.decorators.iter().any(|decorator| {
+                let Value::Called(registers) = facts.value(*decorator) else { return false };
+                let Thing::External(name) = self.program.evaluate(self.file, registers) else { return false };
+                is_route(self.program.names.text(name))
+            });
+            if answers {
+                self.answering.push(self.program.function_id(self.file, index as u32));
+            }
+        }
     }
 
     fn call(&mut self, facts: &'p FileFacts, call: &'p Call) {
@@ -431,6 +452,9 @@ impl<'p> Builder<'_, 'p> {
             if !self.program.function(id).1.traits.has(Traits::ASYNC) {
                 self.mark(id.0, Context::Loop);
             }
+        }
+        for id in std::mem::take(&mut self.answering) {
+            self.mark(id.0, Context::Pool);
         }
         let graph = &mut self.built.graph;
         graph.index();

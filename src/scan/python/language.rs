@@ -143,10 +143,17 @@ pub(super) const SHARED: &[&str] = &[
     "websocket",
 ];
 /// Their decorators that make a route: handlers of exceptions and the like are something else.
-pub(super) const ROUTES: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options", "api_route"];
+const ROUTES: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options", "api_route"];
 /// Types whose routes run in a thread where they are plain functions.
-pub(super) const ROUTERS: &[&str] =
+const ROUTERS: &[&str] =
     &["fastapi.FastAPI", "fastapi.APIRouter", "fastapi.applications.FastAPI", "fastapi.routing.APIRouter"];
+
+/// Whether this decorator makes a function the answer to a request.
+pub(super) fn is_route(decorator: &str) -> bool {
+    decorator
+        .rsplit_once('.')
+        .is_some_and(|(owner, method)| ROUTERS.contains(&owner) && ROUTES.contains(&method))
+}
 
 /// Files of tests, by how they and their directories are named.
 pub(super) fn is_test(path: &str) -> bool {

@@ -34,18 +34,18 @@ use self::scope::Scopes;
 use crate::catalog::Catalog;
 use crate::scan::blocking;
 use crate::scan::source::SourceFile;
-use crate::scan::{Analysis, Extracted, SyntaxError};
+use crate::scan::{Analysis, Extracted, SyntaxError, Thresholds};
 
 /// Syntax errors told per file: what follows the first ones is mostly their echo.
 const ERRORS: usize = 10;
 
 /// Reads one file. Never panics; a file that cannot be read in part or at all says so among the errors.
 #[must_use]
-pub fn extract(file: &SourceFile, catalog: &Catalog) -> Extracted<FileFacts> {
+pub fn extract(file: &SourceFile, catalog: &Catalog, thresholds: &Thresholds) -> Extracted<FileFacts> {
     if depth::is_absurd(&file.text) {
         return refused(file, "brackets nest too deep to be a program");
     }
-    depth::guarded(|| read(file, catalog))
+    depth::guarded(|| read(file, catalog, thresholds))
         .unwrap_or_else(|| refused(file, "reading it failed inside boundby; please report it with the file"))
 }
 
@@ -71,6 +71,7 @@ pub fn analyse(facts: &[FileFacts], catalog: &Catalog) -> Analysis {
     let mut program = Program::of(facts, catalog);
     let built = graph::build(&mut program);
     let mut observations = blocking::observe(&built.graph, RULES);
+    observations.extend(blocking::observe_in_pool(&built.graph, "sync-route-exhausts-threads"));
     observations.extend(graph::siblings::observe(&mut program, &built, "async-sibling-exists"));
     observations.sort_by(|one, other| {
         let key = |seen: &crate::finding::Observation| (seen.place.path.clone(), seen.place.bytes, seen.rule);
@@ -84,7 +85,7 @@ pub fn analyse(facts: &[FileFacts], catalog: &Catalog) -> Analysis {
     }
 }
 
-fn read(file: &SourceFile, catalog: &Catalog) -> Extracted<FileFacts> {
+fn read(file: &SourceFile, catalog: &Catalog, thresholds: &Thresholds) -> Extracted<FileFacts> {
     let parsed = parse_unchecked(&file.text, ParseOptions::from(Mode::Module));
     let errors = parsed
         .errors()
@@ -108,7 +109,7 @@ fn read(file: &SourceFile, catalog: &Catalog) -> Extracted<FileFacts> {
             let name = modules::module_name(&file.path);
             let names = Names::new(&scopes, &name, modules::is_package(&file.path), catalog);
             let (context, collector) =
-                walk::walk(Context::new(file, &names), Collector::new(&scopes), &module.body);
+                walk::walk(Context::new(file, &names, thresholds), Collector::new(&scopes), &module.body);
             Extracted { observations: context.observations, facts: collector.finish(file), errors }
         }
         // A module was asked for; the parser's type cannot say so.

@@ -150,6 +150,8 @@ fn sink(program: &Program<'_>, call: CallId, node_of: &dyn Fn(FunctionId) -> Nod
         callee: name.as_ref().into(),
         kind,
         cost,
+        // Asked for by no rule of Rust.
+        endless: false,
         mitigations,
         guarded: how.guarded,
         sibling: api.and_then(|api| text(&api.sibling)),

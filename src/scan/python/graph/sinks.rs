@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use super::Builder;
-use crate::catalog::{self, Api, Effect, Unless};
+use crate::catalog::{self, Api, Effect, Language, Mark, Unless};
 use crate::finding::{Cost, Edit, Fix, Mitigation};
 use crate::scan::callgraph::{NodeId, Sink, SinkKind};
 use crate::scan::python::facts::{Argument, Call, FileFacts, Flags, Traits, Value, ValueId};
@@ -33,8 +33,10 @@ impl<'p> Builder<'_, 'p> {
         let before = self.built.graph.sinks.len();
         self.sink_at(call.function, (call.start, call.end), call.flags, api, name, inferred);
         let fix = fix(facts, call, api);
+        let limited = is_limited(facts, call, api);
         if let Some(sink) = self.built.graph.sinks.get_mut(before) {
             sink.fix = fix;
+            sink.endless &= !limited;
         }
     }
 
@@ -80,12 +82,14 @@ impl<'p> Builder<'_, 'p> {
             mitigations.push(Mitigation::Test);
         }
         let place = self.place(span.0, span.1);
+        let endless = cost == Cost::Unbounded && self.waits_for_others(kind, name);
         self.built.graph.sinks.push(Sink {
             node: NodeId(self.caller(function).0),
             place,
             callee: self.program.names.text(name).into(),
             kind,
             cost,
+            endless,
             mitigations,
             guarded: flags.has(Flags::GUARDED),
             sibling: api.sibling.as_deref().map(Arc::from),
@@ -93,6 +97,22 @@ impl<'p> Builder<'_, 'p> {
             fix: None,
         });
     }
+
+    /// Whether it waits for what others do. Whoever holds a lock lets go of it, and a future has a rule of its own.
+    fn waits_for_others(&self, kind: SinkKind, name: Name) -> bool {
+        const OTHERWISE: [Mark; 4] = [Mark::Lock, Mark::ReentrantLock, Mark::Semaphore, Mark::Future];
+        let owner = self.program.names.text(name).rsplit_once('.').map_or("", |(owner, _)| owner);
+        matches!(kind, SinkKind::Waits(_))
+            && !OTHERWISE.iter().any(|mark| self.program.catalog.has(Language::Python, owner, *mark))
+    }
+}
+
+/// Whether a call is told how long to wait at most: the catalogue names that argument where it says when a call does not
+/// wait at all.
+fn is_limited(facts: &FileFacts, call: &Call, api: &Api) -> bool {
+    let limit = |unless: &&Unless| matches!(&unless.argument, catalog::Argument::At(_, Some(name)) | catalog::Argument::Named(name) if name == "timeout");
+    let given = api.unless.iter().find(limit).and_then(|unless| argument(facts, call, &unless.argument));
+    given.is_some_and(|given| given.text.is_none_or(|text| facts.text(text) != "None"))
 }
 
 /// `time.sleep(x)` as a statement of an async function becomes `await asyncio.sleep(x)`: sleeping takes one number

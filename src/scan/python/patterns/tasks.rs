@@ -2,13 +2,16 @@
 
 mod across;
 mod cancellation;
+mod computing;
 mod definitions;
 mod fan_out;
+mod lazy;
 mod lost;
 mod needless;
 mod overlap;
 mod polling;
 mod queues;
+mod sentinels;
 
 use super::{Pattern, Visit};
 
@@ -24,11 +27,15 @@ pub(super) const PATTERNS: &[Pattern] = &[
     Pattern { rules: &["swallowed-cancellation"], visit: Visit::Statement(cancellation::swallowed) },
     Pattern { rules: &["shielded-resource"], visit: Visit::Call(cancellation::shielded) },
     Pattern {
-        rules: &["unbounded-queue", "get-without-sentinel", "task-done-missing"],
+        rules: &["unbounded-queue", "get-without-sentinel", "task-done-missing", "too-few-sentinels"],
         visit: Visit::Module(queues::queues),
     },
     Pattern { rules: &["await-in-loop"], visit: Visit::Call(overlap::awaits) },
-    Pattern { rules: &["blocking-loop-to-threads"], visit: Visit::Call(overlap::blocks) },
+    Pattern {
+        rules: &["blocking-loop-to-threads", "fetch-then-compute"],
+        visit: Visit::Call(overlap::blocks),
+    },
+    Pattern { rules: &["cpu-loop-to-processes"], visit: Visit::Call(computing::loops) },
     Pattern { rules: &["poll-loop"], visit: Visit::Statement(polling::polls) },
     Pattern { rules: &["unbounded-fan-out"], visit: Visit::Call(fan_out::unbounded) },
     Pattern { rules: &["async-without-await"], visit: Visit::Function(needless::without_await) },

@@ -2,11 +2,12 @@
 
 use super::super::{analyse, extract};
 use crate::catalog::Catalog;
+use crate::scan::Thresholds;
 use crate::scan::source::SourceFile;
 
 fn errors(text: &str) -> usize {
     let file = SourceFile::new("a.py", text.as_bytes().to_vec()).unwrap();
-    let extracted = extract(&file, Catalog::builtin());
+    let extracted = extract(&file, Catalog::builtin(), &Thresholds::default());
     let _ = analyse(&[extracted.facts], Catalog::builtin());
     extracted.errors.len()
 }
@@ -55,7 +56,7 @@ fn circles_end() {
 fn broken_source_is_told_and_the_rest_counts() {
     let text = "import time\ndef broken(:\nasync def f():\n    time.sleep(1)\n";
     let file = SourceFile::new("a.py", text.as_bytes().to_vec()).unwrap();
-    let extracted = extract(&file, Catalog::builtin());
+    let extracted = extract(&file, Catalog::builtin(), &Thresholds::default());
     assert!(!extracted.errors.is_empty());
     let analysis = analyse(&[extracted.facts], Catalog::builtin());
     assert_eq!(analysis.observations.len(), 1);

@@ -9,12 +9,12 @@ use super::facts::FileFacts;
 use super::{analyse, extract};
 use crate::catalog::Catalog;
 use crate::finding::Observation;
-use crate::scan::Analysis;
 use crate::scan::source::SourceFile;
+use crate::scan::{Analysis, Thresholds};
 
 fn facts(path: &str, text: &str) -> FileFacts {
     let file = SourceFile::new(path, text.as_bytes().to_vec()).unwrap();
-    let extracted = extract(&file, Catalog::builtin());
+    let extracted = extract(&file, Catalog::builtin(), &Thresholds::default());
     assert_eq!(extracted.errors, [], "{path}");
     extracted.facts
 }

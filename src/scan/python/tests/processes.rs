@@ -2,6 +2,7 @@
 
 use crate::catalog::Catalog;
 use crate::finding::Observation;
+use crate::scan::Thresholds;
 use crate::scan::python::extract;
 use crate::scan::source::SourceFile;
 
@@ -12,7 +13,7 @@ const HEAD: &str = "import asyncio, atexit, multiprocessing, subprocess, threadi
 
 fn observed(body: &str) -> Vec<Observation> {
     let file = SourceFile::new("a.py", format!("{HEAD}{body}").into_bytes()).unwrap();
-    let extracted = extract(&file, Catalog::builtin());
+    let extracted = extract(&file, Catalog::builtin(), &Thresholds::default());
     assert_eq!(extracted.errors, [], "{body}");
     extracted.observations
 }

@@ -4,10 +4,11 @@ mod children;
 mod globals;
 mod handed;
 mod lifetime;
-mod pools;
+pub(super) mod pools;
 mod queues;
 mod reads;
 mod results;
+mod sizes;
 mod tasks;
 mod uses;
 
@@ -26,6 +27,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
         visit: Visit::Call(lifetime::never_closed),
     },
     Pattern { rules: &["pool-per-call"], visit: Visit::Call(lifetime::made_in_a_loop) },
+    Pattern { rules: &["workers-exceed-cores"], visit: Visit::Call(sizes::too_many) },
     Pattern { rules: &["missing-main-guard"], visit: Visit::Call(lifetime::unguarded) },
     Pattern { rules: &["result-without-timeout"], visit: Visit::Call(results::without_timeout) },
     Pattern { rules: &["default-pool-for-many-waits"], visit: Visit::Call(lifetime::default_pool) },

@@ -15,33 +15,33 @@ const STEPS: u32 = 8;
 
 /// A call that hands a function to a pool.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Handed<'a> {
+pub(in super::super) struct Handed<'a> {
     /// Where the function runs.
-    pub(super) to: Offload,
+    pub(in super::super) to: Offload,
     /// The function as it is written.
-    pub(super) function: &'a Expr,
+    pub(in super::super) function: &'a Expr,
     /// The pool as it is written.
-    pub(super) pool: &'a Expr,
+    pub(in super::super) pool: &'a Expr,
     /// Whether it runs once per item of an iterable.
-    pub(super) maps: bool,
+    pub(in super::super) maps: bool,
     /// Whether the call comes back before the function has run.
-    pub(super) later: bool,
+    pub(in super::super) later: bool,
     /// Whether the call gives a future.
-    pub(super) future: bool,
+    pub(in super::super) future: bool,
     /// The arguments of the call beside the function.
-    pub(super) others: &'a [Expr],
+    pub(in super::super) others: &'a [Expr],
     /// And those with keywords.
-    pub(super) keywords: &'a [Keyword],
+    pub(in super::super) keywords: &'a [Keyword],
 }
 
 /// A function of this file.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Defined<'a> {
-    pub(super) function: &'a StmtFunctionDef,
+pub(in super::super) struct Defined<'a> {
+    pub(in super::super) function: &'a StmtFunctionDef,
     /// The scope it opens.
-    pub(super) scope: ScopeId,
+    pub(in super::super) scope: ScopeId,
     /// The scope it stands in.
-    pub(super) owner: ScopeId,
+    pub(in super::super) owner: ScopeId,
 }
 
 /// Whether a type is a pool, and of what.
@@ -124,7 +124,11 @@ pub(super) fn handed<'a>(context: &Context<'a>, call: &'a ExprCall) -> Option<Ha
 }
 
 /// As [`handed`], for a call that stands in this scope.
-pub(super) fn handed_in<'a>(names: &Names<'a>, call: &'a ExprCall, scope: ScopeId) -> Option<Handed<'a>> {
+pub(in super::super) fn handed_in<'a>(
+    names: &Names<'a>,
+    call: &'a ExprCall,
+    scope: ScopeId,
+) -> Option<Handed<'a>> {
     let Expr::Attribute(attribute) = &*call.func else { return None };
     let first = call.arguments.args.first();
     if first.is_none() && call.arguments.keywords.is_empty() {
@@ -191,7 +195,11 @@ pub(super) fn unwrapped<'a>(
 }
 
 /// The function of this file that an expression names, where it can be no other.
-pub(super) fn defined<'a>(names: &Names<'a>, function: &Expr, scope: ScopeId) -> Option<Defined<'a>> {
+pub(in super::super) fn defined<'a>(
+    names: &Names<'a>,
+    function: &Expr,
+    scope: ScopeId,
+) -> Option<Defined<'a>> {
     let (owner, bound) = match function {
         Expr::Name(name) => names.scopes.lookup(name.id.as_str(), scope)?,
         Expr::Attribute(attribute) => {

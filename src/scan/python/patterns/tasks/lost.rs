@@ -9,6 +9,7 @@ use super::super::super::language::ENDING;
 use super::super::super::resolve::is_super;
 use super::super::super::scope::argument;
 use super::definitions::definition;
+use super::lazy;
 use crate::catalog::{Argument, Effect, Language, Mark, Offload};
 use crate::finding::Mitigation;
 
@@ -90,6 +91,7 @@ pub(super) fn offloaded<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
         return;
     };
     let Some(given) = argument(call, *position, keyword.as_deref().unwrap_or_default()) else { return };
+    lazy::offloaded(context, call, given);
     match given {
         Expr::Call(inner) => called_not_passed(context, call, &name, inner),
         Expr::Name(_) | Expr::Attribute(_) => coroutine_passed(context, call, &name, given),
@@ -149,13 +151,7 @@ fn is_entered(context: &Context<'_>, name: &str, scope: super::super::super::sco
 fn coroutine_passed<'a>(context: &mut Context<'a>, call: &'a ExprCall, name: &str, given: &'a Expr) {
     let passed = context.resolve(given);
     let is_async = match definition(context, given) {
-        Some(function) => {
-            if is_lazy(context, function) {
-                let seen = context.observation("lazy-iterator-offloaded", call, context.text(given));
-                return context.observe(seen);
-            }
-            is_coroutine(context, function)
-        }
+        Some(function) => is_coroutine(context, function),
         None => {
             passed.is_some_and(|name| context.names.catalog.has(Language::Python, &name, Mark::Coroutine))
         }
@@ -171,12 +167,6 @@ fn is_coroutine(context: &Context<'_>, function: &StmtFunctionDef) -> bool {
     let generates =
         context.names.scopes.opened_by(function).map(|scope| context.names.scopes.get(scope).is_generator);
     function.is_async && generates == Some(false)
-}
-
-fn is_lazy(context: &Context<'_>, function: &StmtFunctionDef) -> bool {
-    let generates =
-        context.names.scopes.opened_by(function).map(|scope| context.names.scopes.get(scope).is_generator);
-    !function.is_async && generates == Some(true)
 }
 
 /// Whether the call at hand is a statement, and not awaited.

@@ -3,7 +3,7 @@
 use ruff_python_ast::{Expr, ExprCall, Stmt, StmtFunctionDef};
 
 use super::super::super::context::Context;
-use super::super::super::language::{ASKING, ROUTERS, ROUTES, SHARED};
+use super::super::super::language::{self, ASKING, SHARED};
 use super::super::super::resolve::looks_like_class;
 use super::definitions::{Node, any, definition, mentions, waits};
 
@@ -39,10 +39,7 @@ pub(super) fn without_await<'a>(context: &mut Context<'a>, function: &'a StmtFun
 
 fn is_route(context: &Context<'_>, decorator: &Expr) -> bool {
     let Expr::Call(call) = decorator else { return false };
-    let name = context.callee(call);
-    name.as_deref()
-        .and_then(|name| name.rsplit_once('.'))
-        .is_some_and(|(owner, method)| ROUTERS.contains(&owner) && ROUTES.contains(&method))
+    context.callee(call).is_some_and(|name| language::is_route(&name))
 }
 
 /// `user = await fetch_user(id)` and then `posts = await fetch_posts(id)`.

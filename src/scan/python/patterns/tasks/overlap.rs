@@ -5,9 +5,10 @@ use ruff_text_size::Ranged;
 
 use super::super::super::context::{Context, Loop};
 use super::super::super::scope::{elements, last_part};
+use super::computing;
 use super::definitions::{Node, any, mentions, waits};
 use crate::catalog::{Effect, Language, Mark};
-use crate::finding::{Cost, Mitigation};
+use crate::finding::{Cost, Mitigation, Observation};
 use crate::wait::WaitKind;
 
 /// Methods of clients that ask and change nothing, so that their order does not matter.
@@ -65,7 +66,16 @@ pub(super) fn blocks<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
     if context.function().is_none() {
         seen.mitigations.push(Mitigation::Inferred);
     }
+    let computes = computing::after(context, call, &each.body);
+    let then = computes.map(|compute| Observation {
+        rule: "fetch-then-compute",
+        facts: vec![("compute", compute.to_owned())],
+        ..seen.clone()
+    });
     context.observe(seen);
+    if let Some(then) = then {
+        context.observe(then);
+    }
 }
 
 fn asks(call: &ExprCall) -> bool {
@@ -74,7 +84,7 @@ fn asks(call: &ExprCall) -> bool {
 
 /// The innermost loop around a call, where each round does the call for its own item and none needs, or ends with, what
 /// an earlier one found.
-fn independent<'a>(context: &Context<'a>, call: &'a ExprCall) -> Option<&'a StmtFor> {
+pub(super) fn independent<'a>(context: &Context<'a>, call: &'a ExprCall) -> Option<&'a StmtFor> {
     let Some(Loop::For(each)) = context.loops(call.range()).next() else { return None };
     if each.is_async || context.in_handler() || is_small(&each.iter) {
         return None;

@@ -11,6 +11,7 @@ use super::super::super::context::Context;
 use super::super::super::depth;
 use super::super::super::scope::{Binding, Bound, ScopeId, argument, elements, last_part};
 use super::definitions::{Node, any};
+use super::sentinels::{Start, Times, counted, joins_all, same, started};
 use crate::catalog::{Language, Mark};
 use crate::finding::Observation;
 
@@ -26,6 +27,8 @@ struct Use<'a> {
     scope: ScopeId,
     /// The innermost loop around it in its function.
     repeats: Option<&'a Stmt>,
+    /// How often it runs when its function does.
+    times: Times<'a>,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +36,19 @@ struct Queue<'a> {
     uses: Vec<Use<'a>>,
     /// Whether it is handed on, so that not all uses are seen.
     escapes: bool,
+    /// Whether it is handed on to others than those who are started with it.
+    leaves: bool,
+}
+
+/// Somebody who is started beside the rest of the program.
+#[derive(Debug)]
+struct Worker<'a> {
+    start: Start<'a>,
+    /// The queues among what it is given, by position.
+    queues: Vec<Option<Key<'a>>>,
+    times: Times<'a>,
+    /// Where it is started.
+    function: Option<&'a StmtFunctionDef>,
 }
 
 /// Asked once per file.
@@ -45,6 +61,8 @@ pub(super) fn queues<'a>(context: &mut Context<'a>, body: &'a [Stmt]) {
         scope: ScopeId::MODULE,
         function: None,
         loops: Vec::new(),
+        rounds: Vec::new(),
+        workers: Vec::new(),
         queues: BTreeMap::new(),
         targets: Vec::new(),
     };
@@ -54,6 +72,7 @@ pub(super) fn queues<'a>(context: &mut Context<'a>, body: &'a [Stmt]) {
         seen.extend(survey.unbounded(*key, queue, body));
         seen.extend(queue.uses.iter().filter_map(|used| survey.endless(used)));
         seen.extend(survey.never_done(queue));
+        seen.extend(survey.too_few_sentinels(*key, queue));
     }
     for observation in seen {
         context.observe(observation);
@@ -65,6 +84,9 @@ struct Survey<'c, 'a> {
     scope: ScopeId,
     function: Option<&'a StmtFunctionDef>,
     loops: Vec<&'a Stmt>,
+    /// How often each loop around runs, those of comprehensions too.
+    rounds: Vec<Times<'a>>,
+    workers: Vec<Worker<'a>>,
     queues: BTreeMap<Key<'a>, Queue<'a>>,
     /// Names of functions that run in a thread or process which outlives the main one.
     targets: Vec<&'a str>,
@@ -190,8 +212,8 @@ impl<'a> Survey<'_, 'a> {
             }
             Node::Expression(_) => false,
         });
-        let Expr::Attribute(method) = &*used.call.func else { return None };
-        (!leaves).then(|| self.observation("get-without-sentinel", used.call, Some(used), &method.value))
+        let receiver = receiver(used.call)?;
+        (!leaves).then(|| self.observation("get-without-sentinel", used.call, Some(used), receiver))
     }
 
     /// `jobs.join()` where nobody says `task_done()`.
@@ -201,8 +223,71 @@ impl<'a> Survey<'_, 'a> {
         if queue.escapes || !taken || self.context.file.text.contains("task_done") {
             return None;
         }
-        let Expr::Attribute(method) = &*joined.call.func else { return None };
-        Some(self.observation("task-done-missing", joined.call, Some(joined), &method.value))
+        Some(self.observation("task-done-missing", joined.call, Some(joined), receiver(joined.call)?))
+    }
+
+    /// One `None` put in for several who take until they get one.
+    fn too_few_sentinels(&self, key: Key<'a>, queue: &Queue<'a>) -> Option<Observation> {
+        let text = &self.context.file.text;
+        // What ends with the program, or is cancelled, needs no sentinel.
+        if queue.leaves || text.contains("aemon") || text.contains(".cancel(") {
+            return None;
+        }
+        let ends = |used: &&Use<'a>| {
+            matches!(used.method, "put" | "put_nowait")
+                && used.call.arguments.args.first().is_some_and(Expr::is_none_literal_expr)
+        };
+        let last = queue.uses.iter().rfind(ends)?;
+        let consumers: Vec<_> = self.workers.iter().filter(|worker| self.consumes(worker, key)).collect();
+        let runs_once = |used: &Use<'a>| {
+            consumers.iter().all(|worker| same(worker.function, used.function))
+                || used.function.is_some_and(joins_all)
+        };
+        if !queue.uses.iter().filter(ends).all(runs_once) {
+            return None;
+        }
+        let sentinels = Times::sum(queue.uses.iter().filter(ends).map(|used| used.times));
+        let consumers = Times::sum(consumers.iter().map(|worker| worker.times));
+        let too_few = match (sentinels, consumers) {
+            (Times::Number(sentinels), Times::Number(consumers)) => sentinels < consumers,
+            (Times::Number(1), Times::Each(_)) => true,
+            _ => false,
+        };
+        let mut seen = self.observation("too-few-sentinels", last.call, Some(last), receiver(last.call)?);
+        seen.facts.push(("sentinels", counted(sentinels, "sentinel")));
+        seen.facts.push(("consumers", counted(consumers, "consumer")));
+        too_few.then_some(seen)
+    }
+
+    /// Whether a worker takes from a queue: as one of its parameters, or by the name it has in its file.
+    fn consumes(&self, worker: &Worker<'a>, key: Key<'a>) -> bool {
+        let start = &worker.start;
+        if let Some(position) = worker.queues.iter().position(|queue| *queue == Some(key)) {
+            let parameter = start.parameter(self.context, position);
+            return parameter.is_some_and(|name| start.consumes(self.context, name));
+        }
+        let (owner, name, of_instances) = key;
+        let scopes = self.context.names.scopes;
+        let visible = if of_instances {
+            start.worker.owner == owner
+        } else {
+            scopes.lookup(name, start.worker.scope).is_some_and(|(found, _)| found == owner)
+        };
+        visible && start.consumes(self.context, &name_of(key))
+    }
+
+    fn starts(&mut self, call: &'a ExprCall) {
+        let Some(start) = started(self.context, call, self.scope) else { return };
+        let queues = start.given.iter().map(|given| self.key(given)).collect();
+        let times = Times::inside(&self.rounds);
+        self.workers.push(Worker { start, queues, times, function: self.function });
+    }
+
+    /// Whether an expression is what somebody is started with.
+    fn is_given(&self, expression: &Expr) -> bool {
+        self.workers
+            .iter()
+            .any(|worker| worker.start.given.iter().any(|given| std::ptr::eq(given, expression)))
     }
 
     fn target(&mut self, call: &'a ExprCall) {
@@ -219,11 +304,16 @@ impl<'a> Survey<'_, 'a> {
 
     /// Does something in a scope, outside of the loops around it.
     fn inside(&mut self, scope: Option<ScopeId>, work: impl FnOnce(&mut Self)) {
-        let outer = (self.scope, std::mem::take(&mut self.loops));
+        let outer = (self.scope, std::mem::take(&mut self.loops), std::mem::take(&mut self.rounds));
         self.scope = scope.unwrap_or(self.scope);
         work(self);
-        (self.scope, self.loops) = outer;
+        (self.scope, self.loops, self.rounds) = outer;
     }
+}
+
+/// What a method is called on.
+fn receiver(call: &ExprCall) -> Option<&Expr> {
+    call.func.as_attribute_expr().map(|method| &*method.value)
 }
 
 /// The one call that makes what is bound.
@@ -250,8 +340,14 @@ impl<'a> Visitor<'a> for Survey<'_, 'a> {
                 self.inside(scopes.opened_by(class), |survey| survey.visit_body(&class.body));
             }
             Stmt::For(_) | Stmt::While(_) => {
+                let times = match statement {
+                    Stmt::For(each) => Times::of(self.context, &each.iter),
+                    _ => Times::Unknown,
+                };
                 self.loops.push(statement);
+                self.rounds.push(times);
                 visitor::walk_stmt(self, statement);
+                self.rounds.pop();
                 self.loops.pop();
             }
             _ => visitor::walk_stmt(self, statement),
@@ -261,6 +357,7 @@ impl<'a> Visitor<'a> for Survey<'_, 'a> {
     fn visit_expr(&mut self, expression: &'a Expr) {
         if let Expr::Call(call) = expression {
             self.target(call);
+            self.starts(call);
             if let Expr::Attribute(method) = &*call.func
                 && let Some(key) = self.key(&method.value)
             {
@@ -270,6 +367,7 @@ impl<'a> Visitor<'a> for Survey<'_, 'a> {
                     function: self.function,
                     scope: self.scope,
                     repeats: self.loops.last().copied(),
+                    times: Times::inside(&self.rounds),
                 };
                 self.queues.entry(key).or_default().uses.push(used);
                 self.visit_arguments(&call.arguments);
@@ -282,9 +380,24 @@ impl<'a> Visitor<'a> for Survey<'_, 'a> {
             _ => false,
         };
         if read && let Some(key) = self.key(expression) {
-            self.queues.entry(key).or_default().escapes = true;
+            let leaves = !self.is_given(expression);
+            let queue = self.queues.entry(key).or_default();
+            queue.escapes = true;
+            queue.leaves |= leaves;
+        }
+        let parts = match expression {
+            Expr::ListComp(list) => &*list.generators,
+            Expr::SetComp(set) => &*set.generators,
+            Expr::Generator(lazy) => &*lazy.generators,
+            Expr::DictComp(dict) => &*dict.generators,
+            _ => &[],
+        };
+        let before = self.rounds.len();
+        if !parts.is_empty() {
+            self.rounds.push(Times::of_parts(self.context, parts));
         }
         depth::grow(|| visitor::walk_expr(self, expression));
+        self.rounds.truncate(before);
     }
 
     fn visit_annotation(&mut self, _: &'a Expr) {}
