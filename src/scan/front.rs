@@ -69,6 +69,7 @@ fn drive<F: Send>(
         }));
     }
     let whole = analyse(&facts, catalog);
+    facts.into_par_iter().for_each(drop);
     let observations = std::mem::take(&mut part.analysis.observations);
     part.analysis = whole;
     part.analysis.observations.extend(observations);
