@@ -1,9 +1,11 @@
-//! What measuring costs: the measured program, the user who waits, and the machine. One table, each figure beside its
-//! bar. Knows the command line of boundby and nothing of its inside; `benches/README.md` says what each line means.
+//! What measuring and scanning cost: the measured program, the user who waits, and the machine. One table, each figure
+//! beside its bar. Knows the command line of boundby and nothing of its inside; `benches/README.md` says what each line
+//! means.
 //!
 //! ```text
 //! cargo bench --bench cost                 everything, about a quarter of an hour
-//! cargo bench --bench cost -- slowdown     one group: slowdown, waiting, recorder
+//! cargo bench --bench cost -- slowdown     one group: slowdown, waiting, recorder, scan
+//! cargo bench --bench cost -- scan --tree=DIR
 //! cargo bench --bench cost -- --quick      whether the benches work; the figures mean little
 //! ```
 
@@ -12,6 +14,7 @@ mod pairs;
 mod recorder;
 mod roles;
 mod run;
+mod scan;
 mod slowdown;
 mod table;
 
@@ -38,8 +41,12 @@ impl Depth {
 
 type Group = fn(Depth, &mut Table) -> io::Result<()>;
 
-const GROUPS: [(&str, Group); 3] =
-    [("slowdown", slowdown::measure), ("waiting", latency::measure), ("recorder", recorder::measure)];
+const GROUPS: [(&str, Group); 4] = [
+    ("slowdown", slowdown::measure),
+    ("waiting", latency::measure),
+    ("recorder", recorder::measure),
+    ("scan", scan::measure),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -175,7 +175,7 @@ fn cpu_of(proc: &str) -> io::Result<Duration> {
 }
 
 /// A size in `/proc/PID/status`, bytes.
-fn status_of(proc: &str, field: &str) -> io::Result<u64> {
+pub(crate) fn status_of(proc: &str, field: &str) -> io::Result<u64> {
     let text = fs::read_to_string(Path::new(proc).join("status"))?;
     let kib = text
         .lines()

@@ -17,6 +17,8 @@ pub(crate) enum Unit {
     Milliseconds,
     Mebibytes,
     MebibytesPerMinute,
+    /// Of something else.
+    Times,
 }
 
 /// Lines are printed as they come: a run takes minutes.
@@ -104,6 +106,7 @@ impl Unit {
             Self::Milliseconds => format!("{value:.1} ms"),
             Self::Mebibytes => format!("{value:.1} MiB"),
             Self::MebibytesPerMinute => format!("{value:+.2} MiB"),
+            Self::Times => format!("{value:.2} x"),
         }
     }
 }

@@ -74,6 +74,7 @@ fn drive<F: Send>(
         }));
     }
     let whole = analyse(&facts);
+    facts.into_par_iter().for_each(drop);
     let observations = std::mem::take(&mut part.analysis.observations);
     part.analysis = whole;
     part.analysis.observations.extend(observations);

@@ -34,6 +34,7 @@ use rayon::prelude::*;
 use crate::catalog::Catalog;
 use crate::finding::Observation;
 use source::SourceFile;
+use suppress::{Suppressions, suppressions};
 pub use thresholds::Thresholds;
 use walk::{Kind, Walked};
 
@@ -106,6 +107,10 @@ pub struct Scan {
     pub problems: Vec<Problem>,
     /// Every file that was read.
     pub sources: BTreeMap<Arc<str>, (SourceFile, Kind)>,
+    /// What comments take back, of each file that has such a comment.
+    pub comments: BTreeMap<Arc<str>, Suppressions>,
+    /// Lines of all files.
+    pub lines: u64,
     /// Calls in the source, and those of which it is known what they call.
     pub calls: (u64, u64),
     /// Functions, blocks and closures that run on an event loop.
@@ -195,9 +200,42 @@ pub fn scan(
 
 fn in_pool(tree: Tree, progress: &dyn Progress, thresholds: &Thresholds, catalog: &Catalog) -> Scan {
     progress.begin(tree.files.len());
-    let mut scan = Scan { problems: tree.problems, ..Scan::default() };
+    let (mut scan, ((deployed, comments), lines)) = rayon::join(
+        || languages(&tree.files, progress, thresholds, catalog),
+        || {
+            let observed = || deploy::observe(&tree.files, thresholds);
+            rayon::join(|| rayon::join(observed, || comments(&tree.files)), || lines(&tree.files))
+        },
+    );
+    scan.observations.extend(deployed);
+    scan.observations.sort_by(|a, b| order(a).cmp(&order(b)));
+    scan.observations.dedup();
+    scan.problems.extend(tree.problems);
+    scan.problems.sort();
+    (scan.comments, scan.lines) = (comments, lines);
+    scan.sources = tree.files.into_iter().map(|file| (Arc::clone(&file.0.path), file)).collect();
+    scan
+}
+
+fn comments(files: &[(SourceFile, Kind)]) -> BTreeMap<Arc<str>, Suppressions> {
+    let all = files.par_iter().map(|(file, kind)| (Arc::clone(&file.path), suppressions(file, *kind)));
+    all.filter(|(_, found)| !found.is_empty()).collect()
+}
+
+fn lines(files: &[(SourceFile, Kind)]) -> u64 {
+    files.par_iter().map(|(file, _)| u64::from(file.lines())).sum()
+}
+
+/// What the front ends see.
+fn languages(
+    files: &[(SourceFile, Kind)],
+    progress: &dyn Progress,
+    thresholds: &Thresholds,
+    catalog: &Catalog,
+) -> Scan {
+    let mut scan = Scan::default();
     for front in front::LANGUAGES {
-        let of_it = tree.files.iter().filter(|(_, kind)| *kind == Kind::Source(front.language));
+        let of_it = files.iter().filter(|(_, kind)| *kind == Kind::Source(front.language));
         let files: Vec<&SourceFile> = of_it.map(|(file, _)| file).collect();
         if files.is_empty() {
             continue;
@@ -209,11 +247,6 @@ fn in_pool(tree: Tree, progress: &dyn Progress, thresholds: &Thresholds, catalog
         scan.calls.1 += part.analysis.calls_resolved;
         scan.async_functions += part.analysis.async_functions;
     }
-    scan.observations.extend(deploy::observe(&tree.files, thresholds));
-    scan.observations.sort_by(|a, b| order(a).cmp(&order(b)));
-    scan.observations.dedup();
-    scan.problems.sort();
-    scan.sources = tree.files.into_iter().map(|file| (Arc::clone(&file.0.path), file)).collect();
     scan
 }
 

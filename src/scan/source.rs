@@ -113,16 +113,17 @@ impl SourceFile {
         Some((start, end))
     }
 
-    /// The offset at which each line starts. `\n`, `\r\n` and a lone `\r` end a line.
     fn starts(&self) -> &[u32] {
-        self.starts.get_or_init(|| {
-            let bytes = self.text.as_bytes();
-            let ends = bytes.iter().enumerate().filter(|(at, byte)| {
-                **byte == b'\n' || (**byte == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
-            });
-            std::iter::once(0).chain(ends.map(|(at, _)| at as u32 + 1)).collect()
-        })
+        self.starts.get_or_init(|| line_starts(&self.text))
     }
+}
+
+/// The offset at which each line starts. `\n`, `\r\n` and a lone `\r` end a line.
+pub(super) fn line_starts(text: &str) -> Vec<u32> {
+    let bytes = text.as_bytes();
+    let ends = memchr::memchr2_iter(b'\n', b'\r', bytes)
+        .filter(|at| bytes[*at] == b'\n' || bytes.get(at + 1) != Some(&b'\n'));
+    std::iter::once(0).chain(ends.map(|at| at as u32 + 1)).collect()
 }
 
 fn floor_char(text: &str, offset: usize) -> usize {

@@ -48,6 +48,14 @@ pub struct Suppressions {
     pub malformed: Vec<Malformed>,
 }
 
+impl Suppressions {
+    /// Whether no comment is one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.malformed.is_empty()
+    }
+}
+
 impl Suppression {
     /// Whether it holds for a finding; `means` tells whether a selector means an id.
     pub fn covers(&self, finding: &Finding, means: impl Fn(&str, &str) -> bool) -> bool {

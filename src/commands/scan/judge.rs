@@ -6,9 +6,7 @@ use std::sync::Arc;
 use crate::finding::{Finding, Mitigation, Observation};
 use crate::report::scan::{Notice, NoticeKind};
 use crate::rules::source::SourceRules;
-use crate::scan::source::SourceFile;
-use crate::scan::suppress::{Suppressions, suppressions};
-use crate::scan::walk::Kind;
+use crate::scan::suppress::Suppressions;
 
 use super::settings::Settings;
 
@@ -24,7 +22,7 @@ pub(super) struct Judged {
 
 pub(super) fn judge(
     observations: Vec<Observation>,
-    sources: &BTreeMap<Arc<str>, (SourceFile, Kind)>,
+    comments: &BTreeMap<Arc<str>, Suppressions>,
     settings: &Settings,
     rules: &SourceRules,
 ) -> Judged {
@@ -48,12 +46,15 @@ pub(super) fn judge(
     for finding in findings {
         by_path.entry(Arc::clone(&finding.seen.place.path)).or_default().push(finding);
     }
-    for (path, (file, kind)) in sources {
-        let found = by_path.remove(path).unwrap_or_default();
-        let comments = suppressions(file, *kind);
-        take_back(found, &comments, settings, rules, &mut judged);
+    for path in comments.keys() {
+        by_path.entry(Arc::clone(path)).or_default();
     }
-    judged.findings.extend(by_path.into_values().flatten());
+    for (path, found) in by_path {
+        match comments.get(&path) {
+            Some(comments) => take_back(found, comments, settings, rules, &mut judged),
+            None => judged.findings.extend(found),
+        }
+    }
     judged
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
 
@@ -67,6 +68,9 @@ pub struct Outcome {
 pub fn scan_in(args: &ScanArgs, here: &Path) -> Result<Outcome> {
     let top = args.diff.as_ref().map(|_| changed::top(here)).transpose()?;
     let top = top.map(|top| top.canonicalize().unwrap_or(top));
+    // Reading the catalogue takes about as long as listing some thousand files. Whoever needs it first waits for it, or
+    // reads it where there was no thread to be had.
+    let _ = thread::Builder::new().spawn(Catalog::builtin);
     let ground = Ground::find(args, here, top)?;
     let own = args.rules.as_ref().map(|path| here.join(path)).or_else(|| ground.config.rules.clone());
     let rules = load_source(own.as_deref())?;
@@ -83,8 +87,8 @@ pub fn scan_in(args: &ScanArgs, here: &Path) -> Result<Outcome> {
     }
     let mut report = Report { here, args, settings: &settings, rules: &rules, asides, totals: totals(&seen) };
     let problems = notices(&seen);
-    let Scan { observations, sources, .. } = seen;
-    let judged = judge(observations, &sources, &settings, &rules);
+    let Scan { observations, sources, comments, .. } = seen;
+    let judged = judge(observations, &comments, &settings, &rules);
     report.totals.suppressed = judged.suppressed;
     let Judged { findings, notices, .. } = judged;
     let mut notices = [notices, problems].concat();
@@ -192,7 +196,7 @@ impl Report<'_> {
         let options = options(self.args, &thresholds, &Unwatched);
         let (tree, renamed) = (base.tree, base.renamed);
         let before = scan::scan(move || tree, &options, catalog)?;
-        let before = judge(before.observations, &before.sources, settings, rules);
+        let before = judge(before.observations, &before.comments, settings, rules);
         let mut reached: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
         for finding in &before.findings {
             reached.entry(Key::of(finding)).or_default().push(finding.seen.reached_from);
@@ -359,7 +363,7 @@ fn totals(scan: &Scan) -> Totals {
     not_understood.dedup();
     Totals {
         files: scan.sources.len() as u64,
-        lines: scan.sources.values().map(|(file, _)| u64::from(file.lines())).sum(),
+        lines: scan.lines,
         not_understood: not_understood.len() as u64,
         calls: scan.calls.0,
         calls_resolved: scan.calls.1,

@@ -1,6 +1,7 @@
 //! Where in a file the walk is: what stands around the node at hand. This is what a pattern asks. Knows the tree and
 //! the names of one file; must not know rules, severities or other files.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use ruff_python_ast::{ExceptHandler, Expr, ExprCall, Stmt, StmtClassDef, StmtFunctionDef};
@@ -47,12 +48,19 @@ pub struct Context<'a> {
     pub(super) scope: ScopeId,
     pub(super) ancestors: Vec<Ancestor<'a>>,
     pub(super) observations: Vec<Observation>,
+    /// The call that detectors are asked about, the scope it stands in, and its name once one of them wanted it.
+    called: Option<(&'a ExprCall, ScopeId, OnceCell<Option<String>>)>,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(file: &'a SourceFile, names: &'a Names<'a>, thresholds: &'a Thresholds) -> Self {
         let (ancestors, observations) = (Vec::new(), Vec::new());
-        Self { file, names, thresholds, scope: ScopeId::MODULE, ancestors, observations }
+        Self { file, names, thresholds, scope: ScopeId::MODULE, ancestors, observations, called: None }
+    }
+
+    /// Detectors are to be asked about this call: its name is found out once for all of them.
+    pub(super) fn meet(&mut self, call: &'a ExprCall) {
+        self.called = Some((call, self.scope, OnceCell::new()));
     }
 
     /// The scope names are looked up in here.
@@ -70,7 +78,13 @@ impl<'a> Context<'a> {
     /// The qualified name of what a call standing here calls.
     #[must_use]
     pub fn callee(&self, call: &ExprCall) -> Option<String> {
-        self.resolve(&call.func)
+        let name = || self.resolve(&call.func);
+        match &self.called {
+            Some((met, scope, known)) if std::ptr::eq(*met, call) && *scope == self.scope => {
+                known.get_or_init(name).clone()
+            }
+            _ => name(),
+        }
     }
 
     /// The qualified type of an expression standing here: see [`Names::type_of`].

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Place;
+use crate::scan::source::line_starts;
 
 /// A name in the table of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -318,18 +319,13 @@ impl Lines {
     /// Reads a text.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let bytes = text.as_bytes();
-        let mut lines =
-            Self { starts: vec![0], continuing: Vec::new(), marked: text.starts_with('\u{feff}') };
-        for (at, byte) in bytes.iter().enumerate() {
-            match byte {
-                b'\n' => lines.starts.push(at as u32 + 1),
-                b'\r' if bytes.get(at + 1) != Some(&b'\n') => lines.starts.push(at as u32 + 1),
-                0x80..=0xbf => lines.continuing.push(at as u32),
-                _ => {}
-            }
+        let mut continuing = Vec::new();
+        // Most files have none, and that is told fast.
+        if !text.is_ascii() {
+            let bytes = text.bytes().enumerate().filter(|(_, byte)| matches!(byte, 0x80..=0xbf));
+            continuing.extend(bytes.map(|(at, _)| at as u32));
         }
-        lines
+        Self { starts: line_starts(text), continuing, marked: text.starts_with('\u{feff}') }
     }
 
     /// The place of a stretch of the file.

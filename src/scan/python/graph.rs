@@ -8,12 +8,14 @@ mod sinks;
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::decorators::{Calling, Decorators};
 use super::facts::{Argument, Call, FileFacts, Flags, Traits, Use, UseKind, Value, ValueId};
 use super::language::{is_route, is_script, is_test};
-use super::names::{FunctionId, Name, Program, Thing};
+use super::modules::module_name;
+use super::names::{FunctionId, Name, Program, Thing, qualified};
 use crate::catalog::{Api, Effect, Language, Mark, Offload};
 use crate::finding::{Mitigation, Place};
 use crate::scan::callgraph::{CallGraph, Colour, Context, Edge, Node, NodeId};
@@ -35,12 +37,19 @@ const FEW: usize = 3;
 
 /// Builds the graph of a program.
 pub(super) fn build(program: &mut Program<'_>) -> Built {
-    program.learn_parameters();
-    let graph = CallGraph::of(nodes(program));
+    let files = program.files;
+    // Names are followed one after another; what each file tells alone is read meanwhile.
+    let ((), (nodes, properties, never_waiting)) = rayon::join(
+        || program.learn_parameters(),
+        || {
+            let never_waiting: Vec<_> = files.par_iter().map(sinks::never_waiting).collect();
+            (files.par_iter().flat_map_iter(nodes).collect(), properties(files), never_waiting)
+        },
+    );
+    let graph = CallGraph::of(nodes);
     let decorators = Decorators::of(program);
-    let properties = properties(program);
     let overriding = program.overriding();
-    let paths = program.files.iter().map(|file| Arc::from(file.path.as_str())).collect();
+    let paths = files.iter().map(|file| Arc::from(file.path.as_str())).collect();
     let mut builder = Builder {
         program,
         decorators,
@@ -48,17 +57,15 @@ pub(super) fn build(program: &mut Program<'_>) -> Built {
         paths,
         file: 0,
         apis: FxHashMap::default(),
-        never_waiting: FxHashSet::default(),
+        never_waiting,
         scheduled: Vec::new(),
         answering: Vec::new(),
         entries: Vec::new(),
         spawning: FxHashSet::default(),
         built: Built { graph, calls: 0, resolved: 0, asynchronous: 0, plain: Vec::new() },
     };
-    for file in 0..builder.program.files.len() as u32 {
-        builder.file = file;
-        let facts = &builder.program.files[file as usize];
-        builder.never_waiting = sinks::never_waiting(facts);
+    for (file, facts) in files.iter().enumerate() {
+        builder.file = file as u32;
         builder.routes(facts);
         for call in &facts.calls {
             builder.call(facts, call);
@@ -72,39 +79,36 @@ pub(super) fn build(program: &mut Program<'_>) -> Built {
     builder.finish()
 }
 
-fn nodes(program: &Program<'_>) -> Vec<Node> {
-    let mut nodes = Vec::with_capacity(program.functions() as usize);
-    for (file, facts) in program.files.iter().enumerate() {
-        let path: Arc<str> = facts.path.as_str().into();
-        let test = is_test(&facts.path);
-        for (index, function) in facts.functions.iter().enumerate() {
-            let traits = function.traits;
-            let colour = match (traits.has(Traits::ASYNC), traits.has(Traits::GENERATOR)) {
-                (true, _) => Colour::Async,
-                (false, true) => Colour::Generator,
-                (false, false) => Colour::Sync,
-            };
-            let context = if test {
-                Context::Test
-            } else if traits.has(Traits::START_UP) {
-                Context::StartUp
-            } else if is_script(&facts.path) {
-                Context::OneShot
-            } else {
-                Context::Unknown
-            };
-            let name = program.function_name(program.function_id(file as u32, index as u32)).into();
-            let place = facts.lines.place(&path, function.start, function.end);
-            nodes.push(Node { name, place, colour, context, cached: traits.has(Traits::CACHED) });
-        }
-    }
-    nodes
+/// The functions of a file.
+fn nodes(facts: &FileFacts) -> impl Iterator<Item = Node> {
+    let path: Arc<str> = facts.path.as_str().into();
+    let module = module_name(&facts.path);
+    let otherwise = if is_script(&facts.path) { Context::OneShot } else { Context::Unknown };
+    let test = is_test(&facts.path);
+    facts.functions.iter().map(move |function| {
+        let traits = function.traits;
+        let colour = match (traits.has(Traits::ASYNC), traits.has(Traits::GENERATOR)) {
+            (true, _) => Colour::Async,
+            (false, true) => Colour::Generator,
+            (false, false) => Colour::Sync,
+        };
+        let context = if test {
+            Context::Test
+        } else if traits.has(Traits::START_UP) {
+            Context::StartUp
+        } else {
+            otherwise
+        };
+        let name = qualified(&module, facts.text(function.name)).into();
+        let place = facts.lines.place(&path, function.start, function.end);
+        Node { name, place, colour, context, cached: traits.has(Traits::CACHED) }
+    })
 }
 
 /// The names of all properties of the program.
-fn properties<'p>(program: &Program<'p>) -> FxHashSet<&'p str> {
-    let files = program.files.iter();
+fn properties(files: &[FileFacts]) -> FxHashSet<&str> {
     files
+        .iter()
         .flat_map(|file| {
             let of_file = file.functions.iter().filter(|function| function.traits.has(Traits::PROPERTY));
             of_file.map(|function| file.text(function.short))
@@ -132,8 +136,8 @@ struct Builder<'b, 'p> {
     /// The file at hand.
     file: u32,
     apis: FxHashMap<Name, Known<'p>>,
-    /// Values of the file at hand that were told never to wait.
-    never_waiting: FxHashSet<ValueId>,
+    /// Values of each file that were told never to wait.
+    never_waiting: Vec<FxHashSet<ValueId>>,
     /// What the loop was given to call.
     scheduled: Vec<FunctionId>,
     /// Plain functions that answer requests in the threads of a server.

@@ -70,9 +70,12 @@ const RULES: blocking::Rules = blocking::Rules {
 pub fn analyse(facts: &[FileFacts], catalog: &Catalog) -> Analysis {
     let mut program = Program::of(facts, catalog);
     let built = graph::build(&mut program);
-    let mut observations = blocking::observe(&built.graph, RULES);
+    let (mut observations, siblings) = rayon::join(
+        || blocking::observe(&built.graph, RULES),
+        || graph::siblings::observe(&mut program, &built, "async-sibling-exists"),
+    );
     observations.extend(blocking::observe_in_pool(&built.graph, "sync-route-exhausts-threads"));
-    observations.extend(graph::siblings::observe(&mut program, &built, "async-sibling-exists"));
+    observations.extend(siblings);
     observations.sort_by(|one, other| {
         let key = |seen: &crate::finding::Observation| (seen.place.path.clone(), seen.place.bytes, seen.rule);
         key(one).cmp(&key(other)).then_with(|| one.subject.cmp(&other.subject))

@@ -146,6 +146,7 @@ impl<'a> Walker<'a> {
                 };
             }
             Expr::Call(call) => {
+                self.context.meet(call);
                 for pattern in patterns() {
                     if let Visit::Call(visit) = pattern.visit {
                         visit(&mut self.context, call);

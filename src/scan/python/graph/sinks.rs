@@ -25,8 +25,8 @@ impl<'p> Builder<'_, 'p> {
     ) {
         // What is awaited is not the function that blocks, whatever its name says.
         let awaited = call.flags.has(Flags::AWAITED);
-        let told =
-            matches!(facts.value(call.callee), Value::Attribute(on, _) if self.never_waiting.contains(&on));
+        let never_waiting = &self.never_waiting[self.file as usize];
+        let told = matches!(facts.value(call.callee), Value::Attribute(on, _) if never_waiting.contains(&on));
         if awaited || told || api.unless.iter().any(|unless| self.holds(facts, call, unless)) {
             return;
         }

@@ -1,6 +1,6 @@
 //! Classes: what they inherit, and what a name means on them.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -20,9 +20,9 @@ pub(super) struct Lineage {
 }
 
 impl Program<'_> {
-    pub(super) fn lineage(&mut self, class: ClassId) -> Rc<Lineage> {
+    pub(super) fn lineage(&mut self, class: ClassId) -> Arc<Lineage> {
         if let Some(known) = &self.lines[class.0 as usize] {
-            return Rc::clone(known);
+            return Arc::clone(known);
         }
         let mut lineage = Lineage { classes: Vec::new(), externals: Vec::new(), unknown: false };
         let mut open = vec![Thing::Class(class)];
@@ -44,8 +44,8 @@ impl Program<'_> {
                 _ => lineage.unknown = true,
             }
         }
-        let lineage = Rc::new(lineage);
-        self.lines[class.0 as usize] = Some(Rc::clone(&lineage));
+        let lineage = Arc::new(lineage);
+        self.lines[class.0 as usize] = Some(Arc::clone(&lineage));
         lineage
     }
 

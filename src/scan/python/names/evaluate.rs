@@ -1,7 +1,7 @@
 //! Values to things.
 
 use super::classes::From;
-use super::{FunctionId, Name, Program, Thing};
+use super::{Answer, FunctionId, Name, Program, Thing};
 use crate::catalog::Language;
 use crate::scan::python::depth;
 use crate::scan::python::facts::{Symbol, Traits, Value, ValueId};
@@ -16,20 +16,28 @@ impl Program<'_> {
     pub(in crate::scan::python) fn evaluate(&mut self, file: u32, id: ValueId) -> Thing {
         let known = &mut self.known[file as usize];
         if known.is_empty() {
-            known.resize(self.files[file as usize].values.len(), None);
+            known.resize(self.files[file as usize].values.len(), Answer::Unasked);
         }
-        if let Some(thing) = known[id.0 as usize] {
-            return thing;
+        match known[id.0 as usize] {
+            Answer::Unasked => {}
+            Answer::Final(thing) => return thing,
+            Answer::Provisional(thing) => {
+                self.guesses += 1;
+                return thing;
+            }
         }
         if self.depth >= DEEPEST {
+            self.guesses += 1;
             return Thing::Unknown;
         }
         // Until it is known: what refers to itself adds nothing to itself.
-        known[id.0 as usize] = Some(Thing::Unknown);
+        known[id.0 as usize] = Answer::Provisional(Thing::Unknown);
+        let guesses = self.guesses;
         self.depth += 1;
         let thing = depth::grow(|| self.compute(file, self.files[file as usize].value(id)));
         self.depth -= 1;
-        self.known[file as usize][id.0 as usize] = Some(thing);
+        let answer = if self.guesses == guesses { Answer::Final } else { Answer::Provisional };
+        self.known[file as usize][id.0 as usize] = answer(thing);
         thing
     }
 
@@ -37,6 +45,7 @@ impl Program<'_> {
         match value {
             Value::Unknown => Thing::Unknown,
             Value::Parameter(function, position) => {
+                self.guesses += 1;
                 let function = self.function_id(file, function);
                 self.given.get(&(function, position)).copied().unwrap_or(Thing::Unknown)
             }

@@ -6,12 +6,12 @@ mod evaluate;
 mod parameters;
 mod table;
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::facts::{FileFacts, Function, ValueId};
-use super::modules::Modules;
+use super::modules::{Modules, module_name};
 use crate::catalog::Catalog;
 
 pub(super) use parameters::is_starred;
@@ -54,6 +54,17 @@ pub(super) enum Thing {
     Several(u32),
 }
 
+/// What is known of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Nobody has asked.
+    Unasked,
+    /// So far: it rests on parameters that are yet to be learnt, or on a value that is being evaluated.
+    Provisional(Thing),
+    /// For good.
+    Final(Thing),
+}
+
 type Namespace = FxHashMap<Name, ValueId>;
 
 /// All files together.
@@ -65,18 +76,19 @@ pub(super) struct Program<'p> {
     /// The number of the first function and class of each file, and one past the last.
     first_function: Vec<u32>,
     first_class: Vec<u32>,
-    /// What has been evaluated; `None` where not yet.
-    known: Vec<Vec<Option<Thing>>>,
+    known: Vec<Vec<Answer>>,
+    /// How often an answer had to do with less than the whole program.
+    guesses: u64,
     /// The names of each file in the common table.
     symbols: Vec<Vec<Option<Name>>>,
     /// What parameters nobody annotated get.
     given: FxHashMap<(FunctionId, u32), Thing>,
     /// What each module binds, and what each class does: in its body and on its instances.
-    globals: Vec<Option<Rc<Namespace>>>,
-    members: Vec<Option<Rc<(Namespace, Namespace)>>>,
+    globals: Vec<Option<Arc<Namespace>>>,
+    members: Vec<Option<Arc<(Namespace, Namespace)>>>,
     unions: Vec<Box<[Thing]>>,
     union_of: FxHashMap<Box<[Thing]>, u32>,
-    lines: Vec<Option<Rc<classes::Lineage>>>,
+    lines: Vec<Option<Arc<classes::Lineage>>>,
     depth: u32,
 }
 
@@ -99,6 +111,7 @@ impl<'p> Program<'p> {
             first_function: count(&mut files.iter().map(|file| file.functions.len())),
             first_class,
             known: vec![Vec::new(); files.len()],
+            guesses: 0,
             symbols: vec![Vec::new(); files.len()],
             given: FxHashMap::default(),
             globals: vec![None; files.len()],
@@ -108,11 +121,6 @@ impl<'p> Program<'p> {
             lines: vec![None; classes],
             depth: 0,
         }
-    }
-
-    /// How many functions there are.
-    pub(super) fn functions(&self) -> u32 {
-        self.first_function.last().copied().unwrap_or_default()
     }
 
     pub(super) fn function_id(&self, file: u32, index: u32) -> FunctionId {
@@ -144,12 +152,8 @@ impl<'p> Program<'p> {
     /// The qualified name of a function.
     pub(super) fn function_name(&self, id: FunctionId) -> String {
         let (file, function) = self.function(id);
-        let module = super::modules::module_name(&self.files[file as usize].path);
-        match (module.as_str(), self.files[file as usize].text(function.name)) {
-            (module, "") => module.to_owned(),
-            ("", name) => name.to_owned(),
-            (module, name) => format!("{module}.{name}"),
-        }
+        let facts = &self.files[file as usize];
+        qualified(&module_name(&facts.path), facts.text(function.name))
     }
 
     /// The alternatives of a thing: itself, where it is not [`Thing::Several`].
@@ -204,23 +208,23 @@ impl<'p> Program<'p> {
         }
     }
 
-    fn globals(&mut self, file: u32) -> Rc<Namespace> {
+    fn globals(&mut self, file: u32) -> Arc<Namespace> {
         if let Some(known) = &self.globals[file as usize] {
-            return Rc::clone(known);
+            return Arc::clone(known);
         }
         let files = self.files;
-        let namespace = Rc::new(self.namespace(file, &files[file as usize].globals));
-        self.globals[file as usize] = Some(Rc::clone(&namespace));
+        let namespace = Arc::new(self.namespace(file, &files[file as usize].globals));
+        self.globals[file as usize] = Some(Arc::clone(&namespace));
         namespace
     }
 
-    fn members(&mut self, id: ClassId) -> Rc<(Namespace, Namespace)> {
+    fn members(&mut self, id: ClassId) -> Arc<(Namespace, Namespace)> {
         if let Some(known) = &self.members[id.0 as usize] {
-            return Rc::clone(known);
+            return Arc::clone(known);
         }
         let (file, class) = self.class(id);
-        let both = Rc::new((self.namespace(file, &class.members), self.namespace(file, &class.attributes)));
-        self.members[id.0 as usize] = Some(Rc::clone(&both));
+        let both = Arc::new((self.namespace(file, &class.members), self.namespace(file, &class.attributes)));
+        self.members[id.0 as usize] = Some(Arc::clone(&both));
         both
     }
 
@@ -237,6 +241,15 @@ impl<'p> Program<'p> {
         }
         let slot = &mut known[symbol.0 as usize];
         *slot.get_or_insert_with(|| self.names.intern(facts.text(symbol)))
+    }
+}
+
+/// The qualified name of what a module calls by this name; empty names the module.
+pub(super) fn qualified(module: &str, name: &str) -> String {
+    match (module, name) {
+        (module, "") => module.to_owned(),
+        ("", name) => name.to_owned(),
+        (module, name) => format!("{module}.{name}"),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{FunctionId, Program, Thing};
+use super::{Answer, FunctionId, Program, Thing};
 use crate::scan::python::facts::{Argument, FileFacts, Traits};
 
 /// A parameter that gets more kinds of things than this is meant to take any.
@@ -13,7 +13,7 @@ const KINDS: usize = 3;
 type Given = Option<Vec<Thing>>;
 
 impl Program<'_> {
-    /// Learns what parameters get. Everything evaluated before is forgotten.
+    /// Learns what parameters get. Everything that rests on them is forgotten.
     pub(in crate::scan::python) fn learn_parameters(&mut self) {
         let mut given: FxHashMap<(FunctionId, u32), Given> = FxHashMap::default();
         for file in 0..self.files.len() as u32 {
@@ -31,7 +31,11 @@ impl Program<'_> {
         let learnt: FxHashMap<_, _> =
             learnt.map(|(parameter, given)| (parameter, self.union(given))).collect();
         self.given = learnt;
-        self.known = vec![Vec::new(); self.files.len()];
+        for answer in self.known.iter_mut().flatten() {
+            if matches!(answer, Answer::Provisional(_)) {
+                *answer = Answer::Unasked;
+            }
+        }
     }
 
     /// The function of the program that calling a thing runs.

@@ -1,5 +1,7 @@
 //! Names as numbers: comparing and joining them costs no allocation the second time.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 /// A dotted name.
@@ -9,8 +11,8 @@ pub(in crate::scan::python) struct Name(u32);
 /// All names of a program.
 #[derive(Debug, Default)]
 pub(in crate::scan::python) struct Table {
-    of_text: FxHashMap<Box<str>, Name>,
-    texts: Vec<Box<str>>,
+    of_text: FxHashMap<Arc<str>, Name>,
+    texts: Vec<Arc<str>>,
     joined: FxHashMap<(Name, Name), Name>,
     called: FxHashMap<Name, Name>,
 }
@@ -21,8 +23,9 @@ impl Table {
             return *name;
         }
         let name = Name(self.texts.len() as u32);
-        self.texts.push(text.into());
-        self.of_text.insert(text.into(), name);
+        let text: Arc<str> = text.into();
+        self.texts.push(Arc::clone(&text));
+        self.of_text.insert(text, name);
         name
     }
 
