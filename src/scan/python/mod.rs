@@ -72,6 +72,7 @@ pub fn analyse(facts: &[FileFacts], catalog: &Catalog) -> Analysis {
     let built = graph::build(&mut program);
     let mut observations = blocking::observe(&built.graph, RULES);
     observations.extend(graph::siblings::observe(&mut program, &built, "async-sibling-exists"));
+    observations.extend(graph::under_lock::observe(&mut program, &built, "blocking-under-lock"));
     observations.sort_by(|one, other| {
         let key = |seen: &crate::finding::Observation| (seen.place.path.clone(), seen.place.bytes, seen.rule);
         key(one).cmp(&key(other)).then_with(|| one.subject.cmp(&other.subject))

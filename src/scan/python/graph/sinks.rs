@@ -11,7 +11,7 @@ use crate::finding::{Cost, Edit, Fix, Mitigation};
 use crate::scan::callgraph::{NodeId, Sink, SinkKind};
 use crate::scan::python::facts::{Argument, Call, FileFacts, Flags, Traits, Value, ValueId};
 use crate::scan::python::language::{NEVER_WAITS, is_test};
-use crate::scan::python::names::{Name, is_starred};
+use crate::scan::python::names::{Name, Thing, is_starred};
 use crate::wait::WaitKind;
 
 impl<'p> Builder<'_, 'p> {
@@ -33,9 +33,20 @@ impl<'p> Builder<'_, 'p> {
         let before = self.built.graph.sinks.len();
         self.sink_at(call.function, (call.start, call.end), call.flags, api, name, inferred);
         let fix = fix(facts, call, api);
+        let of_object = self.is_method(facts, call);
         if let Some(sink) = self.built.graph.sinks.get_mut(before) {
             sink.fix = fix;
+            if !of_object {
+                self.built.functions.push(before);
+            }
         }
+    }
+
+    /// Whether a call is one of a method, on an object.
+    fn is_method(&mut self, facts: &FileFacts, call: &Call) -> bool {
+        let Value::Attribute(on, _) = facts.value(call.callee) else { return false };
+        let on = self.program.evaluate(self.file, on);
+        !self.program.several(on).iter().all(|on| matches!(on, Thing::External(_) | Thing::Module(_)))
     }
 
     pub(super) fn sink_at(
