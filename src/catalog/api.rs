@@ -164,8 +164,12 @@ marks! {
     Thread = "thread",
     /// A process, by its constructor.
     Process = "process",
+    /// An object whose attributes each thread has for itself.
+    ThreadLocal = "thread-local",
     /// A pool of threads.
     ThreadPool = "thread-pool",
+    /// A pool of threads each of which has an interpreter, and its lock, for itself.
+    OwnInterpreter = "own-interpreter",
     /// A pool of processes.
     ProcessPool = "process-pool",
     /// Runs a function in a pool, once for each item.
@@ -200,6 +204,12 @@ marks! {
     HostCpus = "host-cpus",
     /// A file that is open.
     File = "file",
+    /// Computes in the interpreter: it waits for nothing and never lets go of the interpreter lock.
+    Pure = "pure",
+    /// Writes what is to last.
+    Writes = "writes",
+    /// Puts a finished file in the place of another in one step.
+    Replaces = "replaces",
     /// A child process that must be waited for.
     Child = "child",
 }

@@ -17,13 +17,7 @@ use boundby::scan::{self, Options, Scan, Thresholds, Tree, Unwatched, walk};
 
 /// Rules whose detector is still to come, by language. Whoever adds a detector takes its rule out of here.
 /// Of threads and locks.
-const PENDING_THREADS: &[&str] = &[
-    "blocking-under-lock",
-    "daemon-thread-writes",
-    "lock-per-call",
-    "thread-local-read-elsewhere",
-    "threads-for-cpu-bound",
-];
+const PENDING_THREADS: &[&str] = &[];
 
 /// Of processes, executors and sizes.
 const PENDING_PROCESSES: &[&str] = &[];

@@ -8,7 +8,8 @@ use rustc_hash::FxHashSet;
 use super::circumstance::{self, Turns};
 use super::context::{Ancestor, Context};
 use super::facts::{
-    Argument, Call, Class, FileFacts, Flags, Function, Lines, Symbol, Traits, Use, UseKind, Value, ValueId,
+    Argument, Call, Class, FileFacts, Flags, Function, Hold, Lines, Symbol, Traits, Use, UseKind, Value,
+    ValueId,
 };
 use super::language::{BODILESS, CACHES, COMMANDS, CONSUMERS, CONTEXT_MANAGERS, PROPERTIES, START_UP};
 use super::lower::Values;
@@ -26,6 +27,7 @@ pub(super) struct Collector<'a> {
     calls: Vec<Call>,
     arguments: Vec<Argument>,
     uses: Vec<Use>,
+    holds: Vec<Hold>,
     start_up: Vec<ValueId>,
     /// Uses already noted: once per function and value is enough.
     noted: FxHashSet<(u32, UseKind, ValueId)>,
@@ -62,6 +64,7 @@ impl<'a> Collector<'a> {
             calls: Vec::new(),
             arguments: Vec::new(),
             uses: Vec::new(),
+            holds: Vec::new(),
             start_up: Vec::new(),
             noted: FxHashSet::default(),
             stack: vec![(0, Turns::default())],
@@ -280,10 +283,34 @@ impl<'a> Collector<'a> {
             Stmt::With(with) if !with.is_async => {
                 for item in &with.items {
                     self.note(context, UseKind::Enter, &item.context_expr, context.scope());
+                    self.hold(context, &item.context_expr, &with.body);
                 }
             }
             Stmt::For(each) => self.iterate(context, &each.iter, each.is_async),
             _ => {}
+        }
+    }
+
+    /// A variable that is entered may be a lock.
+    fn hold(&mut self, context: &Context<'a>, held: &'a Expr, body: &[Stmt]) {
+        let (Expr::Name(_) | Expr::Attribute(_), [first, .., last] | [first @ last]) = (held, body) else {
+            return;
+        };
+        let value = self.values.lower(held, context.scope());
+        let one_call = match body {
+            [Stmt::Expr(only)] => only.value.is_call_expr(),
+            [Stmt::Return(only)] => only.value.as_deref().is_some_and(Expr::is_call_expr),
+            _ => false,
+        };
+        if value != ValueId::UNKNOWN {
+            self.holds.push(Hold {
+                function: self.function(),
+                value,
+                text: self.values.symbol(context.text(held)),
+                start: first.start().to_u32(),
+                end: last.end().to_u32(),
+                one_call,
+            });
         }
     }
 
@@ -332,6 +359,7 @@ impl<'a> Collector<'a> {
             calls: self.calls,
             arguments: self.arguments,
             uses: self.uses,
+            holds: self.holds,
             start_up: self.start_up,
             lines: Lines::of(&file.text),
             symbols: self.values.symbols,

@@ -175,6 +175,23 @@ pub struct Use {
     pub flags: Flags,
 }
 
+/// What `with` may hold while its body runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Hold {
+    /// The function it stands in.
+    pub function: u32,
+    /// What is entered.
+    pub value: ValueId,
+    /// Its source.
+    pub text: Symbol,
+    /// The bytes of the body.
+    pub start: u32,
+    /// One past the last.
+    pub end: u32,
+    /// Whether the body is a call and nothing else.
+    pub one_call: bool,
+}
+
 /// How a function runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Traits(pub u16);
@@ -282,6 +299,8 @@ pub struct FileFacts {
     pub arguments: Vec<Argument>,
     /// Uses in the order of the walk.
     pub uses: Vec<Use>,
+    /// What is held over which statements, in the order of the walk.
+    pub holds: Vec<Hold>,
     /// What is handed over to run while the program starts or stops.
     pub start_up: Vec<ValueId>,
     /// The way from bytes to lines.

@@ -5,6 +5,7 @@
 mod decorators;
 pub(super) mod siblings;
 mod sinks;
+pub(super) mod under_lock;
 
 use std::sync::Arc;
 
@@ -29,6 +30,9 @@ pub(super) struct Built {
     pub(super) asynchronous: u64,
     /// Plain calls from async functions to functions of the program: caller, callee, place.
     pub(super) plain: Vec<(NodeId, FunctionId, Place)>,
+    /// The sinks that are functions of a library, by their place in the graph: what they wait for is not an object that
+    /// others may use meanwhile.
+    pub(super) functions: Vec<usize>,
 }
 
 /// A method without a body stands for those of the classes below, if they are no more than this: of many it is not
@@ -62,7 +66,14 @@ pub(super) fn build(program: &mut Program<'_>) -> Built {
         answering: Vec::new(),
         entries: Vec::new(),
         spawning: FxHashSet::default(),
-        built: Built { graph, calls: 0, resolved: 0, asynchronous: 0, plain: Vec::new() },
+        built: Built {
+            graph,
+            calls: 0,
+            resolved: 0,
+            asynchronous: 0,
+            plain: Vec::new(),
+            functions: Vec::new(),
+        },
     };
     for (file, facts) in files.iter().enumerate() {
         builder.file = file as u32;

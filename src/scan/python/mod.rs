@@ -76,6 +76,7 @@ pub fn analyse(facts: &[FileFacts], catalog: &Catalog) -> Analysis {
     );
     observations.extend(blocking::observe_in_pool(&built.graph, "sync-route-exhausts-threads"));
     observations.extend(siblings);
+    observations.extend(graph::under_lock::observe(&mut program, &built, "blocking-under-lock"));
     observations.sort_by(|one, other| {
         let key = |seen: &crate::finding::Observation| (seen.place.path.clone(), seen.place.bytes, seen.rule);
         key(one).cmp(&key(other)).then_with(|| one.subject.cmp(&other.subject))

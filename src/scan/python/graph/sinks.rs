@@ -34,9 +34,13 @@ impl<'p> Builder<'_, 'p> {
         self.sink_at(call.function, (call.start, call.end), call.flags, api, name, inferred);
         let fix = fix(facts, call, api);
         let limited = is_limited(facts, call, api);
+        let of_object = self.is_method(facts, call);
         if let Some(sink) = self.built.graph.sinks.get_mut(before) {
             sink.fix = fix;
             sink.endless &= !limited;
+            if !of_object {
+                self.built.functions.push(before);
+            }
         }
     }
 
@@ -60,6 +64,13 @@ impl<'p> Builder<'_, 'p> {
             Thing::Made(name) => types.iter().any(|wanted| wanted == self.program.names.text(name)),
             _ => false,
         }
+    }
+
+    /// Whether a call is one of a method, on an object.
+    fn is_method(&mut self, facts: &FileFacts, call: &Call) -> bool {
+        let Value::Attribute(on, _) = facts.value(call.callee) else { return false };
+        let on = self.program.evaluate(self.file, on);
+        !self.program.several(on).iter().all(|on| matches!(on, Thing::External(_) | Thing::Module(_)))
     }
 
     pub(super) fn sink_at(

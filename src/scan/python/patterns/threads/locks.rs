@@ -1,4 +1,5 @@
-//! Locks: taken twice, in both orders, without a promise to give them back, and held while something is awaited.
+//! Locks: taken twice, in both orders, without a promise to give them back, made anew for every call, and held while
+//! something is awaited.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,32 +7,20 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
-use super::model::{Held, Model, Variable, method};
+use super::model::{Held, Model, Variable, makes_lock, method};
+use super::tell;
 use crate::scan::python::context::Context;
-use crate::scan::python::scope::ScopeId;
+use crate::scan::python::depth;
+use crate::scan::python::scope::{Binding, Bound, ScopeId};
 
 /// Observes what is wrong about the locks of a file.
 pub(super) fn observe<'a>(context: &mut Context<'a>, model: &Model<'a>) {
     across_await(context, model);
     without_with(context, model);
+    per_call(context, model);
     let takes = everything_taken(context, model);
     twice(context, model, &takes);
     both_orders(context, model, &takes);
-}
-
-/// Reports at a node that stands in this scope.
-fn tell(
-    context: &mut Context<'_>,
-    rule: &'static str,
-    (scope, range): (ScopeId, TextRange),
-    subject: &str,
-    facts: Vec<(&'static str, String)>,
-) {
-    let outer = std::mem::replace(&mut context.scope, scope);
-    let mut seen = context.observation(rule, range, subject);
-    seen.facts = facts;
-    context.observe(seen);
-    context.scope = outer;
 }
 
 fn across_await<'a>(context: &mut Context<'a>, model: &Model<'a>) {
@@ -81,11 +70,68 @@ impl<'a> Visitor<'a> for Releases<'_> {
         {
             self.count += 1;
         }
-        crate::scan::python::depth::grow(|| visitor::walk_expr(self, expression));
+        depth::grow(|| visitor::walk_expr(self, expression));
     }
 
     fn visit_stmt(&mut self, statement: &'a Stmt) {
-        crate::scan::python::depth::grow(|| visitor::walk_stmt(self, statement));
+        depth::grow(|| visitor::walk_stmt(self, statement));
+    }
+}
+
+/// Locks that a function makes for itself: as the subject of a `with`, or in a variable that is used for nothing but to
+/// take it and to give it back. What is handed on, or used by a function inside, is shared with somebody.
+fn per_call<'a>(context: &mut Context<'a>, model: &Model<'a>) {
+    for taking in model.takings.iter().filter(|taking| taking.taken.node.is_call_expr()) {
+        let node = taking.taken.node;
+        tell(context, "lock-per-call", (taking.scope, node.range()), context.text(node), Vec::new());
+    }
+    for (scope, function) in &model.functions {
+        let scopes = context.names.scopes;
+        for (name, bound) in scopes.names(*scope) {
+            let [Bound { what: Binding::Value(Expr::Call(made)), .. }] = bound else { continue };
+            if !makes_lock(context.names, made, *scope) {
+                continue;
+            }
+            let mut mentions = Mentions { name, count: 0 };
+            mentions.visit_body(&function.body);
+            let uses = uses(context, model, *scope, name);
+            if uses > 0 && uses == mentions.count {
+                tell(context, "lock-per-call", (*scope, made.range()), name, Vec::new());
+            }
+        }
+    }
+}
+
+/// How often a function itself takes the lock in this variable of its own, or gives it back.
+fn uses(context: &Context<'_>, model: &Model<'_>, function: ScopeId, name: &str) -> usize {
+    let running = |scope| context.names.scopes.running(scope) == function;
+    let is_it = |node: &Expr| matches!(node, Expr::Name(used) if used.id.as_str() == name);
+    let taken = model.takings.iter().filter(|taking| running(taking.scope) && is_it(taking.taken.node));
+    let by_hand = model.callings.iter().filter(|calling| {
+        let Expr::Attribute(attribute) = &*calling.call.func else { return false };
+        running(calling.scope)
+            && matches!(attribute.attr.as_str(), "acquire" | "release")
+            && is_it(&attribute.value)
+    });
+    taken.count() + by_hand.count()
+}
+
+/// Counts where a variable is read, in functions inside as well.
+struct Mentions<'n> {
+    name: &'n str,
+    count: usize,
+}
+
+impl<'a> Visitor<'a> for Mentions<'_> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        depth::grow(|| visitor::walk_stmt(self, statement));
+    }
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        if let Expr::Name(name) = expression {
+            self.count += usize::from(name.ctx.is_load() && name.id.as_str() == self.name);
+        }
+        depth::grow(|| visitor::walk_expr(self, expression));
     }
 }
 
@@ -103,7 +149,7 @@ fn everything_taken<'a>(context: &Context<'a>, model: &Model<'a>) -> Takes<'a> {
         let mut more = false;
         for calling in &model.callings {
             let Some((callee, on_self)) = calling.calls else { continue };
-            if !runs_at_once(model, callee) {
+            if !model.runs_at_once(callee) {
                 continue;
             }
             let Some(inner) = takes.get(&callee) else { continue };
@@ -117,14 +163,6 @@ fn everything_taken<'a>(context: &Context<'a>, model: &Model<'a>) -> Takes<'a> {
             return takes;
         }
     }
-}
-
-/// A coroutine or generator does nothing yet when it is called.
-fn runs_at_once(model: &Model<'_>, function: ScopeId) -> bool {
-    model
-        .functions
-        .get(&function)
-        .is_some_and(|function| !function.is_async && function.decorator_list.is_empty())
 }
 
 fn shared<'a>(held: &Held<'a>) -> Option<Variable<'a>> {
@@ -159,7 +197,7 @@ fn inner_takes<'t, 'a>(
     calls: Option<(ScopeId, bool)>,
 ) -> Option<impl Fn(&Variable<'a>) -> bool + use<'t, 'a>> {
     let (callee, on_self) = calls?;
-    let inner = takes.get(&callee).filter(|_| runs_at_once(model, callee))?;
+    let inner = takes.get(&callee).filter(|_| model.runs_at_once(callee))?;
     Some(move |lock: &Variable<'a>| (on_self || !lock.of_self) && inner.contains(lock))
 }
 
@@ -187,7 +225,7 @@ fn both_orders<'a>(context: &mut Context<'a>, model: &Model<'a>, takes: &Takes<'
         }
     }
     for calling in model.callings.iter().filter(|calling| !calling.held.is_empty()) {
-        let Some((callee, on_self)) = calling.calls.filter(|(callee, _)| runs_at_once(model, *callee)) else {
+        let Some((callee, on_self)) = calling.calls.filter(|(callee, _)| model.runs_at_once(*callee)) else {
             continue;
         };
         for second in takes.get(&callee).into_iter().flatten().filter(|lock| on_self || !lock.of_self) {

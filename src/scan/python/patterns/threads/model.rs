@@ -1,12 +1,14 @@
 //! One file as the questions about threads need it: per function its calls, with the locks held at each, and the
 //! threads it starts. Knows names and the catalogue; decides nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Expr, ExprCall, Stmt};
+use ruff_python_ast::{Expr, ExprAttribute, ExprCall, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
-use crate::catalog::{Effect, Language, Mark, Offload};
+use crate::catalog::{Argument, Effect, Language, Mark, Offload};
 use crate::scan::python::context::Context;
 use crate::scan::python::depth;
 use crate::scan::python::resolve::Names;
@@ -77,6 +79,15 @@ pub(super) struct Acquire<'a> {
     pub(super) then: &'a [Stmt],
 }
 
+/// A mention of a thread-local.
+#[derive(Debug)]
+pub(super) struct Local<'a> {
+    pub(super) scope: ScopeId,
+    pub(super) variable: Variable<'a>,
+    /// The attribute of it that is meant; `None` where it is handed on itself.
+    pub(super) attribute: Option<&'a ExprAttribute>,
+}
+
 /// A file.
 #[derive(Debug, Default)]
 pub(super) struct Model<'a> {
@@ -85,9 +96,10 @@ pub(super) struct Model<'a> {
     pub(super) starts: Vec<Start<'a>>,
     pub(super) acquires: Vec<Acquire<'a>>,
     /// The functions of the file, by the scope they open.
-    pub(super) functions: FxHashMap<ScopeId, &'a ruff_python_ast::StmtFunctionDef>,
-    /// Functions in which the `daemon` of a thread is set after it was made.
-    pub(super) daemonising: Vec<ScopeId>,
+    pub(super) functions: BTreeMap<ScopeId, &'a ruff_python_ast::StmtFunctionDef>,
+    /// Where the `daemon` of a thread is set after it was made: of which, and to what.
+    pub(super) daemonising: Vec<(ScopeId, &'a Expr, &'a Expr)>,
+    pub(super) locals: Vec<Local<'a>>,
     classes: FxHashMap<String, ScopeId>,
     /// What runs more than once: bodies of loops, and comprehensions.
     loops: Vec<TextRange>,
@@ -103,6 +115,7 @@ impl<'a> Model<'a> {
             scope: ScopeId::MODULE,
             held: Vec::new(),
             open: Vec::new(),
+            has_locals: context.file.text.contains("local("),
             model: Model::default(),
         };
         reader.visit_body(body);
@@ -120,6 +133,40 @@ impl<'a> Model<'a> {
     pub(super) fn leads_to(&self, one: &ExprCall, other: &ExprCall) -> bool {
         let innermost = self.blocks.iter().rev().find(|block| block.contains_range(one.range()));
         innermost.is_some_and(|block| block.contains_range(other.range()))
+    }
+
+    /// Whether a call of this function runs it: a coroutine does nothing yet when it is called, and of a decorated one
+    /// nobody knows.
+    pub(super) fn runs_at_once(&self, function: ScopeId) -> bool {
+        let function = self.functions.get(&function);
+        function.is_some_and(|function| !function.is_async && function.decorator_list.is_empty())
+    }
+
+    /// These functions and all that run when they do, as far as calls within the file tell.
+    pub(super) fn called_from(
+        &self,
+        names: &Names<'a>,
+        entries: impl IntoIterator<Item = ScopeId>,
+    ) -> BTreeSet<ScopeId> {
+        let mut reached = BTreeSet::new();
+        let mut waiting: Vec<ScopeId> = entries.into_iter().collect();
+        while let Some(function) = waiting.pop() {
+            if !self.runs_at_once(function) || !reached.insert(function) {
+                continue;
+            }
+            let calls = self.callings_of(names, function).filter_map(|calling| calling.calls);
+            waiting.extend(calls.map(|(callee, _)| callee));
+        }
+        reached
+    }
+
+    /// The calls a function makes itself.
+    pub(super) fn callings_of(
+        &self,
+        names: &Names<'a>,
+        function: ScopeId,
+    ) -> impl Iterator<Item = &Calling<'a>> {
+        self.callings.iter().filter(move |calling| names.scopes.running(calling.scope) == function)
     }
 
     /// Says which functions of the file are called and started: only now are all of its classes known.
@@ -188,6 +235,8 @@ struct Reader<'a, 'n> {
     held: Vec<Held<'a>>,
     /// The takings that are not given back yet, as places in the model.
     open: Vec<usize>,
+    /// Whether the file may make thread-locals.
+    has_locals: bool,
     model: Model<'a>,
 }
 
@@ -213,6 +262,10 @@ impl<'a> Reader<'a, '_> {
     fn held(&self, node: &'a Expr) -> Held<'a> {
         let kind = match node {
             Expr::Name(_) | Expr::Attribute(_) => self.names.type_of(node, self.scope),
+            // What a function of the file gives may be a lock of others as well.
+            Expr::Call(call) if makes_lock(self.names, call, self.scope) => {
+                self.names.type_of(node, self.scope)
+            }
             _ => None,
         };
         let lock = kind.as_deref().is_some_and(|kind| self.has(kind, Mark::Lock));
@@ -222,6 +275,17 @@ impl<'a> Reader<'a, '_> {
             lock: if lock || reentrant { variable(self.names, node, self.scope) } else { None },
             reentrant: (lock || reentrant).then_some(reentrant),
         }
+    }
+
+    /// Which thread-local an expression is.
+    fn local(&self, expression: &'a Expr) -> Option<Variable<'a>> {
+        let is_read = match expression {
+            Expr::Name(name) => name.ctx.is_load(),
+            Expr::Attribute(attribute) => attribute.ctx.is_load(),
+            _ => false,
+        };
+        let kind = self.names.type_of(expression, self.scope).filter(|_| self.has_locals && is_read)?;
+        self.has(&kind, Mark::ThreadLocal).then(|| variable(self.names, expression, self.scope))?
     }
 
     fn with(&mut self, with: &'a ruff_python_ast::StmtWith) {
@@ -263,17 +327,22 @@ impl<'a> Reader<'a, '_> {
     fn call(&mut self, call: &'a ExprCall) {
         self.model.callings.push(Calling { scope: self.scope, call, held: self.held.clone(), calls: None });
         let Some(callee) = self.names.resolve(&call.func, self.scope) else { return };
-        let Some(api) = self.names.catalog.find(Language::Python, &callee) else { return };
-        if let Effect::Offloads { to: Offload::Thread, function } = &api.effect {
-            let given = match function {
-                crate::catalog::Argument::At(position, keyword) => {
-                    argument(call, *position, keyword.as_deref().unwrap_or_default())
-                }
-                crate::catalog::Argument::Named(keyword) => argument(call, usize::MAX - 1, keyword),
-            };
-            if let Some(function) = given {
-                self.model.starts.push(Start { scope: self.scope, call, callee, function, runs: None });
+        let effect = self.names.catalog.find(Language::Python, &callee).map(|api| &api.effect);
+        let given = match effect {
+            Some(Effect::Offloads { to: Offload::Thread, function: Argument::At(position, keyword) }) => {
+                argument(call, *position, keyword.as_deref().unwrap_or_default())
             }
+            Some(Effect::Offloads { to: Offload::Thread, function: Argument::Named(keyword) }) => {
+                argument(call, usize::MAX - 1, keyword)
+            }
+            // One that waits until all of them are done.
+            _ if self.has(&callee, Mark::Maps) && self.has(owner(&callee), Mark::ThreadPool) => {
+                argument(call, 0, "func")
+            }
+            _ => None,
+        };
+        if let Some(function) = given {
+            self.model.starts.push(Start { scope: self.scope, call, callee, function, runs: None });
         }
     }
 
@@ -315,10 +384,10 @@ impl<'a> Reader<'a, '_> {
                 visitor::walk_stmt(self, statement);
             }
             Stmt::Assign(assign) => {
-                let sets =
-                    |target: &Expr| matches!(target, Expr::Attribute(a) if a.attr.as_str() == "daemon");
-                if assign.targets.iter().any(sets) {
-                    self.model.daemonising.push(self.names.scopes.running(self.scope));
+                for target in assign.targets.iter().filter_map(Expr::as_attribute_expr) {
+                    if target.attr.as_str() == "daemon" {
+                        self.model.daemonising.push((self.scope, &target.value, &assign.value));
+                    }
                 }
                 visitor::walk_stmt(self, statement);
             }
@@ -342,6 +411,14 @@ impl<'a> Reader<'a, '_> {
             }
             Expr::Call(call) => {
                 self.call(call);
+                None
+            }
+            Expr::Attribute(attribute) => {
+                let of_it = self.local(&attribute.value).map(|local| (local, Some(attribute)));
+                let mention = of_it.or_else(|| self.local(expression).map(|local| (local, None)));
+                if let Some((variable, attribute)) = mention {
+                    return self.model.locals.push(Local { scope: self.scope, variable, attribute });
+                }
                 None
             }
             _ => None,
@@ -371,10 +448,15 @@ impl<'a> Visitor<'a> for Reader<'a, '_> {
     }
 
     fn visit_expr(&mut self, expression: &'a Expr) {
-        if matches!(expression, Expr::Name(_) | Expr::StringLiteral(_) | Expr::NumberLiteral(_)) {
-            return;
+        match expression {
+            Expr::StringLiteral(_) | Expr::NumberLiteral(_) => {}
+            Expr::Name(_) => {
+                let mention = self.local(expression);
+                let of = |variable| Local { scope: self.scope, variable, attribute: None };
+                self.model.locals.extend(mention.map(of));
+            }
+            _ => depth::grow(|| self.expression(expression)),
         }
-        depth::grow(|| self.expression(expression));
     }
 
     fn visit_annotation(&mut self, _: &'a Expr) {}
@@ -385,6 +467,19 @@ fn acquired(statement: &Stmt) -> Option<&Expr> {
     let Stmt::Expr(statement) = statement else { return None };
     let (lock, call) = method(&statement.value, "acquire")?;
     call.arguments.is_empty().then_some(lock)
+}
+
+/// The type a method belongs to, or the module a function is of.
+pub(super) fn owner(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(owner, _)| owner)
+}
+
+/// Whether a call makes a lock.
+pub(super) fn makes_lock(names: &Names<'_>, call: &ExprCall, scope: ScopeId) -> bool {
+    let made = names.resolve(&call.func, scope);
+    let made = made.as_deref().and_then(|made| names.catalog.returns(Language::Python, made));
+    let is = |mark| made.is_some_and(|made| names.catalog.has(Language::Python, made, mark));
+    is(Mark::Lock) || is(Mark::ReentrantLock)
 }
 
 /// The receiver of a call of a method of this name.

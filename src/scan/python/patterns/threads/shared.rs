@@ -67,13 +67,14 @@ fn reached<'a>(context: &Context<'a>, model: &Model<'a>) -> BTreeMap<ScopeId, bo
 
 /// Whether a start starts several: it stands in a loop, or hands over a function for each of many things, to more
 /// than one worker.
-fn repeats<'a>(context: &Context<'a>, model: &Model<'a>, start: &Start<'a>) -> bool {
+pub(super) fn repeats<'a>(context: &Context<'a>, model: &Model<'a>, start: &Start<'a>) -> bool {
     let method = start.callee.rsplit('.').next().unwrap_or_default();
     let many = method.contains("map") || model.repeats(start.call.range());
     many && !of_one_worker(context, start)
 }
 
-fn of_one_worker(context: &Context<'_>, start: &Start<'_>) -> bool {
+/// Whether a start hands its function to a pool of one worker.
+pub(super) fn of_one_worker(context: &Context<'_>, start: &Start<'_>) -> bool {
     let Expr::Attribute(attribute) = &*start.call.func else { return false };
     let Expr::Name(pool) = &*attribute.value else { return false };
     let Some((_, bound)) = context.names.scopes.lookup(pool.id.as_str(), start.scope) else { return false };

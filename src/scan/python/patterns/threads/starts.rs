@@ -72,8 +72,9 @@ fn endless<'a>(context: &Context<'a>, model: &Model<'a>, start: &Start<'a>) -> O
         Some(arg) => arg == "daemon" && !matches!(&given.value, Expr::BooleanLiteral(no) if !no.value),
         None => true,
     });
-    let scope: ScopeId = context.names.scopes.running(start.scope);
-    if maybe_daemon || start.call.arguments.args.len() > 2 || model.daemonising.contains(&scope) {
+    let running = |scope: ScopeId| context.names.scopes.running(scope);
+    let later = model.daemonising.iter().any(|(scope, ..)| running(*scope) == running(start.scope));
+    if maybe_daemon || start.call.arguments.args.len() > 2 || later {
         return None;
     }
     let function = model.functions.get(&start.runs?)?;
