@@ -15,17 +15,6 @@ use boundby::finding::{Cost, Observation};
 use boundby::rules::source::SourceRules;
 use boundby::scan::{self, Options, Scan, Thresholds, Tree, Unwatched, walk};
 
-/// Rules whose detector is still to come, by language. Whoever adds a detector takes its rule out of here.
-/// Of threads and locks.
-const PENDING_THREADS: &[&str] = &[];
-
-/// Of processes, executors and sizes.
-const PENDING_PROCESSES: &[&str] = &[];
-
-/// Of tasks, queues and opportunities.
-const PENDING_TASKS: &[&str] = &[];
-const PENDING_RUST: &[&str] = &[];
-
 type Marks = BTreeSet<(String, u32, String)>;
 
 fn root() -> PathBuf {
@@ -83,15 +72,6 @@ fn marks(path: &str, text: &str) -> Marks {
     marks
 }
 
-fn pending(path: &str) -> Vec<&'static str> {
-    let rust = Path::new(path).extension().is_some_and(|extension| extension == "rs");
-    if rust { PENDING_RUST.to_vec() } else { pending_python() }
-}
-
-fn pending_python() -> Vec<&'static str> {
-    [PENDING_THREADS, PENDING_PROCESSES, PENDING_TASKS].concat()
-}
-
 fn counts(seen: &Observation) -> bool {
     seen.cost != Some(Cost::Micro)
 }
@@ -112,12 +92,8 @@ fn what_is_marked_is_what_is_seen() {
             .filter(|seen| counts(seen))
             .map(|seen| (seen.place.path.to_string(), seen.place.line, seen.rule.to_owned()))
             .collect();
-        let waits = |(path, _, id): &&(String, u32, String)| pending(path).contains(&id.as_str());
-        for (path, line, id) in due.difference(&seen).filter(|mark| !waits(mark)) {
+        for (path, line, id) in due.difference(&seen) {
             wrong.push(format!("{file}: {path}:{line}: {id} is not seen"));
-        }
-        for (path, line, id) in due.intersection(&seen).filter(waits) {
-            wrong.push(format!("{file}: {path}:{line}: {id} is seen, so it is not pending any more"));
         }
         for (path, line, id) in seen.difference(&due) {
             wrong.push(format!("{file}: {path}:{line}: {id} is seen and not marked"));
@@ -175,13 +151,9 @@ fn every_rule_is_detected_and_every_observation_has_a_rule_that_its_facts_fill()
             detected.insert(finding.seen.rule);
         }
     }
-    let known =
-        |id: &str| detected.contains(id) || [pending_python(), PENDING_RUST.to_vec()].concat().contains(&id);
-    let without: Vec<_> = rules().all().iter().map(|rule| rule.id.as_str()).filter(|id| !known(id)).collect();
+    let ids = rules().all().iter().map(|rule| rule.id.as_str());
+    let without: Vec<_> = ids.filter(|id| !detected.contains(id)).collect();
     assert!(without.is_empty(), "nothing detects {without:?}");
-    let strangers =
-        [pending_python(), PENDING_RUST.to_vec()].concat().into_iter().filter(|id| rules().get(id).is_none());
-    assert_eq!(strangers.collect::<Vec<_>>(), [""; 0]);
 }
 
 #[test]
