@@ -8,14 +8,8 @@ use boundby::rules::source::SourceRules;
 use boundby::scan::walk::kind_by_name;
 use boundby::scan::{self, Options, Thresholds, Tree, Unwatched};
 
-static THRESHOLDS: LazyLock<Thresholds> = LazyLock::new(|| {
-    let rules = SourceRules::builtin().expect("the built-in rules are right");
-    let options = |rule: &_| -> Vec<_> {
-        let rule: &boundby::rules::source::SourceRule = rule;
-        rule.options.iter().map(|(name, value)| ((rule.id.clone(), name.clone()), value.clone())).collect()
-    };
-    rules.all().iter().flat_map(options).collect()
-});
+static THRESHOLDS: LazyLock<Thresholds> =
+    LazyLock::new(|| SourceRules::builtin().expect("the built-in rules are right").options().collect());
 
 /// Scans one file of this name.
 pub fn scan_file(name: &str, bytes: &[u8]) {

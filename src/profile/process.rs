@@ -16,7 +16,7 @@ use super::source::elf::ElfFiles;
 use super::source::interpreter::{Interpreter, LockState, Owner};
 use super::source::procfs::{
     ChildrenOf, KeptFile, Stat, numbered, out_of_descriptors, parse_io, parse_preemptions, parse_schedstat,
-    parse_stat, parse_syscall, read_small,
+    parse_syscall, read_small, read_stat,
 };
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
@@ -418,11 +418,7 @@ impl Process {
         fan: u32,
         ledger: &mut Ledger,
     ) -> SiteId {
-        let pc = match at {
-            Call::Inside { pc, .. } | Call::Outside { pc, .. } => *pc,
-            Call::Running | Call::Hidden => 0,
-        };
-        let pc = if reason.kind == WaitKind::Gil { 0 } else { pc };
+        let pc = if reason.kind == WaitKind::Gil { 0 } else { at.pc().unwrap_or(0) };
         let site = ledger.site(self.pid, pc, reason, fan);
         self.threads[index].last = Some(Wait { at: *at, site, since, unnamed: reason.is_unnamed() });
         site
@@ -468,19 +464,19 @@ impl Process {
             (Some(Means::Sleep | Means::Child | Means::Batch | Means::Signal | Means::FileSystem), _) => {}
             _ => {
                 evidence.state = self.thread_stat(tid).map(|stat| stat.state);
-                evidence.wchan =
-                    self.thread_file(tid, "wchan").map(|text| String::from_utf8_lossy(&text).into_owned());
+                evidence.wchan = self.wchan(tid);
             }
         }
         if evidence.target.is_none() && matches!(means, Some(Means::Descriptor | Means::Accept)) {
-            evidence.wchan =
-                self.thread_file(tid, "wchan").map(|text| String::from_utf8_lossy(&text).into_owned());
+            evidence.wchan = self.wchan(tid);
         }
         classify(at, &evidence).map(|reason| (reason, fan))
     }
 
-    fn thread_file(&self, tid: i32, name: &str) -> Option<Vec<u8>> {
-        read_small(&PathBuf::from(format!("/proc/{}/task/{tid}/{name}", self.pid))).ok()
+    /// The kernel function a thread sleeps in.
+    fn wchan(&self, tid: i32) -> Option<String> {
+        let text = read_small(format!("/proc/{}/task/{tid}/wchan", self.pid).as_ref()).ok()?;
+        Some(String::from_utf8_lossy(&text).into_owned())
     }
 
     fn preemptions(&self, tid: i32) -> Option<u64> {
@@ -508,14 +504,14 @@ impl Process {
     }
 
     fn thread_stat(&self, tid: i32) -> Option<Stat> {
-        parse_stat(&self.thread_file(tid, "stat")?)
+        read_stat(format!("/proc/{}/task/{tid}/stat", self.pid).as_ref())
     }
 
     /// Slow facts: name, memory, bytes; and the runtime, after birth and after every exec.
     fn census(&mut self, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
         let directory = PathBuf::from(format!("/proc/{}", self.pid));
         let path = |name: &str| directory.join(name);
-        let Some(stat) = read_small(&path("stat")).ok().and_then(|text| parse_stat(&text)) else { return };
+        let Some(stat) = read_stat(&path("stat")) else { return };
         // A process that is ending has no stack any more, and no executable either.
         if stat.stack != self.stack && stat.stack != 0 {
             self.stack = stat.stack;

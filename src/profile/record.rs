@@ -17,7 +17,7 @@ use super::launch::{self, LaunchError, Launching};
 use super::ledger::{Closed, Ledger};
 use super::model::{Exit, Throttling};
 use super::sampler::Schedule;
-use super::source::procfs::{command_line, numbered, parse_group, parse_stat, read_small};
+use super::source::procfs::{command_line, numbered, parse_group, read_small, read_stat};
 use super::sys::{self, Witness};
 use super::tree::{Tree, own_children};
 use crate::machine::{Machine, QuotaReader, QuotaReading, survey};
@@ -338,10 +338,7 @@ fn may_be_measured(pid: i32) -> Result<(), ProfileError> {
     if let Some(process) = group.filter(|group| *group != pid) {
         return Err(ProfileError::NotAProcess(pid, process));
     }
-    let state = |tid: i32| {
-        let text = read_small(path(&format!("task/{tid}/stat")).as_ref()).ok()?;
-        Some(parse_stat(&text)?.state)
-    };
+    let state = |tid: i32| Some(read_stat(path(&format!("task/{tid}/stat")).as_ref())?.state);
     // Its first thread may have ended before the others; where threads are hidden, nothing says that it has.
     let threads = numbered(path("task").as_ref()).unwrap_or_default();
     if !threads.is_empty() && threads.iter().all(|tid| matches!(state(*tid), Some('Z' | 'X' | 'x'))) {
@@ -446,7 +443,7 @@ fn seed() -> u64 {
 
 /// User and system ticks of a process and the children it has waited for.
 fn ticks(pid: i32) -> Option<[u64; 4]> {
-    Some(parse_stat(&read_small(format!("/proc/{pid}/stat").as_ref()).ok()?)?.ticks)
+    Some(read_stat(format!("/proc/{pid}/stat").as_ref())?.ticks)
 }
 
 fn ticks_since(before: &[(i32, [u64; 4])], pids: &[i32]) -> (Duration, Duration) {

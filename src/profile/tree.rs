@@ -8,7 +8,7 @@ use super::ledger::{Ledger, Reading};
 use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended};
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
-use super::source::procfs::{children, descendants, parents, parse_schedstat, parse_stat, read_small};
+use super::source::procfs::{children, descendants, parents, parse_schedstat, read_small, read_stat};
 
 /// How often processes are looked for that no known one lists as its child: orphans, and every child on a kernel
 /// that keeps no such lists.
@@ -211,8 +211,7 @@ fn is_alive(pid: i32) -> bool {
 }
 
 fn state(pid: i32) -> Option<char> {
-    let text = read_small(format!("/proc/{pid}/stat").as_ref()).ok()?;
-    parse_stat(&text).map(|stat| stat.state)
+    read_stat(format!("/proc/{pid}/stat").as_ref()).map(|stat| stat.state)
 }
 
 /// Children of boundby itself: the command, and orphans of the tree that were handed to it; and those it was born

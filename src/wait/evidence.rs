@@ -28,6 +28,17 @@ pub enum Call {
     Hidden,
 }
 
+impl Call {
+    /// The program counter of a blocked thread; `None`: not blocked, or not readable.
+    #[must_use]
+    pub fn pc(&self) -> Option<u64> {
+        match self {
+            Self::Inside { pc, .. } | Self::Outside { pc, .. } => Some(*pc),
+            Self::Running | Self::Hidden => None,
+        }
+    }
+}
+
 /// What a descriptor refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {

@@ -198,7 +198,7 @@ fn clients_that_have_nothing_to_ask_are_no_network_also_where_no_descriptor_is_l
         let port: u16 = session.line().parse().unwrap();
         for _ in 0..4 {
             let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-            session.let_it_sample(80);
+            session.let_it_sample(160);
             client.write_all(b"x").unwrap();
         }
         session.end().expect(0).reports();

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use boundby::catalog::{Catalog, Language};
 use boundby::finding::{Cost, Observation};
 use boundby::rules::source::SourceRules;
-use boundby::scan::{self, Options, Scan, Thresholds, Tree, Unwatched, walk};
+use boundby::scan::{self, Options, Scan, Tree, Unwatched, walk};
 
 type Marks = BTreeSet<(String, u32, String)>;
 
@@ -48,15 +48,9 @@ fn scan(path: &Path) -> Scan {
     let base = if path.is_dir() { path } else { path.parent().unwrap() };
     let nothing = walk::globs([]).unwrap();
     let walked = walk::walk(base, &[path.to_owned()], &nothing).unwrap();
-    let thresholds = thresholds();
+    let thresholds = rules().options().collect();
     let options = Options { threads: Some(1), thresholds: &thresholds, progress: &Unwatched };
     scan::scan(|| Tree::read(walked), &options, Catalog::builtin()).unwrap()
-}
-
-fn thresholds() -> Thresholds {
-    let rules = rules();
-    let options = rules.all().iter().flat_map(|rule| rule.options.iter().map(|option| (&rule.id, option)));
-    options.map(|(rule, (name, value))| ((rule.clone(), name.clone()), value.clone())).collect()
 }
 
 fn marks(path: &str, text: &str) -> Marks {
@@ -201,7 +195,7 @@ fn wrong_rust(code: &str) -> Vec<String> {
 
 fn problems(path: &str, language: Language, code: &str) -> Vec<String> {
     let file = Tree::file(path, code.as_bytes().to_vec(), walk::Kind::Source(language)).unwrap();
-    let thresholds = thresholds();
+    let thresholds = rules().options().collect();
     let options = Options { threads: Some(1), thresholds: &thresholds, progress: &Unwatched };
     let tree = Tree { files: vec![file], problems: Vec::new() };
     let scan = scan::scan(|| tree, &options, Catalog::builtin()).unwrap();

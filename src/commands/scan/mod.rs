@@ -192,7 +192,7 @@ impl Report<'_> {
     fn known_to_commit(&mut self, base: &str, findings: &[Finding], catalog: &Catalog) -> Result<Vec<bool>> {
         let (settings, rules) = (self.settings, self.rules);
         let base = changed::base(&settings.root, base, &settings.exclude, |path| settings.is_named(path))?;
-        let thresholds = thresholds(rules);
+        let thresholds = rules.options().collect();
         let options = options(self.args, &thresholds, &Unwatched);
         let (tree, renamed) = (base.tree, base.renamed);
         let before = scan::scan(move || tree, &options, catalog)?;
@@ -328,7 +328,7 @@ fn shown_path(here: &Path, root: &Path, path: &str) -> String {
 }
 
 fn look(args: &ScanArgs, settings: &Settings, rules: &SourceRules, catalog: &Catalog) -> Result<Scan> {
-    let thresholds = thresholds(rules);
+    let thresholds = rules.options().collect();
     let bar = Watched::new(args.quiet);
     let options = options(args, &thresholds, &bar);
     let walked = walk::walk(&settings.root, &settings.paths, &settings.exclude);
@@ -340,11 +340,6 @@ fn look(args: &ScanArgs, settings: &Settings, rules: &SourceRules, catalog: &Cat
 
 fn options<'a>(args: &ScanArgs, thresholds: &'a Thresholds, progress: &'a dyn scan::Progress) -> Options<'a> {
     Options { threads: args.threads.map(usize::from), thresholds, progress }
-}
-
-fn thresholds(rules: &SourceRules) -> Thresholds {
-    let options = rules.all().iter().flat_map(|rule| rule.options.iter().map(|option| (&rule.id, option)));
-    options.map(|(rule, (name, value))| ((rule.clone(), name.clone()), value.clone())).collect()
 }
 
 /// A user's catalogue, laid over the built-in one.

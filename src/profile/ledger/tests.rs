@@ -9,6 +9,10 @@ const CPUS: f64 = 2.0;
 /// Threads 1 to 6 belong to processes 1 to 3, two each; process 3 runs under an interpreter lock.
 const THREADS: i32 = 6;
 
+fn reason(kind: WaitKind, operation: &'static str, external: bool) -> Reason {
+    Reason { kind, operation, resource: None, external, event_loop: false }
+}
+
 fn process_of(tid: i32) -> i32 {
     1 + (tid - 1) / 2
 }
@@ -99,13 +103,6 @@ impl World {
             books.process(pid, 0, 0);
         }
         books.runtime(3, Runtime { gil: Some(true), ..Runtime::default() });
-        let reason = |kind, operation, external| Reason {
-            kind,
-            operation,
-            resource: None,
-            external,
-            event_loop: false,
-        };
         let places = [
             reason(WaitKind::Network, "recv", true),
             reason(WaitKind::Lock, "futex", false),
@@ -401,13 +398,7 @@ fn a_number_given_out_twice_loses_neither_process() {
 fn threads_beyond_the_limit_are_booked_in_full() {
     let mut books = Ledger::new(CPUS);
     books.process(1, 0, 0);
-    let reason = Reason {
-        kind: WaitKind::Network,
-        operation: "recv",
-        resource: None,
-        external: true,
-        event_loop: false,
-    };
+    let reason = reason(WaitKind::Network, "recv", true);
     let site = books.site(1, 9, &reason, 0);
     let lives = FINISHED_KEPT as u64 + 10;
     for i in 0..lives {
@@ -429,8 +420,6 @@ fn threads_beyond_the_limit_are_booked_in_full() {
 fn a_thread_that_lives_for_one_wait_explains_the_quiet_it_leaves() {
     let mut books = Ledger::new(CPUS);
     books.process(1, 0, 0);
-    let reason =
-        |kind, operation, external| Reason { kind, operation, resource: None, external, event_loop: false };
     let sleep = books.site(1, 8, &reason(WaitKind::Sleep, "sleep", true), 0);
     let join = books.site(1, 9, &reason(WaitKind::Lock, "futex", false), 0);
     books.thread(Birth { pid: 1, tid: 1, at: 0, counters: Counters::default(), newborn: true });
@@ -456,13 +445,7 @@ fn a_thread_that_lives_for_one_wait_explains_the_quiet_it_leaves() {
 fn a_wait_nobody_saw_end_still_explains_the_quiet_it_took() {
     let mut books = Ledger::new(CPUS);
     books.process(1, 0, 0);
-    let reason = Reason {
-        kind: WaitKind::Network,
-        operation: "recv",
-        resource: None,
-        external: true,
-        event_loop: false,
-    };
+    let reason = reason(WaitKind::Network, "recv", true);
     let site = books.site(1, 9, &reason, 0);
     let started = Counters { run: MS, delay: 0, slices: 1 };
     books.thread(Birth { pid: 1, tid: 1, at: 0, counters: started, newborn: true });
@@ -479,15 +462,9 @@ fn a_wait_nobody_saw_end_still_explains_the_quiet_it_took() {
 fn a_wait_whose_name_is_found_late_is_booked_under_it_whole() {
     let mut books = Ledger::new(CPUS);
     books.process(1, 0, 0);
-    let reason = |kind, resource: Option<&str>| Reason {
-        kind,
-        operation: "recv",
-        resource: resource.map(str::to_owned),
-        external: true,
-        event_loop: false,
-    };
-    let unnamed = books.site(1, 9, &reason(WaitKind::Network, None), 0);
-    let inbound = books.site(1, 9, &reason(WaitKind::Idle, Some("client")), 0);
+    let unnamed = books.site(1, 9, &reason(WaitKind::Network, "recv", true), 0);
+    let client = Reason { resource: Some("client".to_owned()), ..reason(WaitKind::Idle, "recv", true) };
+    let inbound = books.site(1, 9, &client, 0);
     let started = Counters { run: MS, delay: 0, slices: 1 };
     books.thread(Birth { pid: 1, tid: 1, at: 0, counters: started, newborn: false });
     let reading =
@@ -511,8 +488,7 @@ fn a_wait_whose_name_is_found_late_is_booked_under_it_whole() {
 /// A build that runs for hours: ever new processes, each with a thread that computes and waits.
 #[test]
 fn a_long_recording_takes_no_more_memory_than_a_short_one() {
-    let reason =
-        Reason { kind: WaitKind::Disk, operation: "read", resource: None, external: true, event_loop: false };
+    let reason = reason(WaitKind::Disk, "read", true);
     let mut ledger = Ledger::new(2.0);
     let mut now = 0;
     for pid in 1..30_000 {

@@ -84,7 +84,7 @@ impl Sockets {
         self.known.get(&inode).cloned()
     }
 
-    /// What socket `inode`, descriptor `fd` of `pid`, is connected to at `now` (nanoseconds); `table` is the one that
+    /// What a socket not [known](Self::known) yet, `inode`, descriptor `fd` of `pid`, is connected to at `now` (nanoseconds); `table` is the one that
     /// lists it, `None`: any of them. `None`: not an internet socket as far as known.
     pub fn resolve(
         &mut self,
@@ -94,9 +94,6 @@ impl Sockets {
         table: Option<&'static str>,
         now: u64,
     ) -> Option<Target> {
-        if self.known.contains_key(&inode) {
-            return self.known(inode);
-        }
         let asked = table.and_then(|table| Some((ask(pid, fd, table.starts_with("udp"))?, table)));
         match asked {
             Some((socket, table)) => {

@@ -279,11 +279,17 @@ pub fn children(proc: &Path, process: &str) -> io::Result<Vec<i32>> {
     Ok(found)
 }
 
+/// The `stat` of a process or thread; `None`: not readable, or not understood.
+#[must_use]
+pub fn read_stat(path: &Path) -> Option<Stat> {
+    parse_stat(&read_small(path).ok()?)
+}
+
 /// Every process with its parent: how children are found where the kernel keeps no list of them.
 #[must_use]
 pub fn parents(proc: &Path) -> Vec<(i32, i32)> {
     let parent = |pid: &i32| {
-        let stat = parse_stat(&read_small(&proc.join(pid.to_string()).join("stat")).ok()?)?;
+        let stat = read_stat(&proc.join(pid.to_string()).join("stat"))?;
         Some((*pid, stat.parent))
     };
     numbered(proc).unwrap_or_default().iter().filter_map(parent).collect()

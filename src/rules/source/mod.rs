@@ -135,6 +135,14 @@ impl SourceRules {
         &self.rules
     }
 
+    /// What detectors read, by rule and name of the option.
+    pub fn options(&self) -> impl Iterator<Item = ((String, String), Threshold)> {
+        let of = |rule: &SourceRule, name: &String| (rule.id.clone(), name.clone());
+        self.rules.iter().flat_map(move |rule| {
+            rule.options.iter().map(move |(name, value)| (of(rule, name), value.clone()))
+        })
+    }
+
     /// The rule with this id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&SourceRule> {

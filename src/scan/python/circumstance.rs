@@ -8,7 +8,7 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use super::context::{Ancestor, Context, is_main_guard, within};
 use super::depth;
 use super::facts::Flags;
-use super::language::{LOOP_PROOFS, LOOP_QUESTIONS};
+use super::language::{IMPORTED, LOOP_PROOFS, LOOP_QUESTIONS};
 use super::scope::last_part;
 
 /// From where on a function is special.
@@ -75,7 +75,7 @@ fn fills_what_was_absent(test: &StmtIf, context: &Context<'_>) -> bool {
 
 /// `if name in sys.modules:`: importing it again costs nothing.
 fn is_imported(test: &StmtIf, context: &Context<'_>) -> bool {
-    present(&test.test).is_some_and(|there| context.text(there) == "sys.modules")
+    present(&test.test).is_some_and(|there| context.text(there) == IMPORTED)
 }
 
 /// Whether what an expression names is still there when the function is called again.

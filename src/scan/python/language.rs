@@ -89,6 +89,9 @@ pub(super) const LOOP_QUESTIONS: &[&str] = &[
 pub(super) const LOOP_PROOFS: &[&str] =
     &["get_running_loop", "current_task", "get_event_loop", "current_async_library"];
 
+/// Where what is imported already stands.
+pub(super) const IMPORTED: &str = "sys.modules";
+
 /// Methods, and the argument with which they make what they are called on never wait: a `connect` on a socket without a
 /// timeout returns at once.
 pub(super) const NEVER_WAITS: &[(&str, &[&str])] =
