@@ -23,6 +23,7 @@ pub mod sampler;
 pub mod segments;
 pub mod sites;
 pub mod source;
+pub mod stack;
 mod summary;
 mod sys;
 pub mod thread_clock;
