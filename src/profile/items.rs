@@ -46,10 +46,10 @@ pub(super) fn find(books: &Closed, wall: u64) -> Option<Items> {
 /// The group of threads and the kind of wait that explain most quiet time.
 fn anchor(books: &Closed, wall: u64) -> Option<(String, WaitKind)> {
     let mut quiet: BTreeMap<(String, WaitKind), u64> = BTreeMap::new();
-    for (id, time) in &books.wall.waits {
-        let site = books.sites.get(*id);
+    for (place, time) in &books.wall.waits {
+        let site = books.sites.get(place.site);
         let kind = site.kind();
-        if *id != SiteId::UNKNOWN && site.external && overlaps(kind) {
+        if place.site != SiteId::UNKNOWN && site.external && overlaps(kind) {
             *quiet.entry((process_name(books, site.key.pid), kind)).or_default() += time;
         }
     }

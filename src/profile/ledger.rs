@@ -2,16 +2,22 @@
 //! what is known of each process. Pure: the edge that reads the kernel hands in plain values, so a recorded run can
 //! be replayed.
 
+mod records;
+
 use std::collections::BTreeMap;
 
 use super::model::Runtime;
 use super::observation::{Birth, Census, Observation};
+use super::places::{Place, Places};
 use super::segments::Segments;
 use super::sites::Sites;
-use super::thread_clock::{Counters, Payment, Seen, SiteId, Step, ThreadClock};
-use super::wall::{Contention, Credit, Mover, WallClock, WallTotals};
+use super::stack::{Frame, FrameId, StackId, Stacks};
+use super::thread_clock::{Seen, SiteId, Step, ThreadClock};
+use super::wall::{Contention, Credit, Mover, WallClock};
 use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
+
+pub use records::{Closed, Folded, ProcessRecord, Reading, ThreadRecord, Under};
 
 /// Threads whose details are kept after they ended; of later ones only the totals.
 const FINISHED_KEPT: usize = 4096;
@@ -23,88 +29,12 @@ const FINISHED_SEGMENTS: usize = 16_384;
 /// Ended processes remembered one by one; the CPU of earlier ones is kept in one sum.
 const PROCESSES_KEPT: usize = 8192;
 
-/// How an active thread stands to the interpreter lock of its process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Under {
-    /// Its process has no such lock, or the owner could not be read.
-    Unknown,
-    /// It holds the lock.
-    Lock,
-    /// Another thread holds it, or nobody.
-    Outside,
-    /// It was woken to take the lock and has not got a CPU yet.
-    Queued,
-}
-
-/// What was seen of one thread in one round. A thread that did not move need not be handed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
-    /// Thread.
-    pub tid: i32,
-    /// Its counters.
-    pub counters: Counters,
-    /// Active or blocked.
-    pub seen: Seen,
-    /// For active threads.
-    pub under: Under,
-}
-
-/// One live or finished thread.
-#[derive(Debug, Clone)]
-pub struct ThreadRecord {
-    /// Process.
-    pub pid: i32,
-    /// Thread.
-    pub tid: i32,
-    /// Its time.
-    pub clock: ThreadClock,
-    /// Blocked time and ended waits by site.
-    pub sites: BTreeMap<SiteId, (u64, u64)>,
-    /// Its rhythm.
-    pub segments: Segments,
-    /// CPU seen under the lock, nanoseconds.
-    pub cpu_under: u64,
-    /// CPU seen outside it.
-    pub cpu_outside: u64,
-    /// Blocked time nothing explains.
-    pub unexplained: u64,
-    cpu_unseen: u64,
-    /// Where the last reading found it waiting. Its clock may know of a later wait only: an interval stays open until
-    /// the counters move, and a thread that was woken is no longer waiting before it runs.
-    waits_at: Option<SiteId>,
-    /// The wait it is in, and what was paid of it so far.
-    in_progress: Option<(SiteId, u64)>,
-}
-
-/// What is known of a process.
-#[derive(Debug, Clone, Default)]
-pub struct ProcessRecord {
-    /// Process that started it.
-    pub parent: i32,
-    /// Command name.
-    pub name: String,
-    /// Its runtime.
-    pub runtime: Runtime,
-    /// Threads at once, at most.
-    pub threads: u64,
-    /// Resident set, at most, bytes.
-    pub rss: Option<u64>,
-    /// Bytes read and written.
-    pub io: Option<(u64, u64)>,
-    /// CPU of all its threads, nanoseconds.
-    pub cpu: u64,
-    /// Samples of running threads under and outside the lock.
-    pub lock_samples: (u64, u64),
-    /// Whether an event loop was found in it.
-    pub event_loop: bool,
-    /// When it was first and last seen, nanoseconds since the recording began.
-    pub seen: (u64, u64),
-}
-
 /// The books.
 #[derive(Debug)]
 pub struct Ledger {
     sites: Sites,
+    stacks: Stacks,
+    places: Places,
     /// Live processes and finished ones, by pid.
     processes: BTreeMap<i32, ProcessRecord>,
     live: BTreeMap<i32, ThreadRecord>,
@@ -119,6 +49,8 @@ pub struct Ledger {
     newborn: Vec<Moved>,
     /// Everything the books were told; `None`: nobody wants to know.
     tape: Option<Vec<Observation>>,
+    /// Frames and stacks that are on the tape.
+    taped: (usize, usize),
 }
 
 /// What one thread of a process did between two readings, nanoseconds.
@@ -131,46 +63,14 @@ struct Moved {
     delay: u64,
 }
 
-/// Threads that ended after 4096 others.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Folded {
-    /// CPU, nanoseconds.
-    pub cpu: u64,
-    /// Run-queue time.
-    pub delay: u64,
-    /// Blocked time by site.
-    pub blocked: BTreeMap<SiteId, u64>,
-    /// Blocked time nothing explains.
-    pub unexplained: u64,
-}
-
-/// Everything a finished recording holds.
-#[derive(Debug)]
-pub struct Closed {
-    /// Blocking points.
-    pub sites: Sites,
-    /// Processes.
-    pub processes: BTreeMap<i32, ProcessRecord>,
-    /// Threads, in the order they ended.
-    pub threads: Vec<ThreadRecord>,
-    /// Threads beyond the limit.
-    pub folded: Folded,
-    /// The wall book.
-    pub wall: WallTotals,
-    /// Threads seen.
-    pub threads_seen: u64,
-    /// Processes that are only part of the sum under pid 0.
-    pub processes_summed: u64,
-    /// Everything the books were told, in order; empty unless [`Ledger::taped`].
-    pub tape: Vec<Observation>,
-}
-
 impl Ledger {
     /// Books for a program that may use `cpus` CPUs; time counts from zero.
     #[must_use]
     pub fn new(cpus: f64) -> Self {
         Self {
             sites: Sites::default(),
+            stacks: Stacks::default(),
+            places: Places::default(),
             processes: BTreeMap::new(),
             live: BTreeMap::new(),
             finished: Vec::new(),
@@ -182,6 +82,8 @@ impl Ledger {
             processes_summed: 0,
             newborn: Vec::new(),
             tape: None,
+            // The empty stack is known to everybody.
+            taped: (0, 1),
         }
     }
 
@@ -207,6 +109,14 @@ impl Ledger {
             Observation::Runtime { pid, runtime } => self.runtime(pid, runtime),
             Observation::EventLoop { pid } => self.event_loop(pid),
             Observation::Named { tid, site } => self.named(tid, site),
+            Observation::Frame { levels } => {
+                self.stacks.renumber(levels);
+            }
+            Observation::FrameNamed { frame, levels } => self.name_frame(frame, levels),
+            Observation::Stack { frames } => {
+                self.stacks.stack(&frames);
+            }
+            Observation::Placed { tid, stack } => self.placed(tid, stack),
             Observation::Round { at, readings } => self.round(at, &readings),
             Observation::LastWords { at, reading } => self.last_words(at, reading),
         }
@@ -223,6 +133,33 @@ impl Ledger {
         if let Some(tape) = &mut self.tape {
             tape.push(observation());
         }
+    }
+
+    /// The call stacks, for those who read them; whatever is added is noted with the next reading.
+    pub fn stacks(&mut self) -> &mut Stacks {
+        &mut self.stacks
+    }
+
+    /// A frame that was known by its address only is these levels of code, innermost first.
+    pub fn name_frame(&mut self, frame: FrameId, levels: Vec<Frame>) {
+        self.note_stacks();
+        self.note(|| Observation::FrameNamed { frame, levels: levels.clone() });
+        self.stacks.name(frame, levels);
+    }
+
+    /// Puts frames and stacks on the tape that are not on it yet.
+    fn note_stacks(&mut self) {
+        let Some(tape) = &mut self.tape else { return };
+        let (frames, stacks) = self.stacks.count();
+        for number in self.taped.0..frames {
+            let levels = self.stacks.levels_of(FrameId(number as u32)).to_vec();
+            tape.push(Observation::Frame { levels });
+        }
+        for number in self.taped.1..stacks {
+            let frames = self.stacks.frames_of(StackId(number as u32)).to_vec();
+            tape.push(Observation::Stack { frames });
+        }
+        self.taped = (frames, stacks);
     }
 
     /// When the last round was taken.
@@ -320,6 +257,8 @@ impl Ledger {
             pid,
             tid,
             cpu_unseen: clock.cpu(),
+            cpu_unplaced: clock.cpu(),
+            stack: StackId::UNSEEN,
             clock,
             sites: BTreeMap::new(),
             segments: Segments::default(),
@@ -341,16 +280,39 @@ impl Ledger {
         if record.clock.seen() == record.waits_at.map(Seen::Blocked) {
             self.move_waiter(&mut record, Seen::Blocked(site));
             record.clock.rename(site);
-            if let Some((before, paid)) = record.in_progress.as_mut() {
-                self.sites.repay(*before, site, *paid);
-                if let Some(entry) = record.sites.get_mut(before) {
-                    entry.0 -= *paid;
-                }
-                record.sites.entry(site).or_default().0 += *paid;
-                *before = site;
-            }
+            let stack = record.stack;
+            self.move_wait(&mut record, Place { site, stack });
         }
         self.live.insert(tid, record);
+    }
+
+    /// The wait a thread was last seen in, and has not moved since, is in this code, which could not be read then.
+    pub fn placed(&mut self, tid: i32, stack: StackId) {
+        self.note_stacks();
+        self.note(|| Observation::Placed { tid, stack });
+        let Some(mut record) = self.live.remove(&tid) else { return };
+        if let Some(Seen::Blocked(site)) = record.clock.seen() {
+            record.stack = stack;
+            self.move_wait(&mut record, Place { site, stack });
+        }
+        self.live.insert(tid, record);
+    }
+
+    /// What was paid of the wait in progress belongs to another place.
+    fn move_wait(&mut self, record: &mut ThreadRecord, to: Place) {
+        let to = self.places.admit(to);
+        let Some((before, paid)) = record.in_progress.as_mut().filter(|(before, _)| *before != to) else {
+            return;
+        };
+        self.places.repay(*before, to, record.tid, *paid);
+        if before.site != to.site {
+            self.sites.repay(before.site, to.site, *paid);
+            if let Some(entry) = record.sites.get_mut(&before.site) {
+                entry.0 -= *paid;
+            }
+            record.sites.entry(to.site).or_default().0 += *paid;
+        }
+        *before = to;
     }
 
     /// A thread is gone; it was last seen in the previous round.
@@ -363,7 +325,8 @@ impl Ledger {
             if let Some(Seen::Blocked(site)) = record.clock.seen() {
                 // It may have gone on for as long as the rounds are apart.
                 let unpaid = at.saturating_sub(record.clock.closed()) + self.last_elapsed;
-                self.credit_over((site, paid.map_or(0, |(_, blocked)| blocked) + unpaid));
+                let place = self.places.admit(Place { site, stack: record.stack });
+                self.credit_over((place, paid.map_or(0, |(_, blocked)| blocked) + unpaid));
             } else if let Some(over) = paid {
                 self.credit_over(over);
             }
@@ -377,7 +340,10 @@ impl Ledger {
         }
         let (step, unexplained) = record.clock.finish(at);
         record.unexplained = unexplained;
-        self.book(&mut record, &step);
+        let (before, now) = (record.waits_in(), record.stack);
+        self.book(&mut record, &step, before, now);
+        let unplaced = std::mem::take(&mut record.cpu_unplaced);
+        self.places.compute(record.pid, StackId::UNSEEN, Under::Unknown, unplaced);
         if self.finished.len() < FINISHED_KEPT {
             record.segments.thin(FINISHED_SEGMENTS / (self.finished.len() + 1));
             self.finished.push(record);
@@ -393,6 +359,7 @@ impl Ledger {
 
     /// One round of readings at `at`, a random moment.
     pub fn round(&mut self, at: u64, readings: &[Reading]) {
+        self.note_stacks();
         self.note(|| Observation::Round { at, readings: readings.to_vec() });
         let is_active = |reading: &&Reading| {
             reading.seen == Seen::Active
@@ -425,13 +392,15 @@ impl Ledger {
             let only_woken = matches!(record.clock.seen(), Some(Seen::Blocked(_)))
                 && record.clock.counters().slices == reading.counters.slices;
             self.move_waiter(&mut record, reading.seen);
+            let waited_in = record.waits_in();
             let step = record.clock.observe(before, at, reading.counters, reading.seen);
             if let Some(step) = &step {
-                self.book(&mut record, step);
+                self.book(&mut record, step, waited_in, reading.stack);
+                record.stack = reading.stack;
                 moved.push(Moved { pid: record.pid, over: step.over, run: step.cpu, delay: step.delay });
             }
             if reading.seen == Seen::Active && !only_woken {
-                self.witness(&mut record, reading.under);
+                self.witness(&mut record, reading.under, reading.stack);
             }
             self.live.insert(reading.tid, record);
         }
@@ -459,7 +428,11 @@ impl Ledger {
 
     /// CPU time since the last sighting belongs, on average, to what a random sighting finds. (A thread that was
     /// blocked and has not been put on a CPU since is only runnable, and is no witness.)
-    fn witness(&mut self, record: &mut ThreadRecord, under: Under) {
+    fn witness(&mut self, record: &mut ThreadRecord, under: Under, stack: StackId) {
+        if stack != StackId::UNSEEN && under != Under::Queued {
+            let cpu = std::mem::take(&mut record.cpu_unplaced);
+            self.places.compute(record.pid, stack, under, cpu);
+        }
         let Some(process) = self.processes.get_mut(&record.pid) else { return };
         match under {
             Under::Lock => {
@@ -491,22 +464,26 @@ impl Ledger {
         }
     }
 
-    fn book(&mut self, record: &mut ThreadRecord, step: &Step) {
+    /// `waited_in`: the code of the wait at the beginning of the step, if it began with one; `now`: that at its end.
+    fn book(&mut self, record: &mut ThreadRecord, step: &Step, waited_in: Option<StackId>, now: StackId) {
         record.cpu_unseen += step.cpu;
+        record.cpu_unplaced += step.cpu;
         if let Some(process) = self.processes.get_mut(&record.pid) {
             process.cpu += step.cpu;
         }
         let mut overlappable = 0;
         let mut ended = 0;
-        for payment in step.payments.iter().flatten() {
-            let mut payment = *payment;
+        let stacks = [waited_in.unwrap_or(now), now];
+        for (payment, stack) in step.payments.into_iter().zip(stacks) {
+            let Some(mut payment) = payment else { continue };
+            let place = self.places.admit(Place { site: payment.site, stack });
             if !record.sites.contains_key(&payment.site) {
                 // Dispatches before a thread was first seen here are not known to have been waits here.
                 payment.ended = payment.ended.min(1);
             }
             // What was paid while the wait was in progress is a part of it.
             let in_progress = match record.in_progress.take() {
-                Some((waits_at, blocked)) if waits_at == payment.site => blocked,
+                Some((waits_at, blocked)) if waits_at == place => blocked,
                 Some(over) => {
                     self.credit_over(over);
                     0
@@ -516,6 +493,7 @@ impl Ledger {
             let blocked = in_progress + payment.blocked;
             let whole = payment.whole.map(|rest| in_progress + rest).filter(|whole| *whole > 0);
             self.sites.pay(&payment, whole);
+            self.places.pay(place, record.tid, &payment, whole);
             let entry = record.sites.entry(payment.site).or_default();
             entry.0 += payment.blocked;
             entry.1 += payment.ended;
@@ -523,10 +501,10 @@ impl Ledger {
             // It explains quiet time once it is over. The CPU time it leads to may be booked later still: at a tick, or when
             // the thread leaves the CPU.
             if payment.progress > 0 || payment.ended > 0 {
-                let Payment { site: at, progress, .. } = payment;
-                self.wall.credit(Credit { site: at, progress, blocked, external: site.external });
+                let progress = payment.progress;
+                self.wall.credit(Credit { place, progress, blocked, external: site.external });
             } else {
-                record.in_progress = Some((payment.site, blocked));
+                record.in_progress = Some((place, blocked));
             }
             if site.external {
                 overlappable += payment.blocked;
@@ -537,9 +515,9 @@ impl Ledger {
     }
 
     /// A wait that something else came after explains quiet time, whoever saw it end.
-    fn credit_over(&mut self, (site, blocked): (SiteId, u64)) {
-        let external = self.sites.get(site).external;
-        self.wall.credit(Credit { site, progress: 0, blocked, external });
+    fn credit_over(&mut self, (place, blocked): (Place, u64)) {
+        let external = self.sites.get(place.site).external;
+        self.wall.credit(Credit { place, progress: 0, blocked, external });
     }
 
     fn lock_share(&self, pid: i32) -> Option<(u32, f64)> {
@@ -554,7 +532,8 @@ impl Ledger {
         let of = |record: &ThreadRecord| match record.clock.seen() {
             Some(Seen::Blocked(site)) => {
                 let external = self.sites.get(site).external;
-                Some(Credit { site, progress: 1, blocked: u64::MAX, external })
+                let place = self.places.admit(Place { site, stack: record.stack });
+                Some(Credit { place, progress: 1, blocked: u64::MAX, external })
             }
             _ => None,
         };
@@ -574,8 +553,11 @@ impl Ledger {
         for record in std::mem::take(&mut self.live).into_values() {
             self.retire(record, at);
         }
+        self.note_stacks();
         Closed {
             sites: self.sites,
+            stacks: self.stacks,
+            places: self.places,
             processes: self.processes,
             threads: self.finished,
             folded: self.folded,

@@ -16,6 +16,7 @@ pub mod launch;
 pub mod ledger;
 pub mod model;
 pub mod observation;
+pub mod places;
 mod process;
 pub mod record;
 mod runtime;

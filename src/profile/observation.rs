@@ -3,6 +3,7 @@
 
 use super::ledger::Reading;
 use super::model::Runtime;
+use super::stack::{Frame, FrameId, StackId};
 use crate::wait::classify::Reason;
 
 /// One thing the edge saw. Times are nanoseconds since the recording began.
@@ -69,6 +70,30 @@ pub enum Observation {
         tid: i32,
         /// Where it waits.
         site: super::thread_clock::SiteId,
+    },
+    /// A frame that stacks may hold from now on; they are numbered from 0.
+    Frame {
+        /// What it stands for, innermost first; empty: not known yet.
+        levels: Vec<Frame>,
+    },
+    /// See [`Ledger::name_frame`](super::ledger::Ledger::name_frame).
+    FrameNamed {
+        /// Which.
+        frame: FrameId,
+        /// What it stands for, innermost first.
+        levels: Vec<Frame>,
+    },
+    /// A call stack that readings may name from now on; they are numbered from 1.
+    Stack {
+        /// Its frames, innermost first.
+        frames: Vec<FrameId>,
+    },
+    /// See [`Ledger::placed`](super::ledger::Ledger::placed).
+    Placed {
+        /// Thread.
+        tid: i32,
+        /// The code it waits in.
+        stack: StackId,
     },
     /// See [`Ledger::round`](super::ledger::Ledger::round).
     Round {

@@ -18,6 +18,7 @@ use super::source::procfs::{
     ChildrenOf, KeptFile, Stat, numbered, out_of_descriptors, parse_io, parse_preemptions, parse_schedstat,
     parse_syscall, read_small, read_stat,
 };
+use super::stack::StackId;
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
 use crate::wait::classify::{Call, Evidence, Means, Reason, Watched, call, classify};
@@ -340,7 +341,7 @@ impl Process {
             thread.dispatches.count(counters.slices, news, preemptions);
         }
         let counters = Counters { slices: thread.dispatches.after_waits, ..counters };
-        Ok(Some(Reading { tid, counters, seen, under }))
+        Ok(Some(Reading { tid, counters, seen, under, stack: StackId::UNSEEN }))
     }
 
     /// Where a thread stands to the interpreter lock, which is read once per round, beside the first active thread.
@@ -500,7 +501,7 @@ impl Process {
         let news = thread.dispatches.since(counters.slices, thread.blocked);
         thread.dispatches.count(counters.slices, news, preemptions);
         let counters = Counters { slices: thread.dispatches.after_waits, ..counters };
-        Some(Reading { tid, counters, seen: Seen::Active, under: Under::Unknown })
+        Some(Reading { tid, counters, seen: Seen::Active, under: Under::Unknown, stack: StackId::UNSEEN })
     }
 
     fn thread_stat(&self, tid: i32) -> Option<Stat> {

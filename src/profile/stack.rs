@@ -81,6 +81,14 @@ impl Stacks {
         Some(FrameId(number))
     }
 
+    /// The next frame as somebody numbered it earlier; `false`: there are too many.
+    pub fn renumber(&mut self, levels: Vec<Frame>) -> bool {
+        match <[Frame; 1]>::try_from(levels) {
+            Ok([frame]) => self.frame(frame).is_some(),
+            Err(levels) => self.unnamed_frame().map(|frame| self.name(frame, levels)).is_some(),
+        }
+    }
+
     /// What a frame is turned out: the levels it stands for, innermost first.
     pub fn name(&mut self, frame: FrameId, levels: Vec<Frame>) {
         if let Some(known) = self.frames.get_mut(frame.0 as usize) {
@@ -108,7 +116,7 @@ impl Stacks {
 
     /// The levels of a stack, innermost first; those of frames that were never named are left out.
     pub fn levels(&self, stack: StackId) -> impl DoubleEndedIterator<Item = &Frame> {
-        self.frames_of(stack).iter().flat_map(|frame| self.frames[frame.0 as usize].iter())
+        self.frames_of(stack).iter().flat_map(|frame| self.levels_of(*frame))
     }
 
     /// The frames of a stack, innermost first.

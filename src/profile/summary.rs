@@ -32,9 +32,10 @@ pub(super) fn summarise(recording: Recording) -> Profile {
     let mut wall_book = wall_book(books, unseen);
     split_throttled(&mut thread_book, &mut wall_book, recording.throttling.throttled);
 
-    let runtime = deciding_runtime(books, &recording.books.wall.waits);
+    let critical = books.wall.by_site();
+    let runtime = deciding_runtime(books, &critical);
     let total_cpu = nanos(cpu_user + cpu_system);
-    let sites = sites(books);
+    let sites = sites(books, &critical);
     let items = items::find(books, nanos(recording.wall));
     Profile {
         launched: recording.launched,
@@ -109,7 +110,7 @@ fn wall_book(books: &Closed, unseen: u64) -> Book {
     book[Account::Cpu] += books.wall.cpu;
     book[Account::Wait(WaitKind::Gil)] += books.wall.gil;
     book[Account::Runnable] += books.wall.runnable;
-    for (id, quiet) in &books.wall.waits {
+    for (id, quiet) in &books.wall.by_site() {
         book[account(books.sites.get(*id), *id)] += quiet;
     }
     let mut left = unseen;
@@ -213,7 +214,7 @@ fn deciding_runtime(books: &Closed, waits: &BTreeMap<SiteId, u64>) -> Runtime {
         .unwrap_or_default()
 }
 
-fn sites(books: &Closed) -> Vec<Site> {
+fn sites(books: &Closed, critical: &BTreeMap<SiteId, u64>) -> Vec<Site> {
     type Point<'a> = (String, WaitKind, &'a str, Option<&'a str>);
     let mut merged: BTreeMap<Point<'_>, (Site, Durations, u64)> = BTreeMap::new();
     for (id, site) in books.sites.iter().filter(|(id, site)| *id != SiteId::UNKNOWN && site.blocked > 0) {
@@ -239,7 +240,7 @@ fn sites(books: &Closed) -> Vec<Site> {
             };
             (empty, Durations::default(), 0)
         });
-        let critical = books.wall.waits.get(&id).copied().unwrap_or(0);
+        let critical = critical.get(&id).copied().unwrap_or(0);
         entry.0.episodes += site.ended;
         entry.0.wait += Duration::from_nanos(site.blocked);
         entry.0.critical += Duration::from_nanos(critical);

@@ -15,6 +15,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::places::Place;
 use super::thread_clock::SiteId;
 
 /// A thread that ran or was delayed during a span.
@@ -34,7 +35,7 @@ pub struct Mover {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Credit {
     /// Which.
-    pub site: SiteId,
+    pub place: Place,
     /// CPU used afterwards, nanoseconds.
     pub progress: u64,
     /// How long it was, nanoseconds: it explains no more quiet time than that.
@@ -62,12 +63,22 @@ pub struct WallTotals {
     /// Nobody ran, somebody could have.
     pub runnable: u64,
     /// Quiet time by the wait that explains it.
-    pub waits: BTreeMap<SiteId, u64>,
+    pub waits: BTreeMap<Place, u64>,
     /// Nanoseconds with 0, 1, 2, … threads running.
     pub running: Vec<u64>,
 }
 
 impl WallTotals {
+    /// Quiet time by blocking point, whoever got there.
+    #[must_use]
+    pub fn by_site(&self) -> BTreeMap<SiteId, u64> {
+        let mut sums = BTreeMap::new();
+        for (place, time) in &self.waits {
+            *sums.entry(place.site).or_default() += time;
+        }
+        sums
+    }
+
     /// Everything together.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -112,7 +123,7 @@ pub struct WallClock {
     cpus: f64,
     open: u64,
     quiet: u64,
-    credits: BTreeMap<SiteId, Credit>,
+    credits: BTreeMap<Place, Credit>,
     /// Uncharged quiet time by the end of its span: counters that lag may yet turn it into something else.
     recent: VecDeque<(u64, u64)>,
     /// Time that went by, nanoseconds.
@@ -146,7 +157,7 @@ impl WallClock {
 
     /// Adds a wait that somebody came out of.
     pub fn credit(&mut self, credit: Credit) {
-        let entry = self.credits.entry(credit.site).or_insert(Credit { progress: 0, blocked: 0, ..credit });
+        let entry = self.credits.entry(credit.place).or_insert(Credit { progress: 0, blocked: 0, ..credit });
         entry.progress += credit.progress.max(1);
         entry.blocked = entry.blocked.saturating_add(credit.blocked);
     }
@@ -257,7 +268,7 @@ impl WallClock {
                 self.share_out(&mut claims);
             }
             let left = |claim: Credit| Credit { progress: 1, blocked: claim.blocked.min(kept), ..claim };
-            self.credits.extend(claims.into_iter().map(|claim| (claim.site, left(claim))));
+            self.credits.extend(claims.into_iter().map(|claim| (claim.place, left(claim))));
         }
     }
 
@@ -271,7 +282,7 @@ impl WallClock {
             let share = fair.min(claim.blocked).min(self.quiet);
             claim.blocked -= share;
             if share > 0 {
-                *self.totals.waits.entry(claim.site).or_default() += share;
+                *self.totals.waits.entry(claim.place).or_default() += share;
             }
             self.settle(share);
         }
@@ -307,7 +318,7 @@ impl WallClock {
         }
         self.charge(0);
         if self.quiet > 0 {
-            *self.totals.waits.entry(SiteId::UNKNOWN).or_default() += self.quiet;
+            *self.totals.waits.entry(Place::UNKNOWN).or_default() += self.quiet;
         }
         self.totals
     }
@@ -351,19 +362,24 @@ fn active_time(span: u64, movers: &[Mover], cpus: f64, apart: Option<f64>) -> u6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::stack::StackId;
     use proptest::prelude::*;
 
     const MS: u64 = 1_000_000;
-    const NET: SiteId = SiteId(1);
-    const SLEEP: SiteId = SiteId(2);
-    const LOCK: SiteId = SiteId(3);
+    const NET: Place = at(1);
+    const SLEEP: Place = at(2);
+    const LOCK: Place = at(3);
+
+    const fn at(site: u32) -> Place {
+        Place { site: SiteId(site), stack: StackId::UNSEEN }
+    }
 
     fn ran(run: u64) -> Mover {
         Mover { over: 10 * MS, run: run * MS, delay: 0, lock: None }
     }
 
-    fn after(site: SiteId, progress: u64, external: bool) -> Credit {
-        Credit { site, progress, blocked: u64::MAX, external }
+    fn after(place: Place, progress: u64, external: bool) -> Credit {
+        Credit { place, progress, blocked: u64::MAX, external }
     }
 
     #[test]

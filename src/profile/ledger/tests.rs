@@ -3,11 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::profile::thread_clock::Counters;
 
 const MS: u64 = 1_000_000;
 const CPUS: f64 = 2.0;
 /// Threads 1 to 6 belong to processes 1 to 3, two each; process 3 runs under an interpreter lock.
 const THREADS: i32 = 6;
+const STACKS: u32 = 3;
 
 fn reason(kind: WaitKind, operation: &'static str, external: bool) -> Reason {
     Reason { kind, operation, resource: None, external, event_loop: false }
@@ -38,6 +40,8 @@ enum Event {
     LastWords(Look),
     /// What a thread waits for turns out to be something else.
     Named { tid: i32, place: u32 },
+    /// The code a thread waits in is seen only now.
+    Placed { tid: i32, stack: u32 },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -49,14 +53,25 @@ struct Look {
     /// 0: active.
     place: u32,
     under: Under,
+    /// 0: not seen.
+    stack: u32,
 }
 
 fn look() -> impl Strategy<Value = Look> {
     let under =
         prop_oneof![Just(Under::Unknown), Just(Under::Lock), Just(Under::Outside), Just(Under::Queued)];
     let time = || prop_oneof![3 => Just(0), 3 => 0..12 * MS, 1 => 0..300 * MS];
-    (1..=THREADS, time(), time(), 0..5u64, 0..5u32, under)
-        .prop_map(|(tid, run, delay, slices, place, under)| Look { tid, run, delay, slices, place, under })
+    (1..=THREADS, time(), time(), 0..5u64, 0..5u32, under, 0..=STACKS).prop_map(
+        |(tid, run, delay, slices, place, under, stack)| Look {
+            tid,
+            run,
+            delay,
+            slices,
+            place,
+            under,
+            stack,
+        },
+    )
 }
 
 /// A thread's time from one dispatch to the next: in the run queue, on a CPU, waiting.
@@ -85,6 +100,7 @@ fn event() -> impl Strategy<Value = Event> {
         8 => proptest::collection::vec(look(), 0..8).prop_map(Event::Round),
         1 => look().prop_map(Event::LastWords),
         1 => (1..=THREADS, 0..4u32).prop_map(|(tid, place)| Event::Named { tid, place }),
+        1 => (1..=THREADS, 0..=STACKS).prop_map(|(tid, stack)| Event::Placed { tid, stack }),
     ]
 }
 
@@ -103,6 +119,10 @@ impl World {
             books.process(pid, 0, 0);
         }
         books.runtime(3, Runtime { gil: Some(true), ..Runtime::default() });
+        for line in 1..=STACKS {
+            let frame = books.stacks().frame(Frame { line: Some(line), ..Frame::default() }).unwrap();
+            assert_eq!(books.stacks().stack(&[frame]), StackId(line));
+        }
         let places = [
             reason(WaitKind::Network, "recv", true),
             reason(WaitKind::Lock, "futex", false),
@@ -122,7 +142,7 @@ impl World {
             0 => Seen::Active,
             place => Seen::Blocked(self.places[place as usize - 1]),
         };
-        Reading { tid: look.tid, counters: *counters, seen, under: look.under }
+        Reading { tid: look.tid, counters: *counters, seen, under: look.under, stack: StackId(look.stack) }
     }
 
     fn tell(&mut self, event: &Event) {
@@ -148,6 +168,7 @@ impl World {
                 let reading = self.reading(look);
                 self.books.last_words(self.now, reading);
             }
+            Event::Placed { tid, stack } => self.books.placed(*tid, StackId(*stack)),
             Event::Named { tid, place } => self.books.named(*tid, self.places[*place as usize]),
         }
     }
@@ -222,6 +243,27 @@ proptest! {
         prop_assert_eq!(paid, waited);
     }
 
+    /// Nothing is lost or made up on the way to the places in the code.
+    #[test]
+    fn places_hold_what_sites_and_processes_do(
+        events in proptest::collection::vec(event(), 0..60),
+        tail in 0..50 * MS,
+    ) {
+        let books = told(&events).close(tail);
+        for (id, site) in books.sites.iter() {
+            let of_site = books.places.waits().filter(|(place, _)| place.site == id);
+            let sums = of_site.fold((0, 0, 0), |(blocked, ended, progress), (_, waits)| {
+                (blocked + waits.blocked, ended + waits.ended, progress + waits.progress)
+            });
+            prop_assert_eq!(sums, (site.blocked, site.ended, site.progress));
+        }
+        let placed: u64 = books.places.computing().map(|(_, _, computing)| computing.total()).sum();
+        let threads: u64 = books.threads.iter().map(|thread| thread.clock.cpu()).sum();
+        prop_assert_eq!(placed, threads);
+        let quiet: u64 = books.wall.waits.values().sum();
+        prop_assert_eq!(quiet, books.wall.by_site().values().sum::<u64>());
+    }
+
     /// A thread whose counters keep to the clock is booked for exactly its life.
     #[test]
     fn honest_counters_leave_no_remainder(
@@ -232,7 +274,7 @@ proptest! {
             let run = (time as f64 * run) as u64;
             let delay = ((time - run) as f64 * delay) as u64;
             world.tell(&Event::Pass(time));
-            world.tell(&Event::Round(vec![Look { tid: 1, run, delay, slices, place, under: Under::Unknown }]));
+            world.tell(&Event::Round(vec![Look { tid: 1, run, delay, slices, place, under: Under::Unknown, stack: 0 }]));
         }
         let time = world.now;
         let books = world.close(0);
@@ -266,7 +308,7 @@ proptest! {
                 } else {
                     (Counters { run: done.run + run, ..dispatched }, Seen::Blocked(network))
                 };
-                world.books.round(at, &[Reading { tid: 1, counters, seen, under: Under::Unknown }]);
+                world.books.round(at, &[Reading { tid: 1, counters, seen, under: Under::Unknown, stack: StackId::UNSEEN }]);
                 at += looks.next().unwrap();
             }
             done = Counters { run: done.run + run, ..dispatched };
@@ -274,10 +316,10 @@ proptest! {
             waited += wait;
         }
         world.now = start;
-        let last = Reading { tid: 1, counters: done, seen: Seen::Active, under: Under::Unknown };
+        let last = Reading { tid: 1, counters: done, seen: Seen::Active, under: Under::Unknown, stack: StackId::UNSEEN };
         world.books.last_words(start, last);
         let books = world.close(0);
-        let network = books.wall.waits.get(&network).copied().unwrap_or(0);
+        let network = books.wall.by_site().get(&network).copied().unwrap_or(0);
         // Counters run late, and spans are cut where the looks were.
         let slack = 2 * tick + 8 * MS + start / 50;
         let found = [network, books.wall.cpu, books.wall.runnable];
@@ -369,6 +411,7 @@ fn a_clock_that_goes_back_stands_still() {
         counters: Counters { run, delay: 0, slices: 1 },
         seen: Seen::Active,
         under: Under::Unknown,
+        stack: StackId::UNSEEN,
     };
     world.books.round(10 * MS, &[reading(10 * MS)]);
     world.books.round(4 * MS, &[reading(10 * MS)]);
@@ -404,8 +447,13 @@ fn threads_beyond_the_limit_are_booked_in_full() {
     for i in 0..lives {
         let (tid, at) = (i as i32 + 2, i * 2 * MS);
         books.thread(Birth { pid: 1, tid, at, counters: Counters::default(), newborn: true });
-        let blocked =
-            Reading { tid, counters: Counters::default(), seen: Seen::Blocked(site), under: Under::Unknown };
+        let blocked = Reading {
+            tid,
+            counters: Counters::default(),
+            seen: Seen::Blocked(site),
+            under: Under::Unknown,
+            stack: StackId::UNSEEN,
+        };
         books.round(at, &[blocked]);
         books.round(at + MS, &[]);
         books.thread_gone(tid);
@@ -427,14 +475,19 @@ fn a_thread_that_lives_for_one_wait_explains_the_quiet_it_leaves() {
         let (tid, at) = (i as i32 + 2, i * 10 * MS);
         let main = Counters { run: i * MS, delay: 0, slices: i + 1 };
         books.thread(Birth { pid: 1, tid, at, counters: Counters::default(), newborn: true });
-        let blocked =
-            |tid, counters, site| Reading { tid, counters, seen: Seen::Blocked(site), under: Under::Unknown };
+        let blocked = |tid, counters, site| Reading {
+            tid,
+            counters,
+            seen: Seen::Blocked(site),
+            under: Under::Unknown,
+            stack: StackId::UNSEEN,
+        };
         books.round(at, &[blocked(1, main, join), blocked(tid, Counters::default(), sleep)]);
         books.thread_gone(tid);
     }
     let books = books.close(1, 10 * MS);
     assert!(
-        books.wall.waits[&sleep] > 20 * books.wall.waits.get(&join).copied().unwrap_or(0),
+        books.wall.by_site()[&sleep] > 20 * books.wall.by_site().get(&join).copied().unwrap_or(0),
         "{:?}",
         books.wall
     );
@@ -449,13 +502,18 @@ fn a_wait_nobody_saw_end_still_explains_the_quiet_it_took() {
     let site = books.site(1, 9, &reason, 0);
     let started = Counters { run: MS, delay: 0, slices: 1 };
     books.thread(Birth { pid: 1, tid: 1, at: 0, counters: started, newborn: true });
-    let reading =
-        |run, seen| Reading { tid: 1, counters: Counters { run, ..started }, seen, under: Under::Unknown };
+    let reading = |run, seen| Reading {
+        tid: 1,
+        counters: Counters { run, ..started },
+        seen,
+        under: Under::Unknown,
+        stack: StackId::UNSEEN,
+    };
     books.round(2 * MS, &[reading(2 * MS, Seen::Blocked(site))]);
     books.round(352 * MS, &[reading(10 * MS, Seen::Active)]);
     books.thread_gone(1);
     let books = books.close(1, MS);
-    assert!(books.wall.waits[&site] >= 340 * MS, "{:?}", books.wall);
+    assert!(books.wall.by_site()[&site] >= 340 * MS, "{:?}", books.wall);
 }
 
 #[test]
@@ -467,8 +525,13 @@ fn a_wait_whose_name_is_found_late_is_booked_under_it_whole() {
     let inbound = books.site(1, 9, &client, 0);
     let started = Counters { run: MS, delay: 0, slices: 1 };
     books.thread(Birth { pid: 1, tid: 1, at: 0, counters: started, newborn: false });
-    let reading =
-        |counters, site| Reading { tid: 1, counters, seen: Seen::Blocked(site), under: Under::Unknown };
+    let reading = |counters, site| Reading {
+        tid: 1,
+        counters,
+        seen: Seen::Blocked(site),
+        under: Under::Unknown,
+        stack: StackId::UNSEEN,
+    };
     books.round(5 * MS, &[reading(started, unnamed)]);
     assert_eq!(books.sites.waiting(WaitKind::Network), 1);
     books.named(1, inbound);
@@ -481,7 +544,7 @@ fn a_wait_whose_name_is_found_late_is_booked_under_it_whole() {
     let books = books.close(1, 0);
     assert_eq!(books.sites.get(unnamed).blocked, 0);
     assert_eq!(books.sites.get(inbound).blocked, 101 * MS);
-    assert_eq!(books.wall.waits.get(&unnamed), None);
+    assert_eq!(books.wall.by_site().get(&unnamed), None);
     assert_eq!(books.threads[0].sites.get(&unnamed).map_or(0, |(blocked, _)| *blocked), 0);
 }
 
@@ -499,7 +562,10 @@ fn a_long_recording_takes_no_more_memory_than_a_short_one() {
             now += MS;
             let counters = Counters { run: step * MS / 4, delay: 0, slices: step };
             let seen = Seen::Blocked(site);
-            ledger.round(now, &[Reading { tid: pid, counters, seen, under: Under::Unknown }]);
+            ledger.round(
+                now,
+                &[Reading { tid: pid, counters, seen, under: Under::Unknown, stack: StackId::UNSEEN }],
+            );
         }
         ledger.thread_gone(pid);
         ledger.process_gone(pid, now);

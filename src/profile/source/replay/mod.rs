@@ -10,7 +10,8 @@ use crate::machine::Machine;
 use crate::profile::ledger::{Ledger, Reading};
 use crate::profile::observation::Observation;
 use crate::profile::record::Recording;
-use crate::profile::thread_clock::{Seen, SiteId};
+use crate::profile::stack::{FrameId, StackId};
+use crate::profile::thread_clock::Seen;
 
 /// Everything the edge saw of one run.
 #[derive(Debug)]
@@ -78,8 +79,8 @@ pub(in crate::profile) fn play(input: impl BufRead) -> Result<(Recording, Machin
             (Line::Machine(line), Some(_)) => machine = Some(Machine::from(line)),
             (line, Some(books)) => {
                 let observation = line.observation().map_err(wrong)?;
-                if !sites(&observation).into_iter().all(|site| books.knows(site)) {
-                    return Err(wrong("a thread blocks at a site that was not introduced".to_owned()));
+                if let Some(what) = unknown(&observation, books) {
+                    return Err(wrong(what.to_owned()));
                 }
                 books.replay(observation);
             }
@@ -91,19 +92,34 @@ pub(in crate::profile) fn play(input: impl BufRead) -> Result<(Recording, Machin
     Ok((end.recording(books).ok_or(ReplayError::CutOff)?, machine))
 }
 
-/// Where the threads it tells of wait.
-fn sites(observation: &Observation) -> Vec<SiteId> {
-    let seen: &[Reading] = match observation {
+/// What it speaks of that was not introduced.
+fn unknown(observation: &Observation, books: &mut Ledger) -> Option<&'static str> {
+    let (frames, stacks) = books.stacks().count();
+    let is_stack = |stack: StackId| (stack.0 as usize) < stacks;
+    let is_frame = |frame: &FrameId| (frame.0 as usize) < frames;
+    let readings: &[Reading] = match observation {
         Observation::Round { readings, .. } => readings,
         Observation::LastWords { reading, .. } => std::slice::from_ref(reading),
-        Observation::Named { site, .. } => return vec![*site],
         _ => &[],
     };
-    let site = |reading: &Reading| match reading.seen {
-        Seen::Active => None,
-        Seen::Blocked(site) => Some(site),
+    let knows_site = match observation {
+        Observation::Named { site, .. } => books.knows(*site),
+        _ => readings.iter().all(|reading| match reading.seen {
+            Seen::Active => true,
+            Seen::Blocked(site) => books.knows(site),
+        }),
     };
-    seen.iter().filter_map(site).collect()
+    let knows_stack = match observation {
+        Observation::Placed { stack, .. } => is_stack(*stack),
+        Observation::Stack { frames } => frames.iter().all(is_frame),
+        Observation::FrameNamed { frame, .. } => is_frame(frame),
+        _ => readings.iter().all(|reading| is_stack(reading.stack)),
+    };
+    match (knows_site, knows_stack) {
+        (false, _) => Some("a thread blocks at a site that was not introduced"),
+        (_, false) => Some("a stack or a frame is named that was not introduced"),
+        (true, true) => None,
+    }
 }
 
 #[cfg(test)]

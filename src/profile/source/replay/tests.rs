@@ -7,13 +7,14 @@ use crate::profile::ledger::Under;
 use crate::profile::model::{Language, Runtime};
 use crate::profile::observation::{Birth, Census};
 use crate::profile::replay;
-use crate::profile::thread_clock::Counters;
+use crate::profile::stack::Frame;
+use crate::profile::thread_clock::{Counters, SiteId};
 use crate::wait::WaitKind;
 use crate::wait::classify::{CALLS, Reason};
 
 fn one_of_each() -> Vec<Observation> {
     let counters = Counters { run: 1, delay: 2, slices: 3 };
-    let reading = |seen, under| Reading { tid: 11, counters, seen, under };
+    let reading = |seen, under| Reading { tid: 11, counters, seen, under, stack: StackId(1) };
     let reason = Reason {
         kind: WaitKind::Network,
         operation: "recv",
@@ -29,6 +30,12 @@ fn one_of_each() -> Vec<Observation> {
         .into_iter()
         .chain([reading(Seen::Blocked(SiteId(1)), Under::Unknown)])
         .collect();
+    let level = |function: &str| Frame {
+        function: function.to_owned(),
+        file: Some("etl.py".to_owned()),
+        line: Some(42),
+        own: true,
+    };
     vec![
         Observation::Process { pid: 10, parent: 0, at: 0 },
         Observation::Thread(Birth { pid: 10, tid: 11, at: 5, counters, newborn: true }),
@@ -36,7 +43,12 @@ fn one_of_each() -> Vec<Observation> {
         Observation::Census { pid: 10, at: 6, census },
         Observation::Runtime { pid: 10, runtime },
         Observation::EventLoop { pid: 10 },
+        Observation::Frame { levels: vec![level("load")] },
+        Observation::Frame { levels: Vec::new() },
+        Observation::FrameNamed { frame: FrameId(1), levels: vec![level("inner"), level("outer")] },
+        Observation::Stack { frames: vec![FrameId(1), FrameId(0)] },
         Observation::Round { at: 7, readings },
+        Observation::Placed { tid: 11, stack: StackId(1) },
         Observation::Named { tid: 11, site: SiteId(1) },
         Observation::LastWords { at: 8, reading: reading(Seen::Active, Under::Unknown) },
         Observation::ThreadGone { tid: 11 },
@@ -106,6 +118,8 @@ fn what_cannot_be_played_says_where_and_why() {
     assert!(said(&with(4, r#"{"event-loop":{"pid":1,"at":2}}"#)).contains("line 5"));
     let far = r#"{"round":{"at":7,"readings":[[11,1,2,3,9]]}}"#;
     assert!(said(&with(7, far)).contains("site that was not introduced"));
+    let far = r#"{"placed":{"tid":11,"stack":9}}"#;
+    assert!(said(&with(12, far)).contains("stack or a frame is named that was not introduced"));
     let long = r#"{"process-gone":{"pid":1,"at":9999999999999999999}}"#;
     assert!(said(&with(1, long)).contains("longer than any recording"));
     let dance = texts()[3].replace("recv", "dance");
@@ -115,7 +129,7 @@ fn what_cannot_be_played_says_where_and_why() {
 proptest! {
     /// Lines in any order, repeated or left out, are refused or give a book that balances.
     #[test]
-    fn no_shuffled_recording_panics(order in proptest::collection::vec(1..10usize, 0..60)) {
+    fn no_shuffled_recording_panics(order in proptest::collection::vec(1..17usize, 0..60)) {
         let all = texts();
         let last = all.len() - 2;
         let lines: Vec<&str> = [&all[0]]

@@ -11,6 +11,7 @@ use crate::profile::model::{Exit, Language, Runtime, Throttling};
 use crate::profile::observation::{Birth, Census, Observation};
 use crate::profile::record::Recording;
 use crate::profile::sampler::Schedule;
+use crate::profile::stack::{Frame, FrameId, StackId};
 use crate::profile::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
 use crate::wait::classify::{Reason, operation};
@@ -72,6 +73,20 @@ pub(super) enum Line {
         tid: i32,
         site: u32,
     },
+    /// A frame of call stacks: the levels of code it stands for, innermost first. They are numbered from 0.
+    Frame(Vec<LevelLine>),
+    /// What an earlier frame stands for.
+    FrameNamed {
+        frame: u32,
+        levels: Vec<LevelLine>,
+    },
+    /// The numbers of a stack's frames, innermost first. Stacks are numbered from 1.
+    Stack(Vec<u32>),
+    /// A thread's wait in progress is in this stack.
+    Placed {
+        tid: i32,
+        stack: u32,
+    },
     Round {
         at: u64,
         readings: Vec<ReadingLine>,
@@ -98,9 +113,29 @@ pub(super) struct SiteLine {
     fan: u32,
 }
 
-/// Thread, time on a CPU, time runnable, dispatches, and where it was.
+/// Function, file, line, and whether it is the program's own code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct ReadingLine(i32, u64, u64, u64, Place);
+pub(super) struct LevelLine(String, Option<String>, Option<u32>, bool);
+
+impl From<Frame> for LevelLine {
+    fn from(Frame { function, file, line, own }: Frame) -> Self {
+        Self(function, file, line, own)
+    }
+}
+
+impl From<LevelLine> for Frame {
+    fn from(LevelLine(function, file, line, own): LevelLine) -> Self {
+        Self { function, file, line, own }
+    }
+}
+
+fn levels<A: Into<B>, B>(levels: Vec<A>) -> Vec<B> {
+    levels.into_iter().map(Into::into).collect()
+}
+
+/// Thread, time on a CPU, time runnable, dispatches, where it was, and in which stack (0: not seen).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ReadingLine(i32, u64, u64, u64, Place, #[serde(default)] u32);
 
 /// The number of a site, or what it does instead of waiting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -196,6 +231,12 @@ impl From<&Observation> for Line {
             }
             Observation::EventLoop { pid } => Self::EventLoop { pid },
             Observation::Named { tid, site } => Self::Named { tid, site: site.0 },
+            Observation::Frame { levels: of } => Self::Frame(levels(of)),
+            Observation::FrameNamed { frame, levels: of } => {
+                Self::FrameNamed { frame: frame.0, levels: levels(of) }
+            }
+            Observation::Stack { frames } => Self::Stack(frames.iter().map(|frame| frame.0).collect()),
+            Observation::Placed { tid, stack } => Self::Placed { tid, stack: stack.0 },
             Observation::Round { at, readings } => {
                 Self::Round { at, readings: readings.iter().map(ReadingLine::from).collect() }
             }
@@ -229,6 +270,12 @@ impl Line {
             }
             Self::EventLoop { pid } => Observation::EventLoop { pid },
             Self::Named { tid, site } => Observation::Named { tid, site: SiteId(site) },
+            Self::Frame(of) => Observation::Frame { levels: levels(of) },
+            Self::FrameNamed { frame, levels: of } => {
+                Observation::FrameNamed { frame: FrameId(frame), levels: levels(of) }
+            }
+            Self::Stack(frames) => Observation::Stack { frames: frames.into_iter().map(FrameId).collect() },
+            Self::Placed { tid, stack } => Observation::Placed { tid, stack: StackId(stack) },
             Self::Round { at, readings } => {
                 let readings = readings.into_iter().map(ReadingLine::reading).collect::<Result<_, _>>()?;
                 Observation::Round { at: believed(at)?, readings }
@@ -278,13 +325,13 @@ impl From<&Reading> for ReadingLine {
             (Seen::Active, Under::Queued) => Place::Active(Activity::QueuesForLock),
         };
         let Counters { run, delay, slices } = reading.counters;
-        Self(reading.tid, run, delay, slices, place)
+        Self(reading.tid, run, delay, slices, place, reading.stack.0)
     }
 }
 
 impl ReadingLine {
     fn reading(self) -> Result<Reading, String> {
-        let Self(tid, run, delay, slices, place) = self;
+        let Self(tid, run, delay, slices, place, stack) = self;
         let (seen, under) = match place {
             Place::Site(site) => (Seen::Blocked(SiteId(site)), Under::Unknown),
             Place::Active(Activity::Runs) => (Seen::Active, Under::Unknown),
@@ -292,7 +339,8 @@ impl ReadingLine {
             Place::Active(Activity::OutsideLock) => (Seen::Active, Under::Outside),
             Place::Active(Activity::QueuesForLock) => (Seen::Active, Under::Queued),
         };
-        Ok(Reading { tid, counters: counters(run, delay, slices)?, seen, under })
+        let stack = StackId(stack);
+        Ok(Reading { tid, counters: counters(run, delay, slices)?, seen, under, stack })
     }
 }
 

@@ -1,0 +1,142 @@
+//! What the books hold of a thread, a process and a finished recording: plain values.
+
+use std::collections::BTreeMap;
+
+use crate::profile::model::Runtime;
+use crate::profile::observation::Observation;
+use crate::profile::places::{Place, Places};
+use crate::profile::segments::Segments;
+use crate::profile::sites::Sites;
+use crate::profile::stack::{StackId, Stacks};
+use crate::profile::thread_clock::{Counters, Seen, SiteId, ThreadClock};
+use crate::profile::wall::WallTotals;
+
+/// How an active thread stands to the interpreter lock of its process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Under {
+    /// Its process has no such lock, or the owner could not be read.
+    Unknown,
+    /// It holds the lock.
+    Lock,
+    /// Another thread holds it, or nobody.
+    Outside,
+    /// It was woken to take the lock and has not got a CPU yet.
+    Queued,
+}
+
+/// What was seen of one thread in one round. A thread that did not move need not be handed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// Thread.
+    pub tid: i32,
+    /// Its counters.
+    pub counters: Counters,
+    /// Active or blocked.
+    pub seen: Seen,
+    /// For active threads.
+    pub under: Under,
+    /// The code it was found in.
+    pub stack: StackId,
+}
+
+/// One live or finished thread.
+#[derive(Debug, Clone)]
+pub struct ThreadRecord {
+    /// Process.
+    pub pid: i32,
+    /// Thread.
+    pub tid: i32,
+    /// Its time.
+    pub clock: ThreadClock,
+    /// Blocked time and ended waits by site.
+    pub sites: BTreeMap<SiteId, (u64, u64)>,
+    /// Its rhythm.
+    pub segments: Segments,
+    /// CPU seen under the lock, nanoseconds.
+    pub cpu_under: u64,
+    /// CPU seen outside it.
+    pub cpu_outside: u64,
+    /// Blocked time nothing explains.
+    pub unexplained: u64,
+    /// CPU no sighting has classed yet.
+    pub(super) cpu_unseen: u64,
+    /// CPU no sighting has found a stack for yet.
+    pub(super) cpu_unplaced: u64,
+    /// The code it was found in when its clock last took a reading.
+    pub(super) stack: StackId,
+    /// Where the last reading found it waiting. Its clock may know of a later wait only: an interval stays open until
+    /// the counters move, and a thread that was woken is no longer waiting before it runs.
+    pub(super) waits_at: Option<SiteId>,
+    /// The wait it is in, and what was paid of it so far.
+    pub(super) in_progress: Option<(Place, u64)>,
+}
+
+impl ThreadRecord {
+    /// The code it waits in, if its clock saw it waiting.
+    pub(super) fn waits_in(&self) -> Option<StackId> {
+        matches!(self.clock.seen(), Some(Seen::Blocked(_))).then_some(self.stack)
+    }
+}
+
+/// What is known of a process.
+#[derive(Debug, Clone, Default)]
+pub struct ProcessRecord {
+    /// Process that started it.
+    pub parent: i32,
+    /// Command name.
+    pub name: String,
+    /// Its runtime.
+    pub runtime: Runtime,
+    /// Threads at once, at most.
+    pub threads: u64,
+    /// Resident set, at most, bytes.
+    pub rss: Option<u64>,
+    /// Bytes read and written.
+    pub io: Option<(u64, u64)>,
+    /// CPU of all its threads, nanoseconds.
+    pub cpu: u64,
+    /// Samples of running threads under and outside the lock.
+    pub lock_samples: (u64, u64),
+    /// Whether an event loop was found in it.
+    pub event_loop: bool,
+    /// When it was first and last seen, nanoseconds since the recording began.
+    pub seen: (u64, u64),
+}
+
+/// Threads that ended after 4096 others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Folded {
+    /// CPU, nanoseconds.
+    pub cpu: u64,
+    /// Run-queue time.
+    pub delay: u64,
+    /// Blocked time by site.
+    pub blocked: BTreeMap<SiteId, u64>,
+    /// Blocked time nothing explains.
+    pub unexplained: u64,
+}
+
+/// Everything a finished recording holds.
+#[derive(Debug)]
+pub struct Closed {
+    /// Blocking points.
+    pub sites: Sites,
+    /// Call stacks.
+    pub stacks: Stacks,
+    /// Time by blocking point and stack.
+    pub places: Places,
+    /// Processes.
+    pub processes: BTreeMap<i32, ProcessRecord>,
+    /// Threads, in the order they ended.
+    pub threads: Vec<ThreadRecord>,
+    /// Threads beyond the limit.
+    pub folded: Folded,
+    /// The wall book.
+    pub wall: WallTotals,
+    /// Threads seen.
+    pub threads_seen: u64,
+    /// Processes that are only part of the sum under pid 0.
+    pub processes_summed: u64,
+    /// Everything the books were told, in order; empty unless [`Ledger::taped`].
+    pub tape: Vec<Observation>,
+}

@@ -1,0 +1,132 @@
+//! Time by where in the code it went: waits by blocking point and call stack, CPU by process and call stack. Pure, and
+//! bounded. Knows neither what a stack holds nor whether it was read at the right moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ledger::Under;
+use super::sites::Durations;
+use super::stack::StackId;
+use super::thread_clock::{Payment, SiteId};
+
+/// Places kept apart; what comes later is booked without its stack.
+const KEPT_APART: usize = 65_536;
+/// Threads remembered per place.
+const THREADS_KEPT: usize = 256;
+
+/// A blocking point as one piece of code gets there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Why it blocks.
+    pub site: SiteId,
+    /// Who called it.
+    pub stack: StackId,
+}
+
+impl Place {
+    /// Blocked, but nothing tells where.
+    pub const UNKNOWN: Self = Self { site: SiteId::UNKNOWN, stack: StackId::UNSEEN };
+}
+
+/// The waits at one place. Times are nanoseconds.
+#[derive(Debug, Clone, Default)]
+pub struct Waits {
+    /// Blocked time.
+    pub blocked: u64,
+    /// Waits that ended.
+    pub ended: u64,
+    /// Of them, those seen one by one.
+    pub counted: u64,
+    /// CPU used after them.
+    pub progress: u64,
+    /// How long those were that were seen one by one.
+    pub durations: Durations,
+    /// Threads that waited here, as far as they are remembered.
+    pub threads: BTreeSet<i32>,
+}
+
+/// The CPU time that one stack of one process used, nanoseconds, by how it stood to the interpreter lock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Computing {
+    /// While holding it.
+    pub under: u64,
+    /// Outside it.
+    pub outside: u64,
+    /// Without such a lock, or it could not be told.
+    pub unclear: u64,
+    /// Sightings this rests on.
+    pub sightings: u64,
+}
+
+impl Computing {
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.under + self.outside + self.unclear
+    }
+}
+
+/// All places of one recording.
+#[derive(Debug, Default)]
+pub struct Places {
+    waits: BTreeMap<Place, Waits>,
+    computing: BTreeMap<(i32, StackId), Computing>,
+}
+
+impl Places {
+    /// The place itself, or where it is booked when there are too many.
+    #[must_use]
+    pub fn admit(&self, place: Place) -> Place {
+        if self.waits.len() < KEPT_APART || self.waits.contains_key(&place) {
+            return place;
+        }
+        Place { stack: StackId::UNSEEN, ..place }
+    }
+
+    /// Books blocked time of a thread. `whole`: one whole wait was seen, and took so long.
+    pub fn pay(&mut self, place: Place, tid: i32, payment: &Payment, whole: Option<u64>) {
+        let waits = self.waits.entry(place).or_default();
+        waits.blocked += payment.blocked;
+        waits.ended += payment.ended;
+        waits.progress += payment.progress;
+        if let Some(duration) = whole {
+            waits.counted += 1;
+            waits.durations.add(duration);
+        }
+        if waits.threads.len() < THREADS_KEPT {
+            waits.threads.insert(tid);
+        }
+    }
+
+    /// Blocked time that was booked at one place turned out to be of another.
+    pub fn repay(&mut self, from: Place, to: Place, tid: i32, blocked: u64) {
+        let Some(before) = self.waits.get_mut(&from) else { return };
+        let blocked = blocked.min(before.blocked);
+        before.blocked -= blocked;
+        let now = self.waits.entry(to).or_default();
+        now.blocked += blocked;
+        now.threads.insert(tid);
+    }
+
+    /// Books CPU time on the stack that a sighting found it spent in.
+    pub fn compute(&mut self, pid: i32, stack: StackId, under: Under, cpu: u64) {
+        let is_full = self.computing.len() >= KEPT_APART && !self.computing.contains_key(&(pid, stack));
+        let stack = if is_full { StackId::UNSEEN } else { stack };
+        let entry = self.computing.entry((pid, stack)).or_default();
+        entry.sightings += u64::from(stack != StackId::UNSEEN);
+        match under {
+            Under::Lock => entry.under += cpu,
+            Under::Outside => entry.outside += cpu,
+            Under::Unknown | Under::Queued => entry.unclear += cpu,
+        }
+    }
+
+    /// Every place that was waited at.
+    pub fn waits(&self) -> impl Iterator<Item = (Place, &Waits)> {
+        self.waits.iter().map(|(place, waits)| (*place, waits))
+    }
+
+    /// CPU time by process and stack.
+    pub fn computing(&self) -> impl Iterator<Item = (i32, StackId, &Computing)> {
+        self.computing.iter().map(|((pid, stack), computing)| (*pid, *stack, computing))
+    }
+}
