@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{Action, Advice, Confidence, Strategy, advise};
 use crate::machine::Machine;
 use crate::profile::{
-    CpuSplit, EventLoop, Exit, Items, Language, Parallelism, ProcessGroup, Profile, Quality, Runtime,
-    Segment, Site,
+    BlockingPoint, CpuSplit, EventLoop, Exit, Items, Language, Parallelism, ProcessGroup, Profile, Quality,
+    Runtime, Segment,
 };
 use crate::rules::RuleSet;
 use crate::wait::{Account, Book, WaitKind};
@@ -82,8 +82,8 @@ fn items(count: u32, kind: WaitKind, wait: f64, cpu_gil: f64, cpu_native: f64) -
     }
 }
 
-fn site(kind: WaitKind, episodes: u64, wait: f64) -> Site {
-    Site {
+fn site(kind: WaitKind, episodes: u64, wait: f64) -> BlockingPoint {
+    BlockingPoint {
         kind,
         operation: "recvfrom".to_owned(),
         resource: Some("127.0.0.1:9000".to_owned()),
@@ -122,7 +122,7 @@ fn fetches(language: Language) -> Profile {
     let mut profile = program(language, 4.0, &[(NETWORK, 0.9), (CPU, 0.09), (LOST, 0.01)]);
     let gil = if language == Language::Python { 0.0015 } else { 0.0 };
     profile.items = Some(items(180, WaitKind::Network, 0.020, gil, 0.0015 - gil));
-    profile.sites = vec![site(WaitKind::Network, 180, 3.6)];
+    profile.blocking_points = vec![site(WaitKind::Network, 180, 3.6)];
     profile
 }
 
@@ -210,7 +210,7 @@ fn a_pool_that_fights_for_the_lock_becomes_processes() {
 #[test]
 fn what_waits_for_work_is_left_alone() {
     let mut profile = program(Language::Python, 5.0, &[(Account::Wait(WaitKind::Idle), 0.99), (CPU, 0.01)]);
-    profile.sites = vec![Site { in_event_loop: true, ..site(WaitKind::Idle, 3, 4.9) }];
+    profile.blocking_points = vec![BlockingPoint { in_event_loop: true, ..site(WaitKind::Idle, 3, 4.9) }];
     profile.event_loop = Some(EventLoop { waiting: s(4.9), ..EventLoop::default() });
     let advice = ask(&profile, &machine(2.0));
     assert_eq!(advice.verdict.bound_by, "idle");
@@ -249,7 +249,7 @@ fn threads_that_queue_for_one_lock_need_less_of_it() {
         16.0,
         &[(Account::Wait(WaitKind::Lock), 0.86), (Account::Wait(WaitKind::Sleep), 0.12), (CPU, 0.02)],
     );
-    profile.sites = vec![Site { threads: 8, ..site(WaitKind::Lock, 500, 13.7) }];
+    profile.blocking_points = vec![BlockingPoint { threads: 8, ..site(WaitKind::Lock, 500, 13.7) }];
     let advice = ask(&profile, &machine(2.0));
     assert_eq!(advice.verdict.bound_by, "lock");
     assert_eq!(advice.recommendations[0].action, Action::ReduceContention, "{advice:#?}");
@@ -287,13 +287,13 @@ fn a_full_machine_is_left_alone() {
 fn tiny_tasks_are_batched_and_large_arguments_shared() {
     let mut profile = program(Language::Python, 2.0, &[(CPU, 0.9), (LOST, 0.1)]);
     profile.process_groups = vec![crew(2, 1.2)];
-    profile.sites = vec![Site { cpu: s(0.8), ..site(WaitKind::Pipe, 6000, 1.0) }];
+    profile.blocking_points = vec![BlockingPoint { cpu: s(0.8), ..site(WaitKind::Pipe, 6000, 1.0) }];
     let parent = ProcessGroup { count: 1, concurrent: 1, ..crew(1, 1.0) };
     profile.process_groups.push(parent);
     let tiny = ask(&profile, &machine(2.0));
     assert_eq!(tiny.recommendations[0].action, Action::Batch, "{tiny:#?}");
 
-    profile.sites = vec![Site { cpu: s(1.0), ..site(WaitKind::Pipe, 40, 1.0) }];
+    profile.blocking_points = vec![BlockingPoint { cpu: s(1.0), ..site(WaitKind::Pipe, 40, 1.0) }];
     profile.process_groups[0].bytes_read = Some(1_200_000_000);
     profile.thread_book = book(6.0, &[(CPU, 0.4), (Account::Wait(WaitKind::Pipe), 0.6)]);
     let large = ask(&profile, &machine(2.0));
@@ -409,7 +409,7 @@ fn a_pipeline_paced_by_one_stage_is_no_pool() {
         ProcessGroup { parent: Some("sh".to_owned()), ..crew(2, 1.97) },
         ProcessGroup { name: "sh".to_owned(), runtime: shell, ..crew(1, 0.001) },
     ];
-    profile.sites = vec![Site { cpu: s(0.02), ..site(WaitKind::Pipe, 1900, 2.0) }];
+    profile.blocking_points = vec![BlockingPoint { cpu: s(0.02), ..site(WaitKind::Pipe, 1900, 2.0) }];
     profile.thread_book = book(8.0, &[(CPU, 0.25), (Account::Wait(WaitKind::Pipe), 0.75)]);
     let advice = ask(&profile, &machine(2.0));
     let best = &advice.recommendations[0];
@@ -430,8 +430,8 @@ fn hundreds_of_waits_are_tasks_under_a_lock_and_threads_elsewhere() {
 #[test]
 fn a_loop_that_blocks_is_unblocked() {
     let mut profile = program(Language::Python, 3.0, &[(Account::Wait(WaitKind::Sleep), 0.9), (CPU, 0.1)]);
-    let event_loop = Site { in_event_loop: true, ..site(WaitKind::Network, 50, 0.1) };
-    profile.sites = vec![site(WaitKind::Sleep, 60, 2.7), event_loop];
+    let event_loop = BlockingPoint { in_event_loop: true, ..site(WaitKind::Network, 50, 0.1) };
+    profile.blocking_points = vec![site(WaitKind::Sleep, 60, 2.7), event_loop];
     profile.event_loop = Some(EventLoop { waiting: s(0.1), blocked: s(2.7), ..EventLoop::default() });
     let advice = ask(&profile, &machine(2.0));
     let best = &advice.recommendations[0];
@@ -441,7 +441,7 @@ fn a_loop_that_blocks_is_unblocked() {
 #[test]
 fn a_loop_that_computes_gives_it_away() {
     let mut profile = program(Language::Python, 3.0, &[(CPU, 0.95), (LOST, 0.05)]);
-    profile.sites = vec![Site { in_event_loop: true, ..site(WaitKind::Network, 50, 0.1) }];
+    profile.blocking_points = vec![BlockingPoint { in_event_loop: true, ..site(WaitKind::Network, 50, 0.1) }];
     profile.event_loop = Some(EventLoop { cpu: s(2.8), ..EventLoop::default() });
     let best = &ask(&profile, &machine(2.0)).recommendations[0];
     assert_eq!((best.strategy, best.action), (Strategy::Processes, Action::Unblock), "{best:#?}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Facts, Origin, VOCABULARY, Value};
 use crate::machine::Machine;
-use crate::profile::{Items, Language, ProcessGroup, Profile, Runtime, Site};
+use crate::profile::{BlockingPoint, Items, Language, ProcessGroup, Profile, Runtime};
 use crate::wait::{Account, WaitKind};
 
 /// Why facts about items are unknown where there are none.
@@ -279,7 +279,7 @@ fn split(facts: &mut Facts, profile: &Profile) {
 
 fn sites(facts: &mut Facts, profile: &Profile) {
     let wall = profile.wall.as_secs_f64();
-    if let Some(top) = profile.sites.iter().max_by_key(|site| site.critical) {
+    if let Some(top) = profile.blocking_points.iter().max_by_key(|site| site.critical) {
         let word = |text: &str| Value::Text(text.to_owned());
         facts.set("site.kind", word(top.kind.name()), Origin::Measured);
         facts.set("site.operation", word(&top.operation), Origin::Measured);
@@ -292,7 +292,8 @@ fn sites(facts: &mut Facts, profile: &Profile) {
             facts.number("site.wait", top.wait.as_secs_f64() / top.episodes as f64, Origin::Measured);
         }
     }
-    let handoffs = profile.sites.iter().filter(|s| matches!(s.kind, WaitKind::Pipe | WaitKind::Lock));
+    let handoffs =
+        profile.blocking_points.iter().filter(|s| matches!(s.kind, WaitKind::Pipe | WaitKind::Lock));
     let (count, cpu) = handoffs.fold((0, 0.0), |(n, cpu), s| (n + s.episodes, cpu + s.cpu.as_secs_f64()));
     facts.number("handoff.n", count as f64, Origin::Measured);
     if count > 0 {
@@ -305,7 +306,7 @@ fn sites(facts: &mut Facts, profile: &Profile) {
     facts.number("threads.alternating", profile.parallelism.alternating as f64, Origin::Measured);
     facts.number("lock.waiters", waiters as f64, Origin::Measured);
     facts.number("lock.episodes", episodes as f64, Origin::Measured);
-    let disk = profile.sites.iter().filter(|s| s.kind == WaitKind::Disk);
+    let disk = profile.blocking_points.iter().filter(|s| s.kind == WaitKind::Disk);
     let (all, synced) = disk.fold((0.0, 0.0), |(all, synced), s| {
         let wait = s.wait.as_secs_f64();
         (all + wait, synced + if s.operation.contains("sync") { wait } else { 0.0 })
@@ -322,10 +323,10 @@ fn sites(facts: &mut Facts, profile: &Profile) {
 }
 
 /// The lock that most thread-time is spent queueing for, by several threads.
-fn contended(profile: &Profile) -> Option<&Site> {
+fn contended(profile: &Profile) -> Option<&BlockingPoint> {
     // Once or twice each is a join or a parked pool.
-    let again = |site: &&Site| site.threads >= 2 && site.episodes >= 4 * site.threads;
-    let locks = profile.sites.iter().filter(|site| site.kind == WaitKind::Lock).filter(again);
+    let again = |site: &&BlockingPoint| site.threads >= 2 && site.episodes >= 4 * site.threads;
+    let locks = profile.blocking_points.iter().filter(|site| site.kind == WaitKind::Lock).filter(again);
     locks.max_by_key(|site| site.wait)
 }
 

@@ -50,7 +50,7 @@ fn anchor(books: &Closed, wall: u64) -> Option<(String, WaitKind)> {
         let site = books.sites.get(place.site);
         let kind = site.kind();
         if place.site != SiteId::UNKNOWN && site.external && overlaps(kind) {
-            *quiet.entry((process_name(books, site.key.pid), kind)).or_default() += time;
+            *quiet.entry((books.process_name(site.key.pid), kind)).or_default() += time;
         }
     }
     quiet
@@ -60,14 +60,10 @@ fn anchor(books: &Closed, wall: u64) -> Option<(String, WaitKind)> {
         .map(|(anchor, _)| anchor)
 }
 
-fn process_name(books: &Closed, pid: i32) -> String {
-    books.processes.get(&pid).map(|process| process.name.clone()).unwrap_or_default()
-}
-
 fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Option<Items> {
     let is_anchor = |id: SiteId| {
         let site = books.sites.get(id);
-        site.external && site.kind() == kind && process_name(books, site.key.pid) == name
+        site.external && site.kind() == kind && books.process_name(site.key.pid) == name
     };
     let members: Vec<&ThreadRecord> =
         books.threads.iter().filter(|thread| thread.sites.keys().any(|id| is_anchor(*id))).collect();

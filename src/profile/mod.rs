@@ -10,6 +10,7 @@
 //!
 //! Everything between edge and books is an [`observation`]; [`source::replay`] writes them down and plays them again.
 
+pub mod code;
 mod dispatches;
 mod items;
 pub mod launch;
@@ -37,6 +38,7 @@ use crate::machine::Machine;
 use ledger::Ledger;
 use source::replay::{self, ReplayError, Tape};
 
+pub use code::{CallStacks, Location, Site, StackTime};
 pub use model::*;
 pub use record::{ProfileError, Target};
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::code::{CallStacks, Site};
 use crate::wait::{Book, WaitKind};
 
 /// One measurement of one program.
@@ -37,8 +38,12 @@ pub struct Profile {
     pub parallelism: Parallelism,
     /// CPU under and outside the interpreter lock.
     pub cpu_split: CpuSplit,
-    /// Repeated blocking points, by critical (wall) time, largest first.
+    /// Repeated blocking points as the kernel knows them, by critical (wall) time, largest first.
+    pub blocking_points: Vec<BlockingPoint>,
+    /// What lines of the program's own source did, by critical (wall) time, largest first.
     pub sites: Vec<Site>,
+    /// Time by call stack.
+    pub call_stacks: CallStacks,
     /// The dominating repeated work, where one was found.
     pub items: Option<Items>,
     /// The program's event loop, where it has one.
@@ -156,7 +161,7 @@ pub struct CpuSplit {
 
 /// A repeated blocking point: same process group, same program counter and stack pointer, or same descriptor.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Site {
+pub struct BlockingPoint {
     /// Why it blocks.
     pub kind: WaitKind,
     /// `read`, `write`, `fsync`, `connect`, `accept`, `poll`, …; the system call's plain name.

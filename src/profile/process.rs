@@ -10,6 +10,7 @@ use super::dispatches::{Dispatches, News};
 use super::ledger::{Ledger, Reading, Under};
 use super::model::Language;
 use super::observation::{Birth, Census};
+use super::record::StackReads;
 use super::runtime::detect;
 use super::source::descriptors::{Descriptors, has_event_loop};
 use super::source::elf::ElfFiles;
@@ -48,6 +49,8 @@ pub(super) struct Lookups {
     pub(super) preemptions_left: usize,
     /// Threads whose system call could not be read.
     pub(super) hidden: u64,
+    /// Call stacks looked at.
+    pub(super) stack_reads: StackReads,
 }
 
 /// Descriptors that may be spent on one thread.

@@ -97,6 +97,15 @@ pub enum ProfileError {
     Signals(io::Error),
 }
 
+/// How often call stacks were looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StackReads {
+    /// All in all.
+    pub read: u64,
+    /// Those that changed while they were read.
+    pub torn: u64,
+}
+
 /// A finished recording, before it is summed up.
 #[derive(Debug)]
 pub struct Recording {
@@ -124,6 +133,8 @@ pub struct Recording {
     pub own_cpu: Duration,
     /// Readings in which the system call was hidden.
     pub hidden: u64,
+    /// Call stacks looked at.
+    pub stack_reads: StackReads,
     /// Processes of the tree that outlive the command.
     pub left_running: usize,
     /// Whether the kernel lists the children of a process.
@@ -216,6 +227,7 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
     let has_ended = !launched && tree.is_empty();
     let cpu = if launched { reaped.cpu } else { ticks_since(&ticks_before, tree.pids()) };
     let (hidden, lists_children) = (tree.lookups.hidden, tree.lists_children());
+    let stack_reads = tree.lookups.stack_reads;
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
         command,
@@ -230,6 +242,7 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
         schedule,
         own_cpu: own_cpu().saturating_sub(own_before),
         hidden,
+        stack_reads,
         left_running: if launched { left_running } else { 0 },
         lists_children,
         interrupted,

@@ -1,12 +1,15 @@
 //! Sums a recording up into a [`Profile`]: both books, sites, groups, quality. Pure.
 
+mod code;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::items;
 use super::ledger::{Closed, ProcessRecord};
 use super::model::{
-    CpuSplit, EventLoop, Language, Parallelism, ProcessGroup, Profile, Quality, Refused, Runtime, Site,
+    BlockingPoint, CpuSplit, EventLoop, Language, Parallelism, ProcessGroup, Profile, Quality, Refused,
+    Runtime,
 };
 use super::record::Recording;
 use super::sites::{Durations, SiteRecord};
@@ -35,7 +38,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
     let critical = books.wall.by_site();
     let runtime = deciding_runtime(books, &critical);
     let total_cpu = nanos(cpu_user + cpu_system);
-    let sites = sites(books, &critical);
+    let blocking_points = blocking_points(books, &critical);
     let items = items::find(books, nanos(recording.wall));
     Profile {
         launched: recording.launched,
@@ -53,7 +56,9 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         thread_book,
         parallelism: parallelism(books, total_cpu, nanos(recording.wall)),
         cpu_split: cpu_split(books),
-        sites,
+        blocking_points,
+        sites: code::sites(books),
+        call_stacks: code::stacks(books, recording.stack_reads),
         items,
         event_loop: event_loop(books),
         process_groups: groups(books),
@@ -214,16 +219,16 @@ fn deciding_runtime(books: &Closed, waits: &BTreeMap<SiteId, u64>) -> Runtime {
         .unwrap_or_default()
 }
 
-fn sites(books: &Closed, critical: &BTreeMap<SiteId, u64>) -> Vec<Site> {
+fn blocking_points(books: &Closed, critical: &BTreeMap<SiteId, u64>) -> Vec<BlockingPoint> {
     type Point<'a> = (String, WaitKind, &'a str, Option<&'a str>);
-    let mut merged: BTreeMap<Point<'_>, (Site, Durations, u64)> = BTreeMap::new();
+    let mut merged: BTreeMap<Point<'_>, (BlockingPoint, Durations, u64)> = BTreeMap::new();
     for (id, site) in books.sites.iter().filter(|(id, site)| *id != SiteId::UNKNOWN && site.blocked > 0) {
-        let name = books.processes.get(&site.key.pid).map(|process| process.name.clone()).unwrap_or_default();
+        let name = books.process_name(site.key.pid);
         let kind = site.kind();
         // The address of a parking spot means nothing to a reader; that of a contended lock tells locks apart.
         let resource = site.key.resource.as_deref().filter(|_| site.operation() != "park");
         let entry = merged.entry((name.clone(), kind, site.operation(), resource)).or_insert_with(|| {
-            let empty = Site {
+            let empty = BlockingPoint {
                 kind,
                 operation: site.operation().to_owned(),
                 resource: resource.map(str::to_owned),
@@ -250,7 +255,7 @@ fn sites(books: &Closed, critical: &BTreeMap<SiteId, u64>) -> Vec<Site> {
         entry.1.merge(&site.durations);
         entry.2 += site.counted;
     }
-    let mut sites: Vec<Site> = merged
+    let mut sites: Vec<BlockingPoint> = merged
         .into_values()
         .map(|(mut site, durations, counted)| {
             site.counted = counted * 2 >= site.episodes && counted > 0;

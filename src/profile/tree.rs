@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::ledger::{Ledger, Reading};
 use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended};
+use super::record::StackReads;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::procfs::{children, descendants, parents, parse_schedstat, read_small, read_stat};
@@ -61,6 +62,7 @@ impl Tree {
                 descriptors_left,
                 preemptions_left: PREEMPTIONS_COUNTED,
                 hidden: 0,
+                stack_reads: StackReads::default(),
             },
             processes: BTreeMap::new(),
             ended: BTreeSet::new(),

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use boundby::profile::{EventLoop, Items, Profile, Quality, Refused, Segment, Site};
+use boundby::profile::stack::Frame;
+use boundby::profile::{
+    BlockingPoint, CallStacks, EventLoop, Items, Location, Profile, Quality, Refused, Segment, Site,
+    StackTime,
+};
 use boundby::report::json::{JsonError, from_json, to_json};
 use boundby::report::{Format, Report, Style, render};
 use boundby::wait::{Account, Book, WaitKind};
@@ -39,7 +43,7 @@ fn every_case_comes_back_as_it_was() {
         );
         assert_eq!(saved.profile.wall_book, case.profile.wall_book, "{}", case.name);
         assert_eq!(saved.profile.thread_book, case.profile.thread_book, "{}", case.name);
-        assert_eq!(saved.profile.sites, case.profile.sites, "{}", case.name);
+        assert_eq!(saved.profile.blocking_points, case.profile.blocking_points, "{}", case.name);
         assert_eq!(saved.profile.items, case.profile.items, "{}", case.name);
         assert_eq!(saved.profile.process_groups, case.profile.process_groups, "{}", case.name);
         assert_eq!(saved.machine, case.machine, "{}", case.name);
@@ -53,6 +57,7 @@ fn what_was_not_measured_is_null_with_a_reason_and_never_zero() {
     case.profile.runtime.gil = None;
     case.profile.cpu_split = boundby::profile::CpuSplit::default();
     case.profile.max_rss = None;
+    case.profile.sites[0].at = None;
     case.machine.quota = Some(1.5);
     let json: serde_json::Value = serde_json::from_slice(&to_json(&case.report())).unwrap();
     let profile = &json["profile"];
@@ -197,12 +202,53 @@ fn any_kind() -> impl Strategy<Value = WaitKind> {
 }
 
 prop_compose! {
-    fn any_site()(
+    fn any_point()(
         kind in any_kind(), operation in any_text(), resource in prop::option::of(any_text()), thread in any_text(),
         (episodes, threads) in any::<(u64, u64)>(), (counted, in_event_loop) in any::<(bool, bool)>(),
         (wait, critical, queued, cpu) in (any_time(), any_time(), any_time(), any_time()), p95 in prop::option::of(any_time()),
+    ) -> BlockingPoint {
+        BlockingPoint { kind, operation, resource, thread, episodes, counted, wait, critical, queued, p95, cpu, threads, in_event_loop }
+    }
+}
+
+prop_compose! {
+    fn any_location()(
+        function in any_text(), file in any_text(), line in prop::option::of(any::<u32>()),
+    ) -> Location {
+        Location { function, file: Some(file), line }
+    }
+}
+
+prop_compose! {
+    fn any_site()(
+        account in prop::sample::select(Account::ALL.to_vec()), at in prop::option::of(any_location()),
+        call in prop::option::of(any_text()), callers in prop::collection::vec(any_location(), 0..3),
+        (operation, process) in (any_text(), any_text()), resource in prop::option::of(any_text()),
+        (episodes, threads) in any::<(u64, u64)>(),
+        (counted, in_event_loop, blocks_event_loop) in any::<(bool, bool, bool)>(),
+        (wait, critical, cpu) in (any_time(), any_time(), any_time()), p95 in prop::option::of(any_time()),
+        under_lock in prop::sample::select(vec![None, Some(0.0), Some(0.25), Some(1.0)]),
     ) -> Site {
-        Site { kind, operation, resource, thread, episodes, counted, wait, critical, queued, p95, cpu, threads, in_event_loop }
+        Site {
+            account, at, call, callers, operation, resource, process, episodes, counted, wait, critical, p95, cpu,
+            under_lock, threads, in_event_loop, blocks_event_loop,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_stacks()(
+        frames in prop::collection::vec((any_location(), any::<bool>()), 1..5),
+        stacks in prop::collection::vec((any_kind(), any_text(), any_time(), any_time(), any::<u64>(), any::<u32>()), 0..4),
+        (read, torn) in any::<(u64, u64)>(),
+    ) -> CallStacks {
+        let stack = |(kind, process, time, critical, episodes, frame): (WaitKind, String, _, _, _, u32)| StackTime {
+            process, account: Account::Wait(kind), operation: "recv".into(), resource: None,
+            frames: vec![frame % frames.len() as u32], time, critical, episodes,
+        };
+        let stacks = stacks.into_iter().map(stack).collect();
+        let frame = |(Location { function, file, line }, own)| Frame { function, file, line, own };
+        CallStacks { frames: frames.into_iter().map(frame).collect(), stacks, read, torn }
     }
 }
 
@@ -233,7 +279,8 @@ prop_compose! {
         command in prop::collection::vec(any_text(), 0..4), launched in any::<bool>(),
         (wall_book, thread_book) in (any_book(), any_book()), (cpu_user, cpu_system) in (any_time(), any_time()),
         max_rss in prop::option::of(any::<u64>()), (processes, threads) in any::<(u64, u64)>(),
-        sites in prop::collection::vec(any_site(), 0..4), items in prop::option::of(any_items()),
+        blocking_points in prop::collection::vec(any_point(), 0..4),
+        (sites, call_stacks) in (prop::collection::vec(any_site(), 0..4), any_stacks()), items in prop::option::of(any_items()),
         remarks in prop::collection::vec(any_text(), 0..3), (reason, costs) in (any_text(), any_text()),
         event_loop in prop::option::of(any_loop()), (samples, late, lost) in any::<(u64, u64, u64)>(), own_cpu in any_time(),
     ) -> Profile {
@@ -242,7 +289,7 @@ prop_compose! {
         let wall = wall_book.total();
         Profile {
             command, launched, wall, cpu_user, cpu_system, max_rss, processes, threads, wall_book, thread_book,
-            sites, items, event_loop, quality, ..Profile::default()
+            blocking_points, sites, call_stacks, items, event_loop, quality, ..Profile::default()
         }
     }
 }

@@ -140,3 +140,11 @@ pub struct Closed {
     /// Everything the books were told, in order; empty unless [`Ledger::taped`].
     pub tape: Vec<Observation>,
 }
+
+impl Closed {
+    /// Command name of a process; empty: not known.
+    #[must_use]
+    pub fn process_name(&self, pid: i32) -> String {
+        self.processes.get(&pid).map(|process| process.name.clone()).unwrap_or_default()
+    }
+}

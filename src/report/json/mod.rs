@@ -3,6 +3,7 @@
 //! The only place that knows the public format. [`to_json`] and [`from_json`] are each other's inverse for
 //! everything measured; derived numbers (predictions, shares) keep six digits.
 
+mod code;
 mod layout;
 mod names;
 mod read;

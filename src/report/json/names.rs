@@ -94,6 +94,10 @@ pub(super) fn wait_kinds(_: &mut SchemaGenerator) -> Schema {
     one_of(WaitKind::ALL.map(WaitKind::name))
 }
 
+pub(super) fn account_names(_: &mut SchemaGenerator) -> Schema {
+    one_of(Account::ALL.map(Account::name))
+}
+
 pub(super) fn strategies(_: &mut SchemaGenerator) -> Schema {
     one_of(Strategy::ALL.map(Strategy::name))
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::code;
 use super::names;
 use super::v1::{
-    BookV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, ProcessGroupV1, ProfileV1, QualityV1,
-    RecommendationV1, ReportV1, RuntimeV1, SCHEMA, SiteV1, ThrottlingV1, ValueV1, VerdictV1,
+    BlockingPointV1, BookV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, ProcessGroupV1, ProfileV1,
+    QualityV1, RecommendationV1, ReportV1, RuntimeV1, SCHEMA, ThrottlingV1, ValueV1, VerdictV1,
 };
 use crate::advice::{
     Action, Advice, Evidence, NotDecided, Predicted, Recommendation, Rejected, Stage, Strategy, Verdict,
@@ -17,8 +18,8 @@ use crate::advice::{
 use crate::facts::Value;
 use crate::machine::Machine;
 use crate::profile::{
-    CpuSplit, EventLoop, Exit, Items, Parallelism, ProcessGroup, Profile, Quality, Refused, Runtime, Segment,
-    Site, Throttling,
+    BlockingPoint, CpuSplit, EventLoop, Exit, Items, Parallelism, ProcessGroup, Profile, Quality, Refused,
+    Runtime, Segment, Throttling,
 };
 use crate::wait::{Account, Book, WaitKind};
 
@@ -156,11 +157,11 @@ fn shortened(text: &str) -> String {
     text.chars().take(LONGEST).chain(['…']).collect()
 }
 
-fn refuse(at: fmt::Arguments<'_>, found: impl fmt::Display, must: impl Into<String>) -> JsonError {
+pub(super) fn refuse(at: fmt::Arguments<'_>, found: impl fmt::Display, must: impl Into<String>) -> JsonError {
     JsonError::Value { at: at.to_string(), found: shortened(&found.to_string()), must: must.into() }
 }
 
-fn seconds(value: f64, at: fmt::Arguments<'_>) -> Result<Duration, JsonError> {
+pub(super) fn seconds(value: f64, at: fmt::Arguments<'_>) -> Result<Duration, JsonError> {
     if (0.0..=SECONDS_MAX).contains(&value) {
         Ok(Duration::from_nanos((value * 1e9).round() as u64))
     } else {
@@ -168,7 +169,7 @@ fn seconds(value: f64, at: fmt::Arguments<'_>) -> Result<Duration, JsonError> {
     }
 }
 
-fn optional(value: Option<f64>, at: fmt::Arguments<'_>) -> Result<Option<Duration>, JsonError> {
+pub(super) fn optional(value: Option<f64>, at: fmt::Arguments<'_>) -> Result<Option<Duration>, JsonError> {
     value.map(|value| seconds(value, at)).transpose()
 }
 
@@ -176,12 +177,12 @@ fn at_least_zero(value: f64, at: fmt::Arguments<'_>) -> Result<f64, JsonError> {
     if value >= 0.0 { Ok(value) } else { Err(refuse(at, value, "0 or more")) }
 }
 
-fn share(value: f64, at: fmt::Arguments<'_>) -> Result<f64, JsonError> {
+pub(super) fn share(value: f64, at: fmt::Arguments<'_>) -> Result<f64, JsonError> {
     // A share is a quotient of two clocks: a hair over 1 is rounding, not damage.
     if (0.0..=1.02).contains(&value) { Ok(value) } else { Err(refuse(at, value, "a share from 0 to 1")) }
 }
 
-fn named<T>(found: Option<T>, name: &str, at: fmt::Arguments<'_>) -> Result<T, JsonError> {
+pub(super) fn named<T>(found: Option<T>, name: &str, at: fmt::Arguments<'_>) -> Result<T, JsonError> {
     found.ok_or_else(|| refuse(at, format_args!("`{name}`"), "a name this version of boundby knows"))
 }
 
@@ -241,6 +242,7 @@ fn profile(profile: &ProfileV1) -> Result<Profile, JsonError> {
     }
     let mean = profile.parallelism.mean.unwrap_or_default();
     let sites = profile.sites.iter().enumerate();
+    let points = profile.blocking_points.iter().enumerate();
     let groups = profile.process_groups.iter().enumerate();
     Ok(Profile {
         launched: profile.launched,
@@ -263,7 +265,9 @@ fn profile(profile: &ProfileV1) -> Result<Profile, JsonError> {
             samples: profile.cpu_split.samples,
         },
         event_loop: profile.event_loop.as_ref().map(event_loop).transpose()?,
-        sites: sites.map(|(i, one)| site(one, i)).collect::<Result<_, _>>()?,
+        sites: sites.map(|(i, one)| code::site(one, i)).collect::<Result<_, _>>()?,
+        blocking_points: points.map(|(i, one)| blocking_point(one, i)).collect::<Result<_, _>>()?,
+        call_stacks: code::call_stacks(&profile.call_stacks)?,
         items: profile.items.as_ref().map(items).transpose()?,
         process_groups: groups.map(|(i, one)| process_group(one, i)).collect::<Result<_, _>>()?,
         throttling: throttling(&profile.throttling)?,
@@ -309,23 +313,24 @@ fn balanced(book: &Book, wall: Duration) -> Result<(), JsonError> {
     ))
 }
 
-fn site(site: &SiteV1, i: usize) -> Result<Site, JsonError> {
-    let wait = seconds(site.wait_s, format_args!("profile.sites[{i}].wait_s"))?;
-    let critical = optional(site.critical_s, format_args!("profile.sites[{i}].critical_s"))?;
-    Ok(Site {
-        kind: named(WaitKind::from_name(&site.kind), &site.kind, format_args!("profile.sites[{i}].kind"))?,
-        operation: site.operation.clone(),
-        resource: site.resource.clone(),
-        thread: site.thread.clone(),
-        episodes: site.episodes,
-        counted: site.counted,
+fn blocking_point(point: &BlockingPointV1, i: usize) -> Result<BlockingPoint, JsonError> {
+    let at = |name: &'static str| format!("profile.blocking_points[{i}].{name}");
+    let wait = seconds(point.wait_s, format_args!("{}", at("wait_s")))?;
+    let critical = optional(point.critical_s, format_args!("{}", at("critical_s")))?;
+    Ok(BlockingPoint {
+        kind: named(WaitKind::from_name(&point.kind), &point.kind, format_args!("{}", at("kind")))?,
+        operation: point.operation.clone(),
+        resource: point.resource.clone(),
+        thread: point.thread.clone(),
+        episodes: point.episodes,
+        counted: point.counted,
         wait,
         critical: critical.unwrap_or(wait),
-        queued: optional(site.queued_s, format_args!("profile.sites[{i}].queued_s"))?.unwrap_or_default(),
-        p95: optional(site.p95_wait_s, format_args!("profile.sites[{i}].p95_wait_s"))?,
-        cpu: seconds(site.cpu_s, format_args!("profile.sites[{i}].cpu_s"))?,
-        threads: site.threads.unwrap_or(1),
-        in_event_loop: site.in_event_loop,
+        queued: optional(point.queued_s, format_args!("{}", at("queued_s")))?.unwrap_or_default(),
+        p95: optional(point.p95_wait_s, format_args!("{}", at("p95_wait_s")))?,
+        cpu: seconds(point.cpu_s, format_args!("{}", at("cpu_s")))?,
+        threads: point.threads.unwrap_or(1),
+        in_event_loop: point.in_event_loop,
     })
 }
 

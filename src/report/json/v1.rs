@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::code::{CallStacksV1, SiteV1};
 use super::names;
 
 /// The name and version of this format.
@@ -148,8 +149,14 @@ pub(super) struct ProfileV1 {
     /// CPU time under and outside the interpreter lock.
     #[serde(default)]
     pub(super) cpu_split: CpuSplitV1,
-    /// Repeated blocking points, those that cost most wall time first.
+    /// What lines of the program's own source did, those that cost most wall time first.
     pub(super) sites: Vec<SiteV1>,
+    /// Repeated blocking points as the kernel knows them, those that cost most wall time first.
+    #[serde(default)]
+    pub(super) blocking_points: Vec<BlockingPointV1>,
+    /// Time by call stack.
+    #[serde(default)]
+    pub(super) call_stacks: CallStacksV1,
     /// The dominating repeated work; null: none found.
     pub(super) items: Option<ItemsV1>,
     /// The program's event loop; null: it has none, or none was recognised.
@@ -187,15 +194,9 @@ pub(super) struct CpuSplitV1 {
     pub(super) samples: u64,
 }
 
-/// A repeated blocking point.
+/// A repeated blocking point as the kernel knows it.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(super) struct SiteV1 {
-    /// Source file, where known.
-    pub(super) file: Option<String>,
-    /// Line in it.
-    pub(super) line: Option<u32>,
-    /// Function.
-    pub(super) function: Option<String>,
+pub(super) struct BlockingPointV1 {
     /// Why it blocks.
     #[schemars(schema_with = "names::wait_kinds")]
     pub(super) kind: String,
@@ -224,8 +225,6 @@ pub(super) struct SiteV1 {
     pub(super) p95_wait_s: Option<f64>,
     /// CPU of the same threads between these waits.
     pub(super) cpu_s: f64,
-    /// Share of that CPU under the interpreter lock.
-    pub(super) gil_share: Option<f64>,
     /// Threads that waited here.
     pub(super) threads: Option<u64>,
     /// Whether it is an event loop waiting for events.

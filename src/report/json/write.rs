@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::code;
 use super::layout::Layout;
 use super::names;
 use super::v1::{
-    BookV1, CpuSplitV1, CpusV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, MemoryV1, NotDecidedV1,
-    NotMeasuredV1, ParallelismV1, PredictedV1, ProcessGroupV1, ProfileV1, QualityV1, RecommendationV1,
-    RefusedV1, RejectedV1, ReportV1, RuntimeV1, SCHEMA, SiteV1, StageV1, ThrottlingV1, ValueV1, VerdictV1,
+    BlockingPointV1, BookV1, CpuSplitV1, CpusV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1,
+    MemoryV1, NotDecidedV1, NotMeasuredV1, ParallelismV1, PredictedV1, ProcessGroupV1, ProfileV1, QualityV1,
+    RecommendationV1, RefusedV1, RejectedV1, ReportV1, RuntimeV1, SCHEMA, StageV1, ThrottlingV1, ValueV1,
+    VerdictV1,
 };
 use crate::advice::{Evidence, NotDecided, Predicted, Recommendation, Rejected, Verdict};
 use crate::facts::Value;
 use crate::machine::Machine;
-use crate::profile::{EventLoop, Exit, Items, ProcessGroup, Profile, Quality, Runtime, Site};
+use crate::profile::{BlockingPoint, EventLoop, Exit, Items, ProcessGroup, Profile, Quality, Runtime};
 use crate::report::Report;
 use crate::wait::{Account, Book, WaitKind};
 
@@ -55,12 +57,12 @@ fn contract(report: &Report<'_>) -> ReportV1 {
 }
 
 /// Nanoseconds as seconds; the shortest digits that read back as the same nanosecond.
-fn seconds(duration: Duration) -> f64 {
+pub(super) fn seconds(duration: Duration) -> f64 {
     duration.as_nanos() as f64 / 1e9
 }
 
 /// A derived number with six digits; `None` where it is not finite.
-fn derived(value: f64) -> Option<f64> {
+pub(super) fn derived(value: f64) -> Option<f64> {
     if value.is_finite() { format!("{value:.5e}").parse().ok() } else { None }
 }
 
@@ -116,7 +118,9 @@ fn profile_v1(profile: &Profile, machine: &Machine) -> ProfileV1 {
             native_s: profile.cpu_split.native.map(seconds),
             samples: profile.cpu_split.samples,
         },
-        sites: profile.sites.iter().map(|site| site_v1(site, profile)).collect(),
+        sites: code::sites_v1(profile),
+        blocking_points: profile.blocking_points.iter().map(blocking_point).collect(),
+        call_stacks: code::call_stacks_v1(&profile.call_stacks),
         items: profile.items.as_ref().map(items),
         event_loop: profile.event_loop.as_ref().map(event_loop),
         process_groups: profile.process_groups.iter().map(process_group).collect(),
@@ -146,27 +150,23 @@ fn book(book: &Book, profile: &Profile, machine: &Machine) -> BookV1 {
     book.iter().map(line).collect()
 }
 
-fn site_v1(site: &Site, profile: &Profile) -> SiteV1 {
-    SiteV1 {
-        file: None,
-        line: None,
-        function: None,
-        kind: site.kind.name().to_owned(),
-        operation: site.operation.clone(),
-        resource: site.resource.clone(),
-        thread: site.thread.clone(),
-        episodes: site.episodes,
-        counted: site.counted,
-        wait_s: seconds(site.wait),
-        critical_s: Some(seconds(site.critical)),
-        queued_s: Some(seconds(site.queued)),
-        mean_wait_s: (site.episodes > 0).then(|| seconds(site.wait) / site.episodes as f64).and_then(derived),
-        p95_wait_s: site.p95.map(seconds),
-        cpu_s: seconds(site.cpu),
-        // Told per program, not per site, at this level; a runtime without the lock has an exact answer.
-        gil_share: (profile.runtime.gil == Some(false)).then_some(0.0),
-        threads: Some(site.threads),
-        in_event_loop: site.in_event_loop,
+fn blocking_point(point: &BlockingPoint) -> BlockingPointV1 {
+    let mean = || derived(seconds(point.wait) / point.episodes as f64);
+    BlockingPointV1 {
+        kind: point.kind.name().to_owned(),
+        operation: point.operation.clone(),
+        resource: point.resource.clone(),
+        thread: point.thread.clone(),
+        episodes: point.episodes,
+        counted: point.counted,
+        wait_s: seconds(point.wait),
+        critical_s: Some(seconds(point.critical)),
+        queued_s: Some(seconds(point.queued)),
+        mean_wait_s: (point.episodes > 0).then(mean).flatten(),
+        p95_wait_s: point.p95.map(seconds),
+        cpu_s: seconds(point.cpu),
+        threads: Some(point.threads),
+        in_event_loop: point.in_event_loop,
     }
 }
 
@@ -240,7 +240,7 @@ fn not_measured(profile: &Profile, machine: &Machine) -> Vec<NotMeasuredV1> {
     let locked = profile.runtime.gil == Some(true);
     let groups = &profile.process_groups;
     let unreadable = "the system does not show it to this user";
-    let no_site = "the program's stacks were not read, only its system calls";
+    let no_site = "the stack was not seen: the runtime keeps none that can be read, or it changed meanwhile";
     let short = "too few waits, or waits shorter than the sampling interval";
     let rows = [
         ("exit", profile.exit.is_none(), "the program was still running"),
@@ -267,13 +267,18 @@ fn not_measured(profile: &Profile, machine: &Machine) -> Vec<NotMeasuredV1> {
             profile.parallelism.share_of_wall_by_running_threads.is_empty(),
             "only totals were seen",
         ),
-        ("profile.sites[].file, line, function", !profile.sites.is_empty(), no_site),
+        ("profile.sites[].file, line, function", profile.sites.iter().any(|site| site.at.is_none()), no_site),
         (
             "profile.sites[].gil_share",
-            !profile.sites.is_empty() && profile.runtime.gil != Some(false),
-            no_site,
+            profile.sites.iter().any(|site| site.under_lock.is_none()),
+            "told of lines that compute and were seen computing",
         ),
         ("profile.sites[].p95_wait_s", profile.sites.iter().any(|site| site.p95.is_none()), short),
+        (
+            "profile.blocking_points[].p95_wait_s",
+            profile.blocking_points.iter().any(|point| point.p95.is_none()),
+            short,
+        ),
         ("profile.items", profile.items.is_none(), "no repeated work was recognised"),
         ("profile.items.cv", profile.items.as_ref().is_some_and(|items| items.cv.is_none()), short),
         (

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::evidence;
 use super::page::{Paragraph, Role, Text};
+use super::{evidence, lines};
 use crate::advice::{Action, Recommendation};
-use crate::profile::{Items, Profile, Site};
+use crate::profile::{BlockingPoint, Items, Profile};
 use crate::report::Report;
 use crate::units;
-use crate::wait::WaitKind;
+use crate::wait::{Account, WaitKind};
 
 /// Columns of the longest name in a sentence.
 const NAME: usize = 40;
@@ -43,19 +43,30 @@ fn observed(best: &Recommendation, report: &Report<'_>) -> Option<String> {
         return None;
     }
     if let Some(items) = profile.items.as_ref().filter(|items| items.count > 1) {
-        return Some(repeated(items, profile));
+        let place = if items.are_processes { None } else { line_of(items, profile) };
+        return Some(format!("{}{}", repeated(items, profile), place.unwrap_or_default()));
     }
     let bound_by = advice.verdict.bound_by.as_str();
     if bound_by == "gil" {
         return None; // That threads queued for it is the verdict.
     }
-    let binds = |site: &&Site| bound_by == "mixed" || site.kind.name() == bound_by;
-    let site = profile.sites.iter().find(binds).filter(|site| site.kind != WaitKind::Idle)?;
+    let binds = |site: &&BlockingPoint| bound_by == "mixed" || site.kind.name() == bound_by;
+    let site = profile.blocking_points.iter().find(binds).filter(|site| site.kind != WaitKind::Idle)?;
     Some(waits(site))
 }
 
+/// The line of the program that the items wait at, where most of that waiting is on one line.
+fn line_of(items: &Items, profile: &Profile) -> Option<String> {
+    let (kind, _) = items.wait.iter().max_by_key(|(_, wait)| **wait)?;
+    let of_kind = || profile.sites.iter().filter(|site| site.account == Account::Wait(*kind));
+    let all: Duration = of_kind().map(|site| site.critical).sum();
+    let top = of_kind().find(|site| site.at.is_some() && !site.in_event_loop)?;
+    let at = top.at.as_ref().filter(|_| top.critical * 2 > all)?;
+    Some(format!(", at {}", lines::named(at, profile)))
+}
+
 /// The costliest blocking point in words: `200 waits of 56.1 ms for db.local:5432`.
-fn waits(site: &Site) -> String {
+fn waits(site: &BlockingPoint) -> String {
     let about = if site.counted { "" } else { "about " };
     let what = if site.kind == WaitKind::Sleep { "sleep" } else { "wait" };
     let mean = site.wait.as_secs_f64() / site.episodes as f64;
@@ -122,7 +133,7 @@ fn listed(parts: &[String]) -> String {
 /// The name of what is waited for, where it is one thing with a name that means something; else what kind it is.
 fn only_resource(profile: &Profile, kind: WaitKind) -> String {
     let named = kind == WaitKind::Network;
-    let sites = profile.sites.iter().filter(|site| site.kind == kind);
+    let sites = profile.blocking_points.iter().filter(|site| site.kind == kind);
     let resources: BTreeSet<&str> = sites.filter_map(|site| site.resource.as_deref()).collect();
     match resources.first() {
         Some(name) if named && resources.len() == 1 => short(name),

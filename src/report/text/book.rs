@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::page::{Page, Role, Text};
-use crate::profile::{Profile, Site};
+use crate::profile::{BlockingPoint, Profile};
 use crate::units;
 use crate::wait::{Account, WaitKind};
 
@@ -103,7 +103,7 @@ fn row(profile: &Profile, account: Account, share: f64) -> Row {
     let (role, detail) = match account {
         Account::Cpu => (Role::Busy, cpu(profile)),
         Account::Wait(WaitKind::Gil) => (Role::Warning, "one ran, others queued".to_owned()),
-        Account::Wait(kind) => (Role::Waiting, resource(&profile.sites, kind)),
+        Account::Wait(kind) => (Role::Waiting, resource(&profile.blocking_points, kind)),
         Account::Throttled => (Role::Warning, String::new()),
         Account::Runnable | Account::Unattributed => (Role::Faint, String::new()),
     };
@@ -144,7 +144,7 @@ fn cpu(profile: &Profile) -> String {
 }
 
 /// What was waited for: the costliest resource of a kind, and how many others there were.
-fn resource(sites: &[Site], kind: WaitKind) -> String {
+fn resource(sites: &[BlockingPoint], kind: WaitKind) -> String {
     let mut cost: BTreeMap<String, (Duration, Duration)> = BTreeMap::new();
     for site in sites.iter().filter(|site| site.kind == kind) {
         let total = cost.entry(name(site)).or_default();
@@ -159,7 +159,7 @@ fn resource(sites: &[Site], kind: WaitKind) -> String {
     }
 }
 
-fn name(site: &Site) -> String {
+fn name(site: &BlockingPoint) -> String {
     match (site.kind, &site.resource) {
         (WaitKind::Network | WaitKind::Pipe | WaitKind::Lock | WaitKind::Tty, Some(resource)) => {
             resource.clone()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::page::{Paragraph, Text};
 use crate::advice::{Evidence, Recommendation, Workers};
 use crate::facts::{self, Origin, Unit, Value};
-use crate::profile::{EventLoop, Site};
+use crate::profile::{BlockingPoint, EventLoop};
 use crate::report::Report;
 use crate::units;
 
@@ -15,7 +15,7 @@ const NAME: usize = 100;
 
 pub(super) fn paragraphs(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
     let profile = report.profile;
-    let site = profile.sites.first().map(blocking_point);
+    let site = profile.blocking_points.first().map(blocking_point);
     let event_loop = profile.event_loop.map(looped);
     let mut paragraphs: Vec<Paragraph> =
         site.into_iter().chain(event_loop).map(|text| Text::plain(&text).into()).collect();
@@ -30,7 +30,7 @@ pub(super) fn paragraphs(best: &Recommendation, report: &Report<'_>) -> Vec<Para
 }
 
 /// The costliest blocking point as the kernel knows it.
-fn blocking_point(site: &Site) -> String {
+fn blocking_point(site: &BlockingPoint) -> String {
     let about = if site.counted { "" } else { "about " };
     let mean = site.wait.as_secs_f64() / site.episodes as f64;
     let mean = (site.episodes > 0).then(|| format!(" of {}", units::seconds(mean)));

@@ -10,6 +10,7 @@ mod doubt;
 mod evidence;
 mod header;
 mod instead;
+mod lines;
 mod page;
 mod unseen;
 mod verdict;
@@ -27,6 +28,7 @@ pub(super) fn to_text(report: &Report<'_>, style: &Style) -> String {
     page.blank();
     book::write(&mut page, report.profile);
     page.blank();
+    lines::write(&mut page, report.profile, style.verbose);
     advice::write(&mut page, report, style.verbose);
     unseen::write(&mut page, report, style.verbose);
     page.finish()

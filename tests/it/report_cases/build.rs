@@ -7,7 +7,9 @@ use boundby::advice::{
 };
 use boundby::facts::{Origin, Type, Value, spec};
 use boundby::machine::Machine;
-use boundby::profile::{Exit, Language, Parallelism, Profile, Quality, Refused, Runtime, Site};
+use boundby::profile::{
+    BlockingPoint, Exit, Language, Location, Parallelism, Profile, Quality, Refused, Runtime, Site,
+};
 use boundby::wait::{Account, Book, WaitKind};
 
 pub(super) fn ms(value: f64) -> Duration {
@@ -106,8 +108,8 @@ pub(super) fn site(
     resource: Option<&str>,
     episodes: u64,
     wait: Duration,
-) -> Site {
-    Site {
+) -> BlockingPoint {
+    BlockingPoint {
         kind,
         operation: operation.into(),
         resource: resource.map(str::to_owned),
@@ -122,6 +124,45 @@ pub(super) fn site(
         threads: 1,
         in_event_loop: false,
     }
+}
+
+/// A line of the program's own source, `wait` on it.
+pub(super) fn line(kind: WaitKind, place: (&str, &str, u32), episodes: u64, wait: Duration) -> Site {
+    Site {
+        account: Account::Wait(kind),
+        at: Some(at(place)),
+        call: None,
+        callers: Vec::new(),
+        operation: String::new(),
+        resource: None,
+        process: "python3".into(),
+        episodes,
+        counted: true,
+        wait,
+        critical: wait,
+        p95: None,
+        cpu: Duration::ZERO,
+        under_lock: None,
+        threads: 1,
+        in_event_loop: false,
+        blocks_event_loop: false,
+    }
+}
+
+/// A line of the program's own source that computes.
+pub(super) fn hot(place: (&str, &str, u32), cpu: Duration, under_lock: f64) -> Site {
+    Site {
+        account: Account::Cpu,
+        critical: cpu,
+        cpu,
+        under_lock: Some(under_lock),
+        ..line(WaitKind::Idle, place, 0, Duration::ZERO)
+    }
+}
+
+/// Function, file and line.
+pub(super) fn at((function, file, line): (&str, &str, u32)) -> Location {
+    Location { function: function.into(), file: Some(file.into()), line: Some(line) }
 }
 
 pub(super) fn verdict(bound_by: &str, share: f64, confidence: Confidence, summary: &str) -> Verdict {

@@ -23,7 +23,15 @@ pub(super) fn network_python() -> Case {
     let mut query = site(WaitKind::Network, "recvfrom", Some("db.local:5432"), 200, ms(11_214.0));
     query.p95 = Some(ms(81.0));
     query.cpu = ms(900.0);
-    profile.sites = vec![query];
+    profile.blocking_points = vec![query];
+    let mut fetch = line(WaitKind::Network, ("fetch_row", "/srv/jobs/etl.py", 42), 200, ms(11_214.0));
+    fetch.operation = "recvfrom".into();
+    fetch.resource = Some("db.local:5432".into());
+    fetch.call = Some("psycopg2.extras.execute".into());
+    fetch.callers = vec![at(("load", "/srv/jobs/etl.py", 88)), at(("<module>", "/srv/jobs/etl.py", 112))];
+    fetch.p95 = Some(ms(81.0));
+    fetch.cpu = ms(900.0);
+    profile.sites = vec![fetch, hot(("parse", "/srv/jobs/etl.py", 57), ms(850.0), 0.98)];
     profile.items = Some(Items {
         are_processes: false,
         count: 200,
@@ -194,7 +202,7 @@ pub(super) fn idle_server() -> Case {
         cpu: ms(10.0),
         connections: Some(2),
     });
-    profile.sites = vec![accept];
+    profile.blocking_points = vec![accept];
     let mut keep = advise(
         Strategy::Async,
         Action::Keep,
@@ -250,7 +258,7 @@ pub(super) fn sleep_poll() -> Case {
     let wall = [(wait(WaitKind::Sleep), 1_976.0), (Account::Cpu, 54.0)];
     let mut profile = run(&["python3", "poll.py"], cpython(), &wall);
     profile.cpu_split = CpuSplit { gil: Some(ms(53.0)), native: Some(ms(1.0)), samples: 12 };
-    profile.sites = vec![site(WaitKind::Sleep, "sleep", None, 41, ms(1_976.0))];
+    profile.blocking_points = vec![site(WaitKind::Sleep, "sleep", None, 41, ms(1_976.0))];
     let mut event = advise(
         Strategy::Sequential,
         Action::WaitForEvent,
@@ -298,7 +306,7 @@ pub(super) fn lock_bound() -> Case {
     let mut journal =
         site(WaitKind::Disk, "fsync", Some("/var/lib/ledger/books/2026/november/journal.wal"), 31, ms(280.0));
     journal.p95 = Some(ms(14.0));
-    profile.sites = vec![lock, other, journal];
+    profile.blocking_points = vec![lock, other, journal];
     let mut hold = advise(
         Strategy::Threads,
         Action::ReduceContention,
@@ -397,7 +405,7 @@ pub(super) fn fetch_then_parse() -> Case {
     fetch.p95 = Some(ms(120.0));
     let lookup = site(WaitKind::Network, "poll", Some("10.0.0.2:53"), 70, ms(300.0));
     let write = site(WaitKind::Disk, "write", Some("/home/日本語/出力/pages.jsonl"), 70, ms(60.0));
-    profile.sites = vec![fetch, lookup, write];
+    profile.blocking_points = vec![fetch, lookup, write];
     profile.items = Some(Items {
         are_processes: false,
         count: 70,
@@ -461,7 +469,7 @@ pub(super) fn child_tree() -> Case {
         bytes_written: None,
         runtime: compiled(Language::Native),
     }];
-    profile.sites = vec![site(WaitKind::Pipe, "read", Some("pipe to identify"), 240, ms(900.0))];
+    profile.blocking_points = vec![site(WaitKind::Pipe, "read", Some("pipe to identify"), 240, ms(900.0))];
     profile.items = Some(Items {
         are_processes: true,
         count: 240,

@@ -9,7 +9,7 @@ use crate::machine::Machine;
 use crate::profile::ledger::{Ledger, Reading, Under};
 use crate::profile::model::{Exit, Language, Runtime, Throttling};
 use crate::profile::observation::{Birth, Census, Observation};
-use crate::profile::record::Recording;
+use crate::profile::record::{Recording, StackReads};
 use crate::profile::sampler::Schedule;
 use crate::profile::stack::{Frame, FrameId, StackId};
 use crate::profile::thread_clock::{Counters, Seen, SiteId};
@@ -181,6 +181,9 @@ pub(super) struct EndLine {
     #[serde(default)]
     ended: bool,
     hidden: u64,
+    /// Call stacks looked at, and torn; older tapes have none.
+    #[serde(default)]
+    stack_reads: (u64, u64),
     left_running: usize,
     interrupted: bool,
 }
@@ -373,6 +376,7 @@ impl From<&Recording> for Line {
             late: recording.schedule.late,
             own_cpu: nanos(recording.own_cpu),
             hidden: recording.hidden,
+            stack_reads: (recording.stack_reads.read, recording.stack_reads.torn),
             lists_children: recording.lists_children,
             left_running: recording.left_running,
             interrupted: recording.interrupted,
@@ -409,6 +413,7 @@ impl EndLine {
             schedule,
             own_cpu: Duration::from_nanos(self.own_cpu),
             hidden: self.hidden,
+            stack_reads: StackReads { read: self.stack_reads.0, torn: self.stack_reads.1 },
             lists_children: self.lists_children,
             left_running: self.left_running,
             interrupted: self.interrupted,

@@ -1,0 +1,340 @@
+//! From time by call stack to lines of the program's own source. Pure.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::account;
+use crate::profile::code::{CallStacks, Location, Site, StackTime};
+use crate::profile::ledger::Closed;
+use crate::profile::places::{Computing, Waits};
+use crate::profile::record::StackReads;
+use crate::profile::sites::Durations;
+use crate::profile::stack::{Frame, StackId, Stacks};
+use crate::profile::thread_clock::SiteId;
+use crate::wait::Account;
+
+/// Lines reported; the rest has next to no weight.
+const SITES_REPORTED: usize = 100;
+/// Stacks reported one by one.
+const STACKS_REPORTED: usize = 2000;
+/// Callers named.
+const CALLERS: usize = 3;
+/// A percentile is given from this many waits seen one by one.
+const COUNTED_ENOUGH: u64 = 10;
+/// Functions through which event loops call what they run: end of the file's path, and function.
+const LOOPS: &[(&str, &str)] =
+    &[("asyncio/base_events.py", "_run_once"), ("asyncio/events.py", "_run"), ("uvloop/loop.pyx", "_run")];
+
+/// One piece of time: what was done, in which stack, for how long.
+struct Piece<'a> {
+    pid: i32,
+    account: Account,
+    operation: &'static str,
+    resource: Option<&'a str>,
+    stack: StackId,
+    /// Thread-time, nanoseconds.
+    time: u64,
+    /// Wall time that the program spent on it.
+    critical: u64,
+    event_loop: bool,
+    /// Whether its runtime is known to have no interpreter lock.
+    lockless: bool,
+    waits: Option<&'a Waits>,
+    computing: Option<&'a Computing>,
+}
+
+/// Everything that was booked at a place in the code. Thread-time on CPUs counts as wall time as far as the program was
+/// computing: threads that run side by side share it.
+fn pieces<'a>(books: &'a Closed) -> Vec<Piece<'a>> {
+    let computed: u64 = books.places.computing().map(|(_, _, computing)| computing.total()).sum();
+    let wall = (books.wall.cpu + books.wall.gil) as f64 / computed.max(1) as f64;
+    let waits = books.places.waits().filter(|(_, waits)| waits.blocked > 0).map(|(place, waits)| {
+        let site = books.sites.get(place.site);
+        Piece {
+            pid: site.key.pid,
+            account: account(site, place.site),
+            operation: if place.site == SiteId::UNKNOWN { "" } else { site.operation() },
+            // The address of a parking spot means nothing to a reader.
+            resource: site.key.resource.as_deref().filter(|_| site.operation() != "park"),
+            stack: place.stack,
+            time: waits.blocked,
+            critical: books.wall.waits.get(&place).copied().unwrap_or(0),
+            event_loop: site.event_loop,
+            lockless: false,
+            waits: Some(waits),
+            computing: None,
+        }
+    });
+    let computing = books.places.computing().map(|(pid, stack, computing)| Piece {
+        pid,
+        account: Account::Cpu,
+        operation: "",
+        resource: None,
+        stack,
+        time: computing.total(),
+        critical: (computing.total() as f64 * wall) as u64,
+        event_loop: false,
+        lockless: books.processes.get(&pid).is_some_and(|process| process.runtime.gil == Some(false)),
+        waits: None,
+        computing: Some(computing),
+    });
+    waits.chain(computing).filter(|piece| piece.time > 0).collect()
+}
+
+/// The stacks with their time.
+pub(super) fn stacks(books: &Closed, reads: StackReads) -> CallStacks {
+    type Key<'a> = (String, Account, &'static str, Option<&'a str>, StackId);
+    let mut merged: BTreeMap<Key<'_>, (u64, u64, u64)> = BTreeMap::new();
+    for piece in pieces(books) {
+        let name = books.process_name(piece.pid);
+        let key = (name, piece.account, piece.operation, piece.resource, piece.stack);
+        let sums = merged.entry(key).or_default();
+        sums.0 += piece.time;
+        sums.1 += piece.critical;
+        sums.2 += piece.waits.map_or(0, |waits| waits.ended);
+    }
+    let mut all: Vec<(Key<'_>, (u64, u64, u64))> = merged.into_iter().collect();
+    all.sort_by_key(|(_, (time, critical, _))| std::cmp::Reverse((*critical, *time)));
+    let mut rest: BTreeMap<(String, Account), (u64, u64, u64)> = BTreeMap::new();
+    for ((name, account, ..), sums) in all.drain(all.len().min(STACKS_REPORTED)..) {
+        let rest = rest.entry((name, account)).or_default();
+        *rest = (rest.0 + sums.0, rest.1 + sums.1, rest.2 + sums.2);
+    }
+    let mut found = CallStacks { read: reads.read, torn: reads.torn, ..CallStacks::default() };
+    let mut numbers: BTreeMap<&Frame, u32> = BTreeMap::new();
+    for ((process, account, operation, resource, stack), (time, critical, episodes)) in all {
+        let number = |frame| {
+            *numbers.entry(frame).or_insert_with(|| {
+                found.frames.push(frame.clone());
+                found.frames.len() as u32 - 1
+            })
+        };
+        let frames = books.stacks.levels(stack).map(number).collect();
+        found.stacks.push(StackTime {
+            process,
+            account,
+            operation: operation.to_owned(),
+            resource: resource.map(str::to_owned),
+            frames,
+            time: Duration::from_nanos(time),
+            critical: Duration::from_nanos(critical),
+            episodes,
+        });
+    }
+    found.stacks.extend(rest.into_iter().map(|((process, account), (time, critical, episodes))| StackTime {
+        process,
+        account,
+        operation: String::new(),
+        resource: None,
+        frames: Vec::new(),
+        time: Duration::from_nanos(time),
+        critical: Duration::from_nanos(critical),
+        episodes,
+    }));
+    found
+}
+
+/// A site as it is added up.
+#[derive(Default)]
+struct Sum<'a> {
+    /// Visits by system call.
+    operations: BTreeMap<&'static str, (u64, u64)>,
+    resources: BTreeSet<Option<&'a str>>,
+    /// Time by the stacks that lead here.
+    stacks: BTreeMap<StackId, u64>,
+    durations: Durations,
+    threads: BTreeSet<i32>,
+    time: u64,
+    critical: u64,
+    progress: u64,
+    under: u64,
+    outside: u64,
+    event_loop: bool,
+    lockless: bool,
+}
+
+/// What lines of the program's own code did, most wall time first.
+pub(super) fn sites(books: &Closed) -> Vec<Site> {
+    type Key<'a> = (String, Account, Option<Location>, Option<(&'static str, Option<&'a str>)>);
+    let mut sums: BTreeMap<Key<'_>, Sum<'_>> = BTreeMap::new();
+    for piece in pieces(books) {
+        let at = innermost_own(&books.stacks, piece.stack);
+        // Without the code, what the kernel knows tells the waits apart.
+        let kernel = at.is_none().then_some((piece.operation, piece.resource));
+        let sum = match sums.entry((books.process_name(piece.pid), piece.account, at, kernel)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(Sum::default()),
+        };
+        sum.add(&piece);
+    }
+    let mut sites: Vec<Site> = sums
+        .into_iter()
+        .map(|((process, account, at, _), sum)| sum.into_site(&books.stacks, process, account, at))
+        .collect();
+    sites.sort_by_key(|site| std::cmp::Reverse((site.critical, site.wait, site.cpu)));
+    sites.truncate(SITES_REPORTED);
+    sites
+}
+
+impl<'a> Sum<'a> {
+    fn add(&mut self, piece: &Piece<'a>) {
+        self.time += piece.time;
+        self.critical += piece.critical;
+        self.event_loop |= piece.event_loop;
+        self.resources.insert(piece.resource);
+        *self.stacks.entry(piece.stack).or_default() += piece.time;
+        if let Some(waits) = piece.waits {
+            let visits = self.operations.entry(piece.operation).or_default();
+            visits.0 += waits.ended;
+            visits.1 += waits.counted;
+            self.durations.merge(&waits.durations);
+            self.threads.extend(&waits.threads);
+            self.progress += waits.progress;
+        }
+        if let Some(computing) = piece.computing {
+            self.lockless |= piece.lockless;
+            self.under += computing.under;
+            self.outside += computing.outside;
+        }
+    }
+
+    fn into_site(self, stacks: &Stacks, process: String, account: Account, at: Option<Location>) -> Site {
+        let busiest = self.operations.into_iter().max_by_key(|(_, (ended, _))| *ended);
+        let (operation, (episodes, counted)) = busiest.unwrap_or_default();
+        let heaviest = self.stacks.into_iter().max_by_key(|(_, time)| *time);
+        let stack = heaviest.map_or(StackId::UNSEEN, |(stack, _)| stack);
+        let counted = counted * 2 >= episodes && counted > 0;
+        let seen = counted && self.durations.count() >= COUNTED_ENOUGH;
+        let computes = account == Account::Cpu;
+        let classed = self.under + self.outside;
+        let only = if self.resources.len() == 1 { self.resources.into_iter().next().flatten() } else { None };
+        Site {
+            account,
+            call: at.as_ref().and_then(|_| library_call(stacks, stack)),
+            callers: callers(stacks, stack),
+            at,
+            operation: operation.to_owned(),
+            resource: only.map(str::to_owned),
+            process,
+            episodes,
+            counted,
+            wait: Duration::from_nanos(if computes { 0 } else { self.time }),
+            critical: Duration::from_nanos(self.critical),
+            p95: self.durations.quantile(0.95).filter(|_| seen).map(Duration::from_nanos),
+            cpu: Duration::from_nanos(if computes { self.time } else { self.progress }),
+            under_lock: (classed > 0)
+                .then(|| self.under as f64 / classed as f64)
+                .or(self.lockless.then_some(0.0)),
+            threads: self.threads.len() as u64,
+            in_event_loop: self.event_loop,
+            blocks_event_loop: !self.event_loop && in_loop(stacks, stack),
+        }
+    }
+}
+
+/// The innermost level of the program's own code; where all of it is library code, the innermost that has a line.
+fn innermost_own(stacks: &Stacks, stack: StackId) -> Option<Location> {
+    let own = stacks.levels(stack).find(|level| level.own);
+    own.or_else(|| stacks.levels(stack).find(|level| level.line.is_some())).map(Location::from)
+}
+
+/// What the innermost own level calls, if that is code of a library.
+fn library_call(stacks: &Stacks, stack: StackId) -> Option<String> {
+    let beneath = stacks.levels(stack).take_while(|level| !level.own).last()?;
+    stacks.levels(stack).any(|level| level.own).then(|| qualified(beneath)).filter(|name| !name.is_empty())
+}
+
+/// Own code further out than the innermost own level, nearest first.
+fn callers(stacks: &Stacks, stack: StackId) -> Vec<Location> {
+    stacks.levels(stack).filter(|level| level.own).skip(1).take(CALLERS).map(Location::from).collect()
+}
+
+/// Whether an event loop called the code.
+fn in_loop(stacks: &Stacks, stack: StackId) -> bool {
+    stacks.levels(stack).any(|level| {
+        let file = level.file.as_deref().unwrap_or_default();
+        let name = level.function.rsplit('.').next().unwrap_or_default();
+        LOOPS.iter().any(|(end, function)| file.ends_with(end) && name == *function)
+    })
+}
+
+/// Where Python keeps libraries; what follows names the module.
+const LIBRARIES: [&str; 2] = ["/site-packages/", "/dist-packages/"];
+
+/// A library's function with its module: `requests.api.get`.
+fn qualified(level: &Frame) -> String {
+    let module = level.file.as_deref().and_then(module).map(|module| module + ".");
+    format!("{}{}", module.unwrap_or_default(), level.function)
+}
+
+/// The name under which Python imports a library's file.
+fn module(file: &str) -> Option<String> {
+    let path = file.strip_suffix(".py")?;
+    let inside = LIBRARIES.iter().find_map(|folder| path.rsplit_once(folder)).map(|(_, inside)| inside);
+    let standard = || {
+        let (_, rest) = path.rsplit_once("/python3")?;
+        rest.split_once('/').map(|(_, inside)| inside)
+    };
+    let inside = inside.or_else(standard)?;
+    Some(inside.trim_end_matches("/__init__").replace('/', "."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(function: &str, file: &str, line: u32, own: bool) -> Frame {
+        Frame { function: function.to_owned(), file: Some(file.to_owned()), line: Some(line), own }
+    }
+
+    fn stacks(levels: &[Frame]) -> (Stacks, StackId) {
+        let mut stacks = Stacks::default();
+        let frames: Vec<_> = levels.iter().map(|level| stacks.frame(level.clone()).unwrap()).collect();
+        let stack = stacks.stack(&frames);
+        (stacks, stack)
+    }
+
+    #[test]
+    fn a_wait_in_a_library_is_where_the_program_calls_it() {
+        let (stacks, stack) = stacks(&[
+            level("SSLSocket.read", "/usr/lib/python3.11/ssl.py", 1100, false),
+            level("get", "/venv/lib/python3.11/site-packages/requests/api.py", 73, false),
+            level("fetch_row", "etl.py", 42, true),
+            level("load", "etl.py", 88, true),
+        ]);
+        assert_eq!(innermost_own(&stacks, stack).and_then(|at| at.line), Some(42));
+        assert_eq!(library_call(&stacks, stack).as_deref(), Some("requests.api.get"));
+        assert_eq!(callers(&stacks, stack).iter().map(|caller| caller.line).collect::<Vec<_>>(), [Some(88)]);
+        assert!(!in_loop(&stacks, stack));
+    }
+
+    #[test]
+    fn a_program_that_is_all_library_is_named_by_what_it_is_in() {
+        let (stacks, stack) =
+            stacks(&[level("run", "/venv/lib/python3.11/site-packages/tool/main.py", 7, false)]);
+        assert_eq!(innermost_own(&stacks, stack).and_then(|at| at.line), Some(7));
+        assert_eq!(library_call(&stacks, stack), None);
+        assert_eq!(innermost_own(&stacks, StackId::UNSEEN), None);
+    }
+
+    #[test]
+    fn what_a_loop_calls_is_told_by_the_functions_it_calls_through() {
+        let (stacks, stack) = stacks(&[
+            level("handler", "app.py", 12, true),
+            level("Handle._run", "/usr/lib/python3.12/asyncio/events.py", 88, false),
+            level("BaseEventLoop._run_once", "/usr/lib/python3.12/asyncio/base_events.py", 1987, false),
+        ]);
+        assert!(in_loop(&stacks, stack));
+    }
+
+    #[test]
+    fn modules_are_named_as_they_are_imported() {
+        let name = |file: &str| module(file).unwrap_or_default();
+        assert_eq!(name("/x/lib/python3.9/site-packages/redis/client.py"), "redis.client");
+        assert_eq!(name("/usr/lib/python3/dist-packages/yaml/__init__.py"), "yaml");
+        assert_eq!(name("/usr/lib/python3.11/urllib/request.py"), "urllib.request");
+        assert_eq!(name("/home/me/etl.py"), "");
+        assert_eq!(name("<frozen importlib._bootstrap>"), "");
+    }
+}
