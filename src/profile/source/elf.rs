@@ -55,6 +55,8 @@ pub struct ElfFacts {
     pub base: u64,
     /// `_PyRuntime`: CPython's global state.
     pub py_runtime: Option<Symbol>,
+    /// `interp_head`: the list of interpreters of CPython 3.6, which has no `_PyRuntime` yet; not in stripped files.
+    pub py_interpreters: Option<Symbol>,
     /// `Py_Version`: CPython's version as a number, from 3.11 on.
     pub py_version: Option<Symbol>,
     /// Which other runtime is inside.
@@ -130,6 +132,7 @@ impl<'d, H: FileHeader, R: ReadRef<'d>> Sections<'d, H, R> {
     fn collect(&self, facts: &mut ElfFacts, table: u32) -> bool {
         self.symbols(table, |name, place| match name {
             b"_PyRuntime" => facts.py_runtime = Some(place),
+            b"interp_head" => facts.py_interpreters = Some(place),
             b"Py_Version" => facts.py_version = Some(place),
             _ => {
                 let telling = TELLING_SYMBOLS.iter().find(|(telling, _)| telling.as_bytes() == name);

@@ -10,6 +10,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use super::memory::{half, is_pointer, read_word, word};
+
 /// Default switch interval in microseconds (`DEFAULT_INTERVAL`).
 const SWITCH_INTERVAL: u64 = 5000;
 /// Size of `_PyRuntime` and offset of the lock in it; measured on x86-64 builds of the version named.
@@ -31,7 +33,7 @@ const LOCK_BYTES: usize = 80;
 /// Bytes of a thread state that are searched for the thread's identity.
 const THREAD_STATE: usize = 256;
 /// Where the C library keeps the kernel's thread id, counted from the `pthread_t`: glibc on x86-64 and on aarch64, musl.
-const TID_OFFSETS: [u64; 3] = [720, 208, 48];
+pub(super) const TID_OFFSETS: [u64; 3] = [720, 208, 48];
 
 /// A CPython process's lock, found in its memory.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ pub struct Interpreter {
 
 /// Where a thread state holds its thread's identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Identity {
+pub(super) enum Identity {
     /// The kernel's thread id, at this offset (3.11 and later).
     Native(u64),
     /// A `pthread_t` at the first offset; the thread id at the second one from there.
@@ -132,12 +134,9 @@ impl Interpreter {
     pub fn state(&mut self, memory: &File, is_thread: impl Fn(i32) -> bool) -> Option<LockState> {
         let mut bytes = [0u8; LOCK_BYTES];
         memory.read_exact_at(&mut bytes, self.lock?).ok()?;
-        let half = |at: usize| {
-            bytes.get(at..at + 4).map(|half| u32::from_ne_bytes([half[0], half[1], half[2], half[3]]))
-        };
         let holder = word(&bytes, 8)?;
-        let locked = half(16)? as i32;
-        let references = self.waiters.and_then(|at| half(usize::try_from(at).ok()?)).unwrap_or(0);
+        let locked = half(&bytes, 16)? as i32;
+        let references = self.waiters.and_then(|at| half(&bytes, usize::try_from(at).ok()?)).unwrap_or(0);
         let owner =
             if locked <= 0 || holder == 0 { Owner::Nobody } else { self.thread(memory, holder, is_thread) };
         // The three lowest bits are flags.
@@ -157,11 +156,23 @@ impl Interpreter {
 }
 
 impl Identity {
+    /// The kernel's id of the thread whose state lies at this address.
     fn read(self, memory: &File, state: u64) -> Option<i32> {
         match self {
             Self::Native(offset) => i32::try_from(read_word(memory, state.checked_add(offset)?)?).ok(),
             Self::Pthread(offset, tid) => {
                 let thread = read_word(memory, state.checked_add(offset)?)?;
+                Some(read_word(memory, thread.checked_add(tid)?)? as i32)
+            }
+        }
+    }
+
+    /// As [`Self::read`], from the bytes of a thread state.
+    pub(super) fn of(self, memory: &File, state: &[u8]) -> Option<i32> {
+        match self {
+            Self::Native(offset) => i32::try_from(word(state, usize::try_from(offset).ok()?)?).ok(),
+            Self::Pthread(offset, tid) => {
+                let thread = word(state, usize::try_from(offset).ok()?)?;
                 Some(read_word(memory, thread.checked_add(tid)?)? as i32)
             }
         }
@@ -195,9 +206,7 @@ fn learn(memory: &File, state: u64, is_thread: impl Fn(i32) -> bool) -> Option<(
 fn lock_offset(runtime: &[u8], size: u64) -> Option<usize> {
     let matches = |at: usize| {
         let holder = word(runtime, at + 8).unwrap_or(1);
-        let locked = runtime
-            .get(at + 16..at + 20)
-            .map(|bytes| i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+        let locked = half(runtime, at + 16).map(|half| half as i32);
         word(runtime, at) == Some(SWITCH_INTERVAL)
             && (holder == 0 || is_pointer(holder))
             && matches!(locked, Some(-1..=1))
@@ -211,20 +220,6 @@ fn lock_offset(runtime: &[u8], size: u64) -> Option<usize> {
             .and_then(|(_, offset)| usize::try_from(*offset).ok())
             .filter(|offset| offset + 24 <= runtime.len()),
     }
-}
-
-fn is_pointer(value: u64) -> bool {
-    (0x1_0000..1 << 56).contains(&value) && value.is_multiple_of(8)
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
-}
-
-fn read_word(memory: &File, address: u64) -> Option<u64> {
-    let mut bytes = [0u8; 8];
-    memory.read_exact_at(&mut bytes, address).ok()?;
-    Some(u64::from_ne_bytes(bytes))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 pub mod descriptors;
 pub mod elf;
 pub mod interpreter;
+mod memory;
 pub mod network;
 pub mod procfs;
+pub mod python;
 pub mod replay;

@@ -1,0 +1,135 @@
+//! The call stacks of CPython's threads, from 3.6 to 3.14, read from the memory of a running process that is neither
+//! stopped nor changed.
+//!
+//! ```text
+//! threads: tid ─► thread state ─► innermost frame     walk: frame ─► frame ─► …     code: file, function, line
+//! ```
+//!
+//! A thread that waits cannot change what is read. One that runs may: what does not fit together is refused as a whole
+//! and read again, a few times. Knows memory and its layout; knows nothing of time or of why a thread is looked at.
+
+mod code;
+mod layout;
+mod library;
+mod lines;
+mod threads;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use super::memory::{is_pointer, read_word};
+use crate::profile::stack::{FrameId, StackId, Stacks};
+use code::Codes;
+use layout::{DESCRIPTION_BYTES, Layout};
+use library::Library;
+use threads::Threads;
+use walk::Walk;
+
+/// Frames kept of a stack: those next to what the thread does, and where it began.
+const INNERMOST: usize = 480;
+/// See [`INNERMOST`].
+const OUTERMOST: usize = 32;
+/// How often a stack that changed while it was read is read again.
+const ATTEMPTS: usize = 3;
+
+/// Why stacks of a process cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotReadable {
+    /// Its layout is not known.
+    #[error("the memory layout of this version of Python is not known")]
+    Version,
+    /// There is no thread of Python's yet; it may be asked again.
+    #[error("Python has not started yet")]
+    NotStarted,
+    /// What lies there is not what the version should have.
+    #[error("the memory does not look as this version of Python should")]
+    Implausible,
+}
+
+/// A stack changed while it was read, or is none that can be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the stack changed while it was read")]
+pub struct Torn;
+
+/// The stacks of one process image.
+#[derive(Debug)]
+pub struct PythonStacks {
+    layout: Layout,
+    threads: Threads,
+    codes: Codes,
+    walk: Walk,
+    frames: Vec<FrameId>,
+}
+
+impl PythonStacks {
+    /// Looks whether stacks can be read. `memory` is `/proc/PID/mem`, `runtime` the address of `_PyRuntime` in it (of
+    /// `interp_head` in 3.6, which had no such structure), `version` the minor version.
+    ///
+    /// # Errors
+    /// Where they cannot, and why.
+    pub fn find(memory: &File, runtime: u64, version: (u8, u8)) -> Result<Self, NotReadable> {
+        let mut beginning = [0u8; DESCRIPTION_BYTES];
+        let read = memory.read_at(&mut beginning, runtime).unwrap_or(0);
+        let layout = Layout::of(version, &beginning[..read]).ok_or(NotReadable::Version)?;
+        let interpreters = runtime.checked_add(layout.interpreters as u64).ok_or(NotReadable::Implausible)?;
+        // The first thread state says which interpreter it belongs to: a check of the whole layout.
+        let follow = |address: u64, offset: usize| {
+            read_word(memory, address.checked_add(offset as u64)?).filter(|to| *to == 0 || is_pointer(*to))
+        };
+        let interpreter = follow(interpreters, 0).ok_or(NotReadable::Implausible)?;
+        if interpreter == 0 {
+            return Err(NotReadable::NotStarted);
+        }
+        match follow(interpreter, layout.threads).ok_or(NotReadable::Implausible)? {
+            0 => Err(NotReadable::NotStarted),
+            state if follow(state, layout.thread.interpreter) == Some(interpreter) => Ok(Self {
+                layout,
+                threads: Threads::new(&layout, interpreters),
+                codes: Codes::new(Library::of(version)),
+                walk: Walk::default(),
+                frames: Vec::new(),
+            }),
+            _ => Err(NotReadable::Implausible),
+        }
+    }
+
+    /// The stack of a thread, innermost first. `Ok(StackId::UNSEEN)`: it runs no Python code. All stacks of a process
+    /// must go to the same `stacks`. `tid` is the thread's number in the namespace of the process.
+    ///
+    /// # Errors
+    /// It changed while it was read.
+    pub fn read(&mut self, memory: &File, tid: i32, stacks: &mut Stacks) -> Result<StackId, Torn> {
+        (0..ATTEMPTS).find_map(|_| self.attempt(memory, tid, stacks).ok()).ok_or(Torn)
+    }
+
+    fn attempt(&mut self, memory: &File, tid: i32, stacks: &mut Stacks) -> Result<StackId, Torn> {
+        self.walk.clear();
+        let found = self.threads.states(memory, &self.layout, tid)?.to_vec();
+        for state in found {
+            self.walk_thread(memory, state, tid)?;
+        }
+        self.codes.begin_stack();
+        self.frames.clear();
+        for level in self.walk.levels.iter().enumerate() {
+            self.frames.extend(self.codes.frame(memory, &self.layout, level, stacks)?);
+        }
+        if self.frames.len() > INNERMOST + OUTERMOST {
+            self.frames.drain(INNERMOST..self.frames.len() - OUTERMOST);
+        }
+        Ok(stacks.stack(&self.frames))
+    }
+
+    fn walk_thread(&mut self, memory: &File, state: u64, tid: i32) -> Result<(), Torn> {
+        let Some(before) = self.threads.state(memory, &self.layout, state, tid) else {
+            self.threads.forget(tid);
+            return Err(Torn);
+        };
+        self.walk.follow(memory, &self.layout, before.head)?;
+        let after = self.threads.state(memory, &self.layout, state, tid);
+        if after == Some(before) { Ok(()) } else { Err(Torn) }
+    }
+}
