@@ -66,7 +66,7 @@ pub struct ProfileArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Format of the report that is shown
-    #[arg(long, default_value = Format::default().name(), value_parser = format_parser())]
+    #[arg(long, default_value = Format::default().name(), value_parser = format_parser(|format| !format.is_of_stacks()))]
     pub format: Format,
     /// Directory of your own rules, laid over the built-in ones
     #[arg(long, value_name = "DIR")]
@@ -94,8 +94,8 @@ pub struct ReportArgs {
     /// Saved profile (JSON); `-` reads standard input. Several are shown one after another
     #[arg(long = "profile", value_name = "FILE", required = true, num_args = 1..)]
     pub profiles: Vec<PathBuf>,
-    /// Format of the report
-    #[arg(long, default_value = Format::default().name(), value_parser = format_parser())]
+    /// Format of the report, or of its call stacks for a viewer
+    #[arg(long, default_value = Format::default().name(), value_parser = format_parser(|_| true))]
     pub format: Format,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
@@ -169,9 +169,10 @@ pub struct DoctorArgs {
     pub pid: Option<i32>,
 }
 
-/// Accepts the names of the report formats.
-pub fn format_parser() -> impl TypedValueParser<Value = Format> {
-    let names: Vec<&'static str> = Format::all().map(Format::name).collect();
+/// Accepts the names of these report formats.
+pub fn format_parser(accepted: fn(Format) -> bool) -> impl TypedValueParser<Value = Format> {
+    let names: Vec<&'static str> =
+        Format::all().filter(|format| accepted(*format)).map(Format::name).collect();
     PossibleValuesParser::new(names)
         .try_map(|name| Format::from_name(&name).ok_or_else(|| format!("no format is called {name}")))
 }

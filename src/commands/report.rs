@@ -38,6 +38,9 @@ pub fn run(args: &ReportArgs, advise: impl Fn(&Profile, &Machine) -> Result<Advi
     let mut bytes = Vec::new();
     for path in &args.profiles {
         let Saved { profile, machine, .. } = load(path)?;
+        if args.format.is_of_stacks() && profile.call_stacks.stacks.is_empty() {
+            bail!("{} holds no call stacks: profile the program again", path.display());
+        }
         let conclusion = advise(&profile, &machine)?;
         if !bytes.is_empty() {
             bytes.push(b'\n');

@@ -10,6 +10,7 @@
 //!
 //! Everything between edge and books is an [`observation`]; [`source::replay`] writes them down and plays them again.
 
+mod callers;
 pub mod code;
 mod dispatches;
 mod items;

@@ -1,22 +1,24 @@
 //! One process of the measured tree, as seen through `/proc`: its threads, its memory, its runtime. The edge: reads
 //! the kernel and turns readings into plain values; decides nothing.
 
+mod census;
+mod stacks;
+
 use std::fs::File;
 use std::os::linux::fs::MetadataExt;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use super::callers::Callers;
 use super::dispatches::{Dispatches, News};
 use super::ledger::{Ledger, Reading, Under};
-use super::model::Language;
-use super::observation::{Birth, Census};
+use super::observation::Birth;
 use super::record::StackReads;
-use super::runtime::detect;
-use super::source::descriptors::{Descriptors, has_event_loop};
+use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::interpreter::{Interpreter, LockState, Owner};
 use super::source::procfs::{
-    ChildrenOf, KeptFile, Stat, numbered, out_of_descriptors, parse_io, parse_preemptions, parse_schedstat,
+    ChildrenOf, KeptFile, Stat, numbered, out_of_descriptors, parse_preemptions, parse_schedstat,
     parse_syscall, read_small, read_stat,
 };
 use super::stack::StackId;
@@ -26,11 +28,6 @@ use crate::wait::classify::{Call, Evidence, Means, Reason, Watched, call, classi
 
 /// A classified wait is believed for this long when the same call repeats at the same place: descriptors are reused.
 const BELIEVED_NS: u64 = 100_000_000;
-/// Ages of a process at which its runtime is looked for (again): at first, once its libraries are mapped, and
-/// later for interpreters that a program loads at run time.
-const LOOKS_NS: [u64; 4] = [4_000_000, 30_000_000, 250_000_000, 2_000_000_000];
-/// How often name, memory and byte counters are read.
-const CENSUS_NS: u64 = 100_000_000;
 /// Threads whose preemptions are counted in a round: a file of text for each.
 pub(super) const PREEMPTIONS_COUNTED: usize = 16;
 
@@ -71,6 +68,8 @@ struct ThreadSource {
     counters: Counters,
     dispatches: Dispatches,
     blocked: bool,
+    /// It waits in a stack that could not be read yet.
+    unplaced: bool,
     last: Option<Wait>,
 }
 
@@ -95,6 +94,7 @@ pub(super) struct Process {
     links: u64,
     memory: Option<File>,
     interpreter: Option<Interpreter>,
+    callers: Callers,
     /// See [`Evidence::semaphore_locks`].
     semaphore_locks: bool,
     runtime_looks: usize,
@@ -136,6 +136,7 @@ impl Process {
             links: 0,
             memory: None,
             interpreter: None,
+            callers: Callers::default(),
             semaphore_locks: false,
             runtime_looks: 0,
             image_since: now,
@@ -255,6 +256,7 @@ impl Process {
                 counters,
                 dispatches: Dispatches::new(counters.slices),
                 blocked: false,
+                unplaced: false,
                 last: None,
             });
         }
@@ -306,6 +308,10 @@ impl Process {
         };
         let counters = parse_schedstat(text).ok_or(tid)?;
         if counters == thread.counters && thread.blocked {
+            if thread.unplaced {
+                self.place_wait(index, lookups, ledger);
+            }
+            let thread = &self.threads[index];
             if thread.last.is_some_and(|wait| wait.unnamed) && lookups.descriptors.may_name(now) {
                 self.name_wait(index, now, lookups, ledger);
             }
@@ -328,6 +334,7 @@ impl Process {
             Seen::Blocked(_) => Under::Unknown,
         };
         let blocks = matches!(seen, Seen::Blocked(_));
+        let stack = self.stack(index, blocks.then_some(counters), lookups, ledger);
         let was_blocked = self.threads[index].blocked;
         let news = self.threads[index].dispatches.since(counters.slices, was_blocked);
         // What a computing thread was dispatched after shows when it is next seen in a wait.
@@ -344,7 +351,7 @@ impl Process {
             thread.dispatches.count(counters.slices, news, preemptions);
         }
         let counters = Counters { slices: thread.dispatches.after_waits, ..counters };
-        Ok(Some(Reading { tid, counters, seen, under, stack: StackId::UNSEEN }))
+        Ok(Some(Reading { tid, counters, seen, under, stack }))
     }
 
     /// Where a thread stands to the interpreter lock, which is read once per round, beside the first active thread.
@@ -511,50 +518,6 @@ impl Process {
         read_stat(format!("/proc/{}/task/{tid}/stat", self.pid).as_ref())
     }
 
-    /// Slow facts: name, memory, bytes; and the runtime, after birth and after every exec.
-    fn census(&mut self, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
-        let directory = PathBuf::from(format!("/proc/{}", self.pid));
-        let path = |name: &str| directory.join(name);
-        let Some(stat) = read_stat(&path("stat")) else { return };
-        // A process that is ending has no stack any more, and no executable either.
-        if stat.stack != self.stack && stat.stack != 0 {
-            self.stack = stat.stack;
-            self.image_since = now;
-            self.runtime_looks = 0;
-            self.interpreter = None;
-            self.semaphore_locks = false;
-            self.open_memory(lookups);
-            for thread in &mut self.threads {
-                thread.last = None;
-            }
-        }
-        let due = LOOKS_NS.get(self.runtime_looks).is_some_and(|age| now >= self.image_since + age);
-        if due {
-            let found = self
-                .interpreter
-                .is_none()
-                .then(|| detect(self.pid, &mut lookups.files, self.memory.as_ref()))
-                .flatten();
-            if self.runtime_looks > 0 && has_event_loop(self.pid) {
-                ledger.event_loop(self.pid);
-            }
-            if let Some(found) = found {
-                // CPython builds its locks of POSIX semaphores.
-                self.semaphore_locks = found.runtime.language == Language::Python;
-                ledger.runtime(self.pid, found.runtime);
-                self.interpreter = found.interpreter;
-            }
-        }
-        while LOOKS_NS.get(self.runtime_looks).is_some_and(|age| now >= self.image_since + age) {
-            self.runtime_looks += 1;
-        }
-        let next_look = LOOKS_NS.get(self.runtime_looks).map_or(u64::MAX, |age| self.image_since + age);
-        self.next_census = (now + CENSUS_NS).min(next_look);
-        let io = read_small(&path("io")).ok().and_then(|text| parse_io(&text));
-        let rss = stat.resident.saturating_mul(page_size());
-        ledger.census(self.pid, now, Census { name: stat.name, threads: stat.threads, rss, io });
-    }
-
     /// Children that are not known yet. Only a thread that ran can have started one.
     fn new_children(&mut self, now: u64, moved: Vec<i32>, lookups: &Lookups) -> Vec<i32> {
         // One that starts its children and waits for them must be asked though it does not run again.
@@ -589,8 +552,4 @@ fn same_place(before: &Call, at: &Call) -> bool {
 /// Whether a thread in this state has ended, though it is still listed.
 pub(super) fn ended(state: char) -> bool {
     matches!(state, 'Z' | 'X' | 'x')
-}
-
-fn page_size() -> u64 {
-    rustix::param::page_size() as u64
 }

@@ -98,12 +98,14 @@ pub enum ProfileError {
 }
 
 /// How often call stacks were looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StackReads {
     /// All in all.
     pub read: u64,
     /// Those that changed while they were read.
     pub torn: u64,
+    /// Why those of a process could not be read at all.
+    pub refused: Option<String>,
 }
 
 /// A finished recording, before it is summed up.
@@ -227,7 +229,7 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
     let has_ended = !launched && tree.is_empty();
     let cpu = if launched { reaped.cpu } else { ticks_since(&ticks_before, tree.pids()) };
     let (hidden, lists_children) = (tree.lookups.hidden, tree.lists_children());
-    let stack_reads = tree.lookups.stack_reads;
+    let stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
         command,

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::callers::PythonState;
 use super::model::{Language, Runtime};
 use super::source::elf::{ElfFacts, ElfFiles, Mark};
 use super::source::interpreter::Interpreter;
@@ -54,6 +55,8 @@ pub(super) struct Detected {
     pub(super) runtime: Runtime,
     /// The lock of a CPython; the process must be watched for as long as its address space lives.
     pub(super) interpreter: Option<Interpreter>,
+    /// Where the state of a CPython lies.
+    pub(super) python: Option<PythonState>,
 }
 
 /// Looks at a process. `memory` is its `/proc/PID/mem` where that may be read. `None`: its executable cannot be told,
@@ -81,7 +84,7 @@ pub(super) fn detect(pid: i32, files: &mut ElfFiles, memory: Option<&File>) -> O
     if maps.is_empty() {
         marks.extend(files.facts(&exe).map(|facts| facts.marks).unwrap_or_default());
     }
-    Some(Detected { runtime: by_marks(&marks, exe_path), interpreter: None })
+    Some(Detected { runtime: by_marks(&marks, exe_path), ..Detected::default() })
 }
 
 fn carries_runtime(path: &str) -> bool {
@@ -98,8 +101,8 @@ fn inside_root(pid: i32, path: &str) -> PathBuf {
 fn python(mapping: &Mapping, facts: &ElfFacts, memory: Option<&File>, exe: &str) -> Option<Detected> {
     let symbol = facts.py_runtime?;
     let bias = mapping.start.wrapping_sub(facts.base);
-    let interpreter =
-        memory.map(|memory| Interpreter::find(memory, bias.wrapping_add(symbol.address), symbol.size));
+    let address = bias.wrapping_add(symbol.address);
+    let interpreter = memory.map(|memory| Interpreter::find(memory, address, symbol.size));
     let number = facts.py_version.zip(memory).and_then(|(version, memory)| {
         let mut bytes = [0u8; 4];
         memory.read_exact_at(&mut bytes, bias.wrapping_add(version.address)).ok()?;
@@ -119,7 +122,14 @@ fn python(mapping: &Mapping, facts: &ElfFacts, memory: Option<&File>, exe: &str)
         version,
         gil: Some(!free_threaded),
     };
-    Some(Detected { runtime, interpreter: interpreter.filter(|_| !free_threaded) })
+    let python = runtime.version.as_deref().and_then(minor).map(|version| PythonState { address, version });
+    Some(Detected { runtime, interpreter: interpreter.filter(|_| !free_threaded), python })
+}
+
+/// `(3, 9)` of `3.9.18`.
+fn minor(version: &str) -> Option<(u8, u8)> {
+    let mut numbers = version.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// `3.9` in `…/libpython3.9.so.1.0` or `…/bin/python3.9`.

@@ -58,7 +58,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         cpu_split: cpu_split(books),
         blocking_points,
         sites: code::sites(books),
-        call_stacks: code::stacks(books, recording.stack_reads),
+        call_stacks: code::stacks(books, &recording.stack_reads),
         items,
         event_loop: event_loop(books),
         process_groups: groups(books),
@@ -364,6 +364,17 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
             source: "gil-owner".to_owned(),
             reason: "the interpreter lock was not found, or its memory may not be read".to_owned(),
             costs: "CPU time under it and outside cannot be told apart".to_owned(),
+        });
+    }
+    let reads = &recording.stack_reads;
+    if reads.read > 0 {
+        quality.sources_used.push("python-stacks".to_owned());
+    }
+    if let Some(why) = &reads.refused {
+        quality.refused.push(Refused {
+            source: "python-stacks".to_owned(),
+            reason: why.clone(),
+            costs: "the lines of the source that wait and compute are not named".to_owned(),
         });
     }
     if recording.hidden > 0 {

@@ -8,6 +8,7 @@
 mod formats;
 pub mod json;
 pub mod scan;
+mod stacks;
 mod style;
 mod text;
 
@@ -38,6 +39,16 @@ pub enum Format {
     Text,
     /// For programs: the stable contract, readable again by [`json::from_json`].
     Json,
+    /// Call stacks in lines, for `FlameGraph` and its kin.
+    Folded,
+    /// Call stacks for <https://www.speedscope.app>.
+    Speedscope,
+    /// Call stacks for <https://profiler.firefox.com>.
+    Firefox,
+    /// Call stacks for `pprof`.
+    Pprof,
+    /// Call stacks as a drawing (SVG).
+    Flamegraph,
 }
 
 type Render = fn(&Report<'_>, &Style) -> Vec<u8>;
@@ -45,6 +56,11 @@ type Render = fn(&Report<'_>, &Style) -> Vec<u8>;
 const RENDERERS: Formats<Format, Render> = Formats(&[
     (Format::Text, "text", |report, style| text::to_text(report, style).into_bytes()),
     (Format::Json, "json", |report, _| json::to_json(report)),
+    (Format::Folded, "folded", |report, _| stacks::to_folded(report.profile).into_bytes()),
+    (Format::Speedscope, "speedscope", |report, _| stacks::to_speedscope(report.profile).into_bytes()),
+    (Format::Firefox, "firefox", |report, _| stacks::to_firefox(report.profile).into_bytes()),
+    (Format::Pprof, "pprof", |report, _| stacks::to_pprof(report.profile)),
+    (Format::Flamegraph, "flamegraph", |report, _| stacks::to_flamegraph(report.profile).into_bytes()),
 ]);
 
 impl Format {
@@ -64,6 +80,12 @@ impl Format {
     pub fn from_name(name: &str) -> Option<Self> {
         RENDERERS.named(name)
     }
+
+    /// Whether it shows call stacks for a viewer, and nothing else.
+    #[must_use]
+    pub fn is_of_stacks(self) -> bool {
+        !matches!(self, Self::Text | Self::Json)
+    }
 }
 
 /// The report as bytes, ending in a newline. Same report and style in, same bytes out.
@@ -78,7 +100,7 @@ mod tests {
 
     #[test]
     fn every_format_has_one_row_and_is_found_by_its_name() {
-        for format in [Format::Text, Format::Json] {
+        for format in Format::all() {
             assert_eq!(Format::all().filter(|other| *other == format).count(), 1);
             assert_eq!(Format::from_name(format.name()), Some(format));
         }

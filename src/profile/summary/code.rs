@@ -83,7 +83,7 @@ fn pieces<'a>(books: &'a Closed) -> Vec<Piece<'a>> {
 }
 
 /// The stacks with their time.
-pub(super) fn stacks(books: &Closed, reads: StackReads) -> CallStacks {
+pub(super) fn stacks(books: &Closed, reads: &StackReads) -> CallStacks {
     type Key<'a> = (String, Account, &'static str, Option<&'a str>, StackId);
     let mut merged: BTreeMap<Key<'_>, (u64, u64, u64)> = BTreeMap::new();
     for piece in pieces(books) {

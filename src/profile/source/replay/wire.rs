@@ -183,7 +183,7 @@ pub(super) struct EndLine {
     hidden: u64,
     /// Call stacks looked at, and torn; older tapes have none.
     #[serde(default)]
-    stack_reads: (u64, u64),
+    stack_reads: (u64, u64, Option<String>),
     left_running: usize,
     interrupted: bool,
 }
@@ -376,7 +376,10 @@ impl From<&Recording> for Line {
             late: recording.schedule.late,
             own_cpu: nanos(recording.own_cpu),
             hidden: recording.hidden,
-            stack_reads: (recording.stack_reads.read, recording.stack_reads.torn),
+            stack_reads: {
+                let StackReads { read, torn, refused } = recording.stack_reads.clone();
+                (read, torn, refused)
+            },
             lists_children: recording.lists_children,
             left_running: recording.left_running,
             interrupted: recording.interrupted,
@@ -413,7 +416,11 @@ impl EndLine {
             schedule,
             own_cpu: Duration::from_nanos(self.own_cpu),
             hidden: self.hidden,
-            stack_reads: StackReads { read: self.stack_reads.0, torn: self.stack_reads.1 },
+            stack_reads: StackReads {
+                read: self.stack_reads.0,
+                torn: self.stack_reads.1,
+                refused: self.stack_reads.2,
+            },
             lists_children: self.lists_children,
             left_running: self.left_running,
             interrupted: self.interrupted,
