@@ -45,6 +45,8 @@ pub struct Ledger {
     last_elapsed: u64,
     threads_seen: u64,
     processes_summed: u64,
+    /// What the child of a process that ended last had been waiting for; who waits for the child waits for that.
+    ended_in: BTreeMap<i32, Place>,
     /// What threads did before their first reading.
     newborn: Vec<Moved>,
     /// Everything the books were told; `None`: nobody wants to know.
@@ -80,6 +82,7 @@ impl Ledger {
             last_elapsed: 0,
             threads_seen: 0,
             processes_summed: 0,
+            ended_in: BTreeMap::new(),
             newborn: Vec::new(),
             tape: None,
             // The empty stack is known to everybody.
@@ -225,6 +228,7 @@ impl Ledger {
     /// A process is gone. Of very many, those that left no trace of their own are summed up under pid 0.
     pub fn process_gone(&mut self, pid: i32, at: u64) {
         self.note(|| Observation::ProcessGone { pid, at });
+        self.ended_in.remove(&pid);
         if let Some(process) = self.processes.get_mut(&pid) {
             process.seen.1 = at;
         }
@@ -326,6 +330,9 @@ impl Ledger {
                 // It may have gone on for as long as the rounds are apart.
                 let unpaid = at.saturating_sub(record.clock.closed()) + self.last_elapsed;
                 let place = self.places.admit(Place { site, stack: record.stack });
+                if let Some(process) = self.processes.get(&record.pid).filter(|_| tid == record.pid) {
+                    self.ended_in.insert(process.parent, place);
+                }
                 self.credit_over((place, paid.map_or(0, |(_, blocked)| blocked) + unpaid));
             } else if let Some(over) = paid {
                 self.credit_over(over);
@@ -502,6 +509,12 @@ impl Ledger {
             // the thread leaves the CPU.
             if payment.progress > 0 || payment.ended > 0 {
                 let progress = payment.progress;
+                if site.key.kind == WaitKind::Child
+                    && let Some(place) = self.ended_in.remove(&record.pid)
+                {
+                    let external = self.sites.get(place.site).external;
+                    self.wall.credit(Credit { place, progress, blocked: 0, external });
+                }
                 self.wall.credit(Credit { place, progress, blocked, external: site.external });
             } else {
                 record.in_progress = Some((place, blocked));

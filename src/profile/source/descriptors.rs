@@ -104,14 +104,8 @@ impl Descriptors {
     /// A Unix socket. The two ends of a socket pair have neighbouring inodes; if a
     /// process of the tree holds a neighbour, the pair stays inside (and inside one process it is a wake-up).
     fn unix_socket(&mut self, pid: i32, inode: u64, pids: &[i32]) -> Target {
-        let neighbours = [format!("socket:[{}]", inode + 1), format!("socket:[{}]", inode.wrapping_sub(1))];
-        let holds = |pid: i32| {
-            let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-            entries
-                .flatten()
-                .filter_map(|entry| std::fs::read_link(entry.path()).ok())
-                .any(|link| neighbours.iter().any(|neighbour| link == Path::new(neighbour)))
-        };
+        let neighbours = [inode + 1, inode.wrapping_sub(1)];
+        let holds = |pid: i32| holds_unix_socket(pid, neighbours);
         if let Some(outside) = self.unix.get(&inode) {
             return Target::Unix { outside: *outside };
         }
@@ -173,6 +167,19 @@ pub fn has_event_loop(pid: i32) -> bool {
     };
     let mut loops = descriptors.into_iter().take(SEARCHED).filter(is_epoll);
     loops.any(|epoll| registered(pid, epoll).is_some_and(|fds| !fds.is_empty()))
+}
+
+/// Whether a process has a Unix socket with one of these inodes. Sockets of all kinds are numbered in one row, so that a
+/// connection to another machine may stand beside it.
+fn holds_unix_socket(pid: i32, inodes: [u64; 2]) -> bool {
+    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    let links = inodes.map(|inode| format!("socket:[{inode}]"));
+    entries.flatten().any(|entry| {
+        let is_linked = std::fs::read_link(entry.path())
+            .is_ok_and(|link| links.iter().any(|neighbour| link == Path::new(neighbour)));
+        let speaks = || protocol(pid, entry.file_name().to_str()?.parse().ok()?);
+        is_linked && !matches!(speaks(), Some(Protocol::Internet(_) | Protocol::Other))
+    })
 }
 
 /// What a socket speaks; `None`: the kernel does not say.
@@ -254,6 +261,19 @@ mod tests {
         // A kernel that does not say so (a sandbox) says nothing.
         assert!(matches!(ours(&tcp), Some(Protocol::Internet("tcp")) | None));
         assert!(matches!(ours(&unix), Some(Protocol::Unix) | None));
+    }
+
+    #[test]
+    fn a_connection_is_no_half_of_a_socket_pair() {
+        use std::os::fd::AsFd;
+        let inode = |socket: &dyn AsFd| rustix::fs::fstat(socket.as_fd()).unwrap().st_ino;
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let (unix, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert!(holds_unix_socket(own_pid(), [inode(&unix), 0]));
+        // A kernel that does not say what a socket speaks leaves it open.
+        if protocol(own_pid(), std::os::fd::AsRawFd::as_raw_fd(&tcp)).is_some() {
+            assert!(!holds_unix_socket(own_pid(), [inode(&tcp), 0]));
+        }
     }
 
     fn own_pid() -> i32 {

@@ -12,7 +12,7 @@ use crate::profile::record::StackReads;
 use crate::profile::sites::Durations;
 use crate::profile::stack::{Frame, StackId, Stacks};
 use crate::profile::thread_clock::SiteId;
-use crate::wait::Account;
+use crate::wait::{Account, WaitKind};
 
 /// Lines reported; the rest has next to no weight.
 const SITES_REPORTED: usize = 100;
@@ -22,6 +22,8 @@ const STACKS_REPORTED: usize = 2000;
 const CALLERS: usize = 3;
 /// A percentile is given from this many waits seen one by one.
 const COUNTED_ENOUGH: u64 = 10;
+/// Parents of a process that are asked.
+const ANCESTORS: usize = 64;
 /// Functions through which event loops call what they run: end of the file's path, and function.
 const LOOPS: &[(&str, &str)] =
     &[("asyncio/base_events.py", "_run_once"), ("asyncio/events.py", "_run"), ("uvloop/loop.pyx", "_run")];
@@ -158,7 +160,9 @@ struct Sum<'a> {
 pub(super) fn sites(books: &Closed) -> Vec<Site> {
     type Key<'a> = (String, Account, Option<Location>, Option<(&'static str, Option<&'a str>)>);
     let mut sums: BTreeMap<Key<'_>, Sum<'_>> = BTreeMap::new();
-    for piece in pieces(books) {
+    let mut pieces = pieces(books);
+    hand_up(books, &mut pieces);
+    for piece in pieces {
         let at = innermost_own(&books.stacks, piece.stack);
         // Without the code, what the kernel knows tells the waits apart.
         let kernel = at.is_none().then_some((piece.operation, piece.resource));
@@ -175,6 +179,35 @@ pub(super) fn sites(books: &Closed) -> Vec<Site> {
     sites.sort_by_key(|site| std::cmp::Reverse((site.critical, site.wait, site.cpu)));
     sites.truncate(SITES_REPORTED);
     sites
+}
+
+/// The wall book charges what a child did, not that its parent waited for it. Of a child without lines of its own nothing
+/// can be named but the line that waits for it.
+fn hand_up(books: &Closed, pieces: &mut [Piece<'_>]) {
+    let has_line = |piece: &Piece<'_>| innermost_own(&books.stacks, piece.stack).is_some();
+    let seen: BTreeSet<i32> = pieces.iter().filter(|piece| has_line(piece)).map(|piece| piece.pid).collect();
+    let mut handed: BTreeMap<i32, u64> = BTreeMap::new();
+    for piece in pieces.iter_mut().filter(|piece| !seen.contains(&piece.pid)) {
+        let parent = |pid: &i32| books.processes.get(pid).map(|process| process.parent);
+        // Numbers of processes are given out again: no chain is followed for ever.
+        let mut ancestors = std::iter::successors(parent(&piece.pid), parent).take(ANCESTORS);
+        if let Some(ancestor) = ancestors.find(|ancestor| seen.contains(ancestor)) {
+            *handed.entry(ancestor).or_default() += piece.critical;
+            piece.critical = 0;
+        }
+    }
+    for (pid, critical) in handed {
+        let awaits = |piece: &&mut Piece<'_>| {
+            piece.pid == pid
+                && matches!(piece.account, Account::Wait(WaitKind::Child | WaitKind::Pipe | WaitKind::Idle))
+                && piece.waits.is_some()
+                && has_line(piece)
+        };
+        let waited: u64 = pieces.iter_mut().filter(awaits).map(|piece| piece.time).sum();
+        for piece in pieces.iter_mut().filter(awaits) {
+            piece.critical += (critical as f64 * piece.time as f64 / waited as f64) as u64;
+        }
+    }
 }
 
 impl<'a> Sum<'a> {
@@ -234,9 +267,26 @@ impl<'a> Sum<'a> {
 }
 
 /// The innermost level of the program's own code; where all of it is library code, the innermost that has a line.
+/// Expressions that Python runs as functions of their own belong to the function they stand in.
 fn innermost_own(stacks: &Stacks, stack: StackId) -> Option<Location> {
     let own = stacks.levels(stack).find(|level| level.own);
-    own.or_else(|| stacks.levels(stack).find(|level| level.line.is_some())).map(Location::from)
+    let level = own.or_else(|| stacks.levels(stack).find(|level| level.line.is_some()))?;
+    let mut at = Location::from(level);
+    let mut outer = stacks.levels(stack).skip_while(|other| *other != level);
+    while is_expression(&at.function)
+        && let Some(next) = outer.next()
+    {
+        if next.own == level.own && next.file == level.file {
+            at.function.clone_from(&next.function);
+        }
+    }
+    Some(at)
+}
+
+/// Whether a function is an expression to whoever wrote it: `<genexpr>`, `<lambda>`, `load.<locals>.<listcomp>`.
+fn is_expression(function: &str) -> bool {
+    let name = function.rsplit('.').next().unwrap_or_default();
+    name.starts_with('<') && name != "<module>"
 }
 
 /// What the innermost own level calls, if that is code of a library.
@@ -247,7 +297,15 @@ fn library_call(stacks: &Stacks, stack: StackId) -> Option<String> {
 
 /// Own code further out than the innermost own level, nearest first.
 fn callers(stacks: &Stacks, stack: StackId) -> Vec<Location> {
-    stacks.levels(stack).filter(|level| level.own).skip(1).take(CALLERS).map(Location::from).collect()
+    let own = stacks.levels(stack).filter(|level| level.own && !is_expression(&level.function));
+    let mut locations: Vec<Location> = own.map(Location::from).collect();
+    locations.dedup_by(|outer, inner| (&outer.file, &outer.function) == (&inner.file, &inner.function));
+    let at = innermost_own(stacks, stack);
+    locations.retain(|location| {
+        at.as_ref().is_none_or(|at| (&at.file, &at.function) != (&location.file, &location.function))
+    });
+    locations.truncate(CALLERS);
+    locations
 }
 
 /// Whether an event loop called the code.
@@ -307,6 +365,18 @@ mod tests {
         assert_eq!(library_call(&stacks, stack).as_deref(), Some("requests.api.get"));
         assert_eq!(callers(&stacks, stack).iter().map(|caller| caller.line).collect::<Vec<_>>(), [Some(88)]);
         assert!(!in_loop(&stacks, stack));
+    }
+
+    #[test]
+    fn an_expression_belongs_to_its_function() {
+        let (stacks, stack) = stacks(&[
+            level("parse.<locals>.<genexpr>", "etl.py", 43, true),
+            level("parse", "etl.py", 42, true),
+            level("<module>", "etl.py", 90, true),
+        ]);
+        let at = innermost_own(&stacks, stack).unwrap();
+        assert_eq!((at.function.as_str(), at.line), ("parse", Some(43)));
+        assert_eq!(callers(&stacks, stack).iter().map(|caller| caller.line).collect::<Vec<_>>(), [Some(90)]);
     }
 
     #[test]

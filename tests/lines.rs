@@ -1,0 +1,106 @@
+//! Real programs whose lines know what they did (`fixtures/lines`), under `boundby profile`: is the time on the right
+//! line?
+//!
+//! Every CPython that is found runs them: `python3`, and those of a pyenv. `BOUNDBY_SEEDS` says how many programs with a
+//! hidden culprit are tried (12 without it). What was found is printed; what is not installed is skipped and said.
+
+#[path = "lines/programs.rs"]
+mod programs;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use programs::{Line, Server, Truth, interpreters, measured, seeded};
+
+/// Share of the waiting, and of the computing, that must be on the line where it was. Sampling leaves an error of its own
+/// where a line computes for a tenth of a second only.
+const WAITING: f64 = 0.85;
+const COMPUTING: f64 = 0.75;
+/// Shares of the hidden culprits that must be found first, and among the first three.
+const FIRST: f64 = 0.75;
+const FIRST_THREE: f64 = 0.9;
+
+fn say(text: &str) {
+    // Past the capture of the test harness: the figures are what the test is read for.
+    let _ = writeln!(std::io::stderr(), "lines: {text}");
+}
+
+/// Seconds of the truth that were found where they are, of all.
+#[derive(Default)]
+struct Score {
+    waiting: (f64, f64),
+    computing: (f64, f64),
+}
+
+impl Score {
+    fn add(&mut self, truth: &Truth, found: &BTreeMap<Line, (f64, f64)>) {
+        for (line, (wait, cpu)) in truth {
+            let (found_wait, found_cpu) = found.get(line).copied().unwrap_or_default();
+            self.waiting.0 += found_wait.min(*wait);
+            self.waiting.1 += wait;
+            self.computing.0 += found_cpu.min(*cpu);
+            self.computing.1 += cpu;
+        }
+    }
+
+    fn shares(&self) -> (f64, f64) {
+        (self.waiting.0 / self.waiting.1, self.computing.0 / self.computing.1)
+    }
+}
+
+#[test]
+fn time_is_on_the_lines_that_took_it() {
+    let found = interpreters();
+    if found.is_empty() {
+        return say("skipped: no python3 was found");
+    }
+    let mut wrong = Vec::new();
+    for interpreter in found {
+        let mut score = Score::default();
+        let (mut read, mut torn) = (0, 0);
+        for program in ["kinds.py", "threads.py", "processes.py", "loop.py"] {
+            let (truth, run) = measured(&interpreter, program, &[]);
+            score.add(&truth, &run.lines);
+            read += run.read;
+            torn += run.torn;
+        }
+        let (waiting, computing) = score.shares();
+        let name = &interpreter.version;
+        say(&format!(
+            "{name:8} {waiting:.3} of the waiting and {computing:.3} of the computing on its line; {read} stacks, {torn} torn"
+        ));
+        if waiting < WAITING || computing < COMPUTING {
+            wrong.push(format!("{name}: {waiting:.3} of the waiting, {computing:.3} of the computing"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_hidden_culprit_is_named_first() {
+    let Some(interpreter) = interpreters().into_iter().next() else {
+        return say("skipped: no python3 was found");
+    };
+    let seeds: u32 = std::env::var("BOUNDBY_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
+    let server = Server::start(&interpreter);
+    let (mut first, mut among_three) = (0, 0);
+    for seed in 0..seeds {
+        let (culprit, run) = seeded(&interpreter, &server, seed);
+        let place = run
+            .order
+            .iter()
+            .position(|line| culprit.lines.contains(&line.number) && line.file == culprit.file);
+        first += u32::from(place == Some(0));
+        among_three += u32::from(place.is_some_and(|place| place < 3));
+        if place != Some(0) {
+            say(&format!(
+                "seed {seed}: {} is at {place:?} of {:?}",
+                culprit.function,
+                &run.order[..run.order.len().min(4)]
+            ));
+        }
+    }
+    say(&format!("{first} of {seeds} hidden culprits were named first, {among_three} among the first three"));
+    let share = |found: u32| f64::from(found) / f64::from(seeds);
+    assert!(share(first) >= FIRST && share(among_three) >= FIRST_THREE);
+}
