@@ -6,7 +6,11 @@
 //! ```
 //!
 //! A thread that waits cannot change what is read. One that runs may: what does not fit together is refused as a whole
-//! and read again, a few times. Knows memory and its layout; knows nothing of time or of why a thread is looked at.
+//! and read again, a few times; what fits may still be up to a few microseconds old, and its frames as far apart. A
+//! program that does nothing but call functions of some 60 ns and shows that in every stack had, seen while it ran, from
+//! 3.11 to 3.13 a callee beside another line of its caller in 6 to 9 of 100 stacks and none refused; up to 3.10 and in
+//! 3.14 that was under 1 in 100, but its innermost calls were left out more often, and 4 to 26 in 100 were refused.
+//! Knows memory and its layout; knows nothing of time or of why a thread is looked at.
 
 mod code;
 mod layout;

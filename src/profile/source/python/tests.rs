@@ -1,6 +1,8 @@
 //! Stacks of real interpreters, of every version that is installed: each thread of a program must be seen where the
 //! program itself says it is.
 
+mod picture;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
