@@ -22,7 +22,7 @@ use super::walk::Level;
 use crate::profile::stack::{Frame, FrameId, Stacks};
 
 /// Levels of a stack whose code objects are compared each time.
-const INNERMOST: usize = 8;
+const INNERMOST: usize = 2;
 /// After how many stacks those of the others are compared again.
 const TRUSTED: u32 = 16;
 /// Code objects kept.
@@ -62,6 +62,8 @@ struct Code {
     function: String,
     file: String,
     own: bool,
+    /// It is run once, or made while the program runs: its memory is soon used again.
+    fleeting: bool,
     first_line: i32,
     table: u64,
     /// Bytes of its bytecode.
@@ -124,7 +126,7 @@ impl Codes {
         let now = self.stacks;
         if let Some(known) = self.known.get(&address) {
             let age = now.wrapping_sub(known.compared);
-            if age == 0 || number >= INNERMOST && age < TRUSTED {
+            if age == 0 || number >= INNERMOST && age < TRUSTED && !(known.fleeting && number < 16) {
                 return Some(());
             }
         }
@@ -189,10 +191,12 @@ impl Code {
                 (length, begins, copies)
             }
         };
+        let function = text(name, NAME)?;
         Some(Self {
             stamp: Box::default(),
             compared: 0,
-            function: text(name, NAME)?,
+            fleeting: function == "<module>" || file.starts_with('<') && !file.starts_with("<frozen "),
+            function,
             own: library.is_own(&file),
             file,
             first_line: half(bytes, first_line)? as i32,

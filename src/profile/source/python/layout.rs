@@ -110,6 +110,11 @@ pub(super) enum FrameKind {
     Interpreter {
         /// The byte that says who owns it.
         owner: usize,
+        /// The top of its stack: -1 while the interpreter executes it and not a function it calls. 3.14 does not keep
+        /// this up.
+        stack_top: Option<usize>,
+        /// The byte that says whether C code called it. Since 3.12 a frame of its own says so.
+        entry: Option<usize>,
         /// Which copy of the code it runs, in a free-threaded 3.14.
         copy: Option<usize>,
     },
@@ -263,7 +268,7 @@ const V3_11: Layout = Layout {
         previous: 48,
         code: 32,
         instruction: 56,
-        kind: FrameKind::Interpreter { owner: 69, copy: None },
+        kind: FrameKind::Interpreter { owner: 69, stack_top: Some(64), entry: Some(68), copy: None },
     },
     code: CodeLayout {
         size: 184,
@@ -289,7 +294,7 @@ const V3_12: Layout = Layout {
     frame: FrameLayout {
         previous: 8,
         code: 0,
-        kind: FrameKind::Interpreter { owner: 70, copy: None },
+        kind: FrameKind::Interpreter { owner: 70, stack_top: Some(64), entry: None, copy: None },
         ..V3_11.frame
     },
     code: CodeLayout {
@@ -323,6 +328,8 @@ struct Described {
     class: usize,
     bytes: usize,
     text: usize,
+    /// From a frame's instruction to the top of its stack, where that says what it does.
+    stack_top: Option<usize>,
     /// Which copy of the code a frame runs, and the copies of a code object.
     copies: Option<(usize, usize)>,
 }
@@ -339,6 +346,7 @@ const DESCRIBED: &[((u8, u8), Described)] = &[
             class: 46,
             bytes: 64,
             text: 67,
+            stack_top: Some(8),
             copies: None,
         },
     ),
@@ -352,6 +360,7 @@ const DESCRIBED: &[((u8, u8), Described)] = &[
             class: 52,
             bytes: 74,
             text: 77,
+            stack_top: None,
             copies: Some((38, 49)),
         },
     ),
@@ -403,6 +412,8 @@ impl Layout {
                 instruction,
                 kind: FrameKind::Interpreter {
                     owner,
+                    stack_top: at.stack_top.map(|further| instruction + further),
+                    entry: None,
                     copy: match copies {
                         Some((frame, _)) => Some(offset(frame)?),
                         None => None,
@@ -446,7 +457,7 @@ impl Layout {
     /// Whether everything lies within what is read.
     fn fits(&self) -> bool {
         let Self { thread, frame, code, text, bytes, object, .. } = self;
-        let FrameKind::Interpreter { owner, copy } = frame.kind else { return true };
+        let FrameKind::Interpreter { owner, stack_top, copy, .. } = frame.kind else { return true };
         let Bytecode::Inline { units, copies, .. } = code.bytecode else { return true };
         let within = |size: usize, words: &[usize]| words.iter().all(|word| word + 8 <= size);
         thread.size <= THREAD_BYTES
@@ -454,6 +465,7 @@ impl Layout {
             && frame.size <= FRAME_BYTES
             && within(frame.size, &[frame.previous, frame.code, frame.instruction])
             && owner < frame.size
+            && stack_top.is_none_or(|top| top + 4 <= frame.size)
             && copy.is_none_or(|copy| copy + 4 <= frame.size)
             && code.size <= CODE_BYTES
             && within(code.size, &[code.file, code.name, code.first_line, code.table, units, object.0])

@@ -1,6 +1,8 @@
 //! Stacks of real interpreters, of every version that is installed: each thread of a program must be seen where the
 //! program itself says it is.
 
+mod picture;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -134,5 +136,47 @@ fn every_thread_is_seen_where_the_program_says_it_is() {
                 assert_eq!(seen, told, "{}", python.display());
             }
         }
+    }
+}
+
+/// A program whose functions call and return all the time.
+const RESTLESS: &str = "
+def fib(n):
+    if n < 2:
+        return n
+    return fib(n - 1) + fib(n - 2)
+def count(n):
+    if n:
+        yield from count(n - 1)
+        yield n
+print(0, flush=True)
+while True:
+    fib(12)
+    sum(count(6))
+";
+
+#[test]
+fn a_running_thread_is_seen_inside_of_what_it_runs() {
+    for python in interpreters() {
+        let Some(mut program) = Program::start(&python, RESTLESS) else { continue };
+        program.line();
+        let (mut reader, mut stacks) = (program.stacks(), Stacks::default());
+        let tid = program.child.id() as i32;
+        let seen: Vec<StackId> = std::iter::repeat_with(|| reader.read(&program.memory, tid, &mut stacks))
+            .take(2000)
+            .filter_map(Result::ok)
+            .collect();
+        assert!(!seen.is_empty(), "{}: all were torn", python.display());
+        for level in seen.iter().flat_map(|stack| stacks.levels(*stack)) {
+            let line = level.line.unwrap();
+            let fits = match level.function.as_str() {
+                "fib" => (2..=5).contains(&line),
+                "count" => (6..=9).contains(&line),
+                "<module>" => (10..=13).contains(&line),
+                _ => false,
+            };
+            assert!(fits && level.own, "{}: {level:?}", python.display());
+        }
+        program.child.kill().ok();
     }
 }

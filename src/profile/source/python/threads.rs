@@ -38,13 +38,8 @@ struct Known {
     uses: u32,
     /// How often it could be used after the last search.
     granted: u32,
-}
-
-/// What a thread state says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ThreadState {
-    /// Its innermost frame; 0: none.
-    pub(super) head: u64,
+    /// Its outermost frame, and another one that was seen last.
+    outermost: [u64; 2],
 }
 
 impl Threads {
@@ -75,9 +70,20 @@ impl Threads {
             if self.known.len() >= REMEMBERED {
                 self.known.clear();
             }
-            self.known.insert(tid, Known { states, uses: granted, granted });
+            self.known.insert(tid, Known { states, uses: granted, granted, outermost: [0; 2] });
         }
         self.known.get(&tid).map(|known| known.states.as_slice()).ok_or(Torn)
+    }
+
+    /// Whether a frame is the outermost of a thread: it is always the same, unless that is seen twice in a row. A
+    /// generator that has just been suspended has no caller either.
+    pub(super) fn is_outermost(&mut self, tid: i32, frame: u64) -> bool {
+        let Some(Known { outermost: [known, last], .. }) = self.known.get_mut(&tid) else { return false };
+        if *last == frame {
+            *known = frame;
+        }
+        *last = frame;
+        *known == frame
     }
 
     /// What was believed of a thread was wrong.
@@ -85,19 +91,18 @@ impl Threads {
         self.known.remove(&tid);
     }
 
-    /// Reads a thread state. `None`: it is not this thread's any more.
-    pub(super) fn state(&self, memory: &File, layout: &Layout, state: u64, tid: i32) -> Option<ThreadState> {
+    /// The innermost frame of a thread state; 0: none. `None`: it is not this thread's any more.
+    pub(super) fn head_of(&self, memory: &File, layout: &Layout, state: u64, tid: i32) -> Option<u64> {
         let mut buffer = [0u8; THREAD_BYTES];
         let bytes = buffer.get_mut(..layout.thread.size)?;
         read(memory, state, bytes)?;
         if self.identity?.of(memory, bytes)? != tid {
             return None;
         }
-        let head = match layout.thread.head {
-            Head::Frame(at) => word(bytes, at)?,
-            Head::CFrame { at, current } => read_word(memory, word(bytes, at)?.checked_add(current as u64)?)?,
-        };
-        Some(ThreadState { head })
+        match layout.thread.head {
+            Head::Frame(at) => word(bytes, at),
+            Head::CFrame { at, current } => read_word(memory, word(bytes, at)?.checked_add(current as u64)?),
+        }
     }
 
     /// Goes through all interpreters; in each the youngest threads stand first.
@@ -151,4 +156,14 @@ impl Threads {
 
 fn at(address: u64, offset: usize) -> Option<u64> {
     address.checked_add(offset as u64)
+}
+
+/// The innermost frame of a thread state that was believed a moment ago.
+pub(super) fn head_again(memory: &File, layout: &Layout, state: u64) -> Option<u64> {
+    match layout.thread.head {
+        Head::Frame(offset) => read_word(memory, at(state, offset)?),
+        Head::CFrame { at: offset, current } => {
+            read_word(memory, at(read_word(memory, at(state, offset)?)?, current)?)
+        }
+    }
 }
