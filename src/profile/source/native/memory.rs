@@ -51,9 +51,7 @@ impl Memory for Living<'_> {
     }
 
     fn far_word(&mut self, address: u64) -> Option<u64> {
-        let mut word = [0; 8];
-        self.file.read_exact_at(&mut word, address).ok()?;
-        Some(u64::from_ne_bytes(word))
+        read_word(self.file, address)
     }
 }
 
@@ -63,6 +61,8 @@ pub(super) struct Copied<'m> {
     pub(super) start: u64,
     /// The copy.
     pub(super) bytes: &'m [u8],
+    /// Whose stack it was, for what does not change.
+    pub(super) file: Option<&'m File>,
 }
 
 impl Memory for Copied<'_> {
@@ -70,9 +70,15 @@ impl Memory for Copied<'_> {
         word_of(self.bytes, address.checked_sub(self.start)?)
     }
 
-    fn far_word(&mut self, _: u64) -> Option<u64> {
-        None
+    fn far_word(&mut self, address: u64) -> Option<u64> {
+        self.file.and_then(|file| read_word(file, address))
     }
+}
+
+fn read_word(file: &File, address: u64) -> Option<u64> {
+    let mut word = [0; 8];
+    file.read_exact_at(&mut word, address).ok()?;
+    Some(u64::from_ne_bytes(word))
 }
 
 fn word_of(bytes: &[u8], offset: u64) -> Option<u64> {

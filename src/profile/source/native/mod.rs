@@ -20,8 +20,10 @@ mod image;
 mod layout;
 mod memory;
 mod names;
+pub mod on_cpu;
 mod ownership;
 mod registers;
+mod ring;
 mod space;
 mod symbols;
 #[cfg(test)]
@@ -36,6 +38,7 @@ use self::image::Identity;
 pub use self::image::Images;
 use self::memory::{Copied, Living};
 pub use self::names::Named;
+use self::on_cpu::CpuSample;
 pub use self::registers::Registers;
 use self::space::{Lookup, Region, Space};
 use self::walk::Walk;
@@ -109,16 +112,17 @@ impl NativeStacks {
         unwound
     }
 
-    /// The stack of a thread that was interrupted on a CPU: its registers, and a copy of its stack from the stack
-    /// pointer on.
+    /// The stack of a thread that was seen on a CPU. `memory` is its process's `/proc/PID/mem`, if that is open: of use
+    /// where the thread was in the kernel, which tells less of its registers.
     pub fn running(
         &mut self,
-        registers: &Registers,
-        copy: &[u8],
+        sample: &CpuSample<'_>,
+        memory: Option<&File>,
         images: &mut Images,
         stacks: &mut Stacks,
     ) -> Unwound {
-        let mut memory = Copied { start: registers.sp(), bytes: copy };
+        let registers = &sample.registers;
+        let mut memory = Copied { start: registers.sp(), bytes: sample.stack, file: memory };
         self.follow(&mut memory, registers, false, images, stacks)
     }
 

@@ -6,6 +6,7 @@ const FOREIGN_SOURCES: &[&str] = &[
     // Rust's standard library, as it is released and as the component `rust-src` installs it.
     "/rustc/",
     "/lib/rustlib/src/",
+    "/rust/deps/",
     // Cargo's packages.
     "/registry/src/",
     "/.cargo/registry/",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::layout::{Layout, Source};
+use super::on_cpu::{CpuSampler, Refused};
 use super::*;
 use crate::profile::source::procfs::parse_syscall;
 use crate::profile::stack::Frame;
@@ -21,7 +22,9 @@ struct Running {
 struct Said {
     name: String,
     tid: i32,
+    /// Where it is, or between which lines.
     line: u32,
+    last: Option<u32>,
 }
 
 impl Drop for Running {
@@ -54,7 +57,12 @@ fn start(program: &Path, threads: usize) -> Running {
     let said = lines.take(threads).map(|line| {
         let line = line.unwrap();
         let words: Vec<&str> = line.split(' ').collect();
-        Said { name: words[0].to_owned(), tid: words[1].parse().unwrap(), line: words[2].parse().unwrap() }
+        Said {
+            name: words[0].to_owned(),
+            tid: words[1].parse().unwrap(),
+            line: words[2].parse().unwrap(),
+            last: words.get(3).map(|last| last.parse().unwrap()),
+        }
     });
     let said = said.collect();
     Running { child, said, images: Images::default(), stacks: Stacks::default() }
@@ -198,6 +206,80 @@ fn c_is_followed_with_frame_pointers_and_without() {
     assert_lines("waits.c", &["-O2", "-g", "-pthread", "-fomit-frame-pointer"]);
     assert_lines("waits.c", &["-O2", "-g", "-pthread", "-fno-omit-frame-pointer"]);
     assert_lines("waits.c", &["-O0", "-g", "-pthread"]);
+}
+
+/// Threads of `works.rs`.
+const WORKERS: &[&str] = &["mixed", "counted", "stepped", "written"];
+/// Samples of each that are waited for.
+const ENOUGH: usize = 25;
+
+/// Each thread is seen between the lines it said, in four of five samples at least.
+fn assert_work(flags: &[&str]) {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(program) = build(directory.path(), "works.rs", flags) else { return };
+    let mut running = start(&program, WORKERS.len());
+    let threads: Vec<i32> = running.said.iter().map(|said| said.tid).collect();
+    let mut sampler = match CpuSampler::open(&threads) {
+        Ok(sampler) => sampler,
+        Err(why) => {
+            println!("skipped: threads on a CPU cannot be seen here: {why:?}");
+            return;
+        }
+    };
+    let mut native = NativeStacks::new(running.pid());
+    let memory = running.memory();
+    let mut seen: Vec<(i32, Unwound, bool)> = Vec::new();
+    let is_enough = |seen: &[(i32, Unwound, bool)]| {
+        let of = |tid: &i32| seen.iter().filter(|(who, ..)| who == tid).count();
+        threads.iter().all(|tid| of(tid) >= ENOUGH)
+    };
+    while !is_enough(&seen) {
+        let Running { images, stacks, .. } = &mut running;
+        sampler.drain(|sample| {
+            let unwound = native.running(sample, Some(&memory), images, stacks);
+            seen.push((sample.tid, unwound, sample.in_kernel));
+        });
+        std::thread::yield_now();
+    }
+    let Running { images, stacks, .. } = &mut running;
+    println!("{:?} {:?} kernel {}", images.name_all(stacks), sampler.missing(), sampler.sees_kernel());
+    for said in &running.said {
+        let times: Vec<_> = seen.iter().filter(|(tid, ..)| *tid == said.tid).collect();
+        let lines = said.line..=said.last.unwrap();
+        let is_there = |unwound: &Unwound| {
+            let levels: Vec<Frame> = running.stacks.levels(unwound.stack).cloned().collect();
+            let found = levels.iter().find(|level| level.own).and_then(|level| level.line);
+            if !found.is_some_and(|line| lines.contains(&line)) {
+                println!("{} elsewhere, truncated {}:\n{}", said.name, unwound.truncated, show(&levels));
+            }
+            found.is_some_and(|line| lines.contains(&line))
+        };
+        let there = times.iter().filter(|(_, unwound, _)| is_there(unwound)).count();
+        let whole = times.iter().filter(|(_, unwound, _)| !unwound.truncated).count();
+        let in_kernel = times.iter().filter(|(.., in_kernel)| *in_kernel).count();
+        println!(
+            "{}: {there} there, {whole} whole, {in_kernel} in the kernel, of {}",
+            said.name,
+            times.len()
+        );
+        assert!(there * 5 >= times.len() * 4, "{} with {flags:?}", said.name);
+    }
+}
+
+#[test]
+fn threads_that_run_are_seen_at_their_lines() {
+    assert_work(&["-O", "-g", "-Cforce-frame-pointers=no"]);
+    assert_work(&["-O", "-Cdebuginfo=line-tables-only", "-Cforce-frame-pointers=yes"]);
+}
+
+#[test]
+fn nobody_is_looked_at_who_is_not_there() {
+    assert_eq!(CpuSampler::open(&[]).err(), Some(Refused::Gone));
+    let mut child = Command::new("/proc/self/exe").arg("--list").stdout(Stdio::null()).spawn().unwrap();
+    let pid = child.id() as i32;
+    child.wait().unwrap();
+    // Where a filter forbids the call, it does not get as far as to look.
+    assert!(matches!(CpuSampler::open(&[pid]).err(), Some(Refused::Gone | Refused::NotAllowed)));
 }
 
 /// Memory that holds anything.
