@@ -4,6 +4,8 @@
 
 /// Bytes of a function's beginning that are looked at.
 pub(super) const PROLOGUE: usize = 96;
+/// Bytes of a stub of the linker.
+pub(super) const STUB: usize = 16;
 /// Bytes of the longest call.
 pub(super) const CALL: usize = 7;
 

@@ -21,7 +21,7 @@ type Bytes<'a> = EndianSlice<'a, NativeEndian>;
 type Expression = UnwindExpression<usize>;
 
 /// The unwind tables of one file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Cfi {
     table: Vec<u8>,
     index: Vec<u8>,
@@ -67,6 +67,23 @@ pub(super) enum Stop {
     NeedsFramePointer,
     /// It makes no sense, or cannot be read.
     Broken,
+}
+
+impl Rule {
+    /// Of a function whose return address is this far behind the stack pointer; `None`: its stack ends with it.
+    pub(super) fn of_depth(start: u64, depth: Option<u64>) -> Option<Self> {
+        let frame = match depth {
+            Some(depth) => i64::try_from(depth).ok()?.checked_add(8)?,
+            None => 0,
+        };
+        let way_back = if depth.is_some() { Saved::At(-8) } else { Saved::Nowhere };
+        Some(Self {
+            start,
+            is_signal: false,
+            frame: Frame::From(STACK_POINTER, frame),
+            saved: vec![(RETURN_ADDRESS, way_back)],
+        })
+    }
 }
 
 impl Cfi {

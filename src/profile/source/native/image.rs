@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::calls::{self, Call};
 use super::cfi::{Cfi, Rule};
+use super::go::{Depth, GoTable};
 use super::layout::{Layout, Source};
 use crate::profile::stack::{FrameId, Stacks};
 
@@ -46,11 +47,14 @@ pub(super) struct Image {
     pub(super) source: Source,
     pub(super) layout: Layout,
     identity: Option<Identity>,
-    cfi: Option<Cfi>,
+    cfi: Cfi,
+    pub(super) go: Option<GoTable>,
     pub(super) places: FxHashMap<u64, Place>,
     rules: Vec<Rule>,
     /// What stands before an address that may be behind a call.
     calls: FxHashMap<u64, Option<Call>>,
+    /// Where stubs of the linker keep the address they go to, by where they begin.
+    stubs: FxHashMap<u64, Option<u64>>,
     /// How deep functions with a frame pointer keep their stack, by where they begin.
     depths: FxHashMap<u64, Option<u64>>,
 }
@@ -104,16 +108,19 @@ impl Images {
     fn add(&mut self, source: Source, path: &str, identity: Option<Identity>) -> Option<ImageId> {
         let id = u32::try_from(self.files.len()).ok().filter(|_| self.files.len() < IMAGES)?;
         let layout = Layout::read(&source)?;
-        let cfi = Cfi::read(&source, &layout);
+        let cfi = Cfi::read(&source, &layout).unwrap_or_default();
+        let go = GoTable::read(&source, &layout);
         self.files.push(Image {
             path: path.to_owned(),
             source,
             layout,
             identity,
             cfi,
+            go,
             places: FxHashMap::default(),
             rules: Vec::new(),
             calls: FxHashMap::default(),
+            stubs: FxHashMap::default(),
             depths: FxHashMap::default(),
         });
         Some(ImageId(id))
@@ -137,7 +144,7 @@ impl Images {
             return Place { frame: None, rule: None };
         };
         self.places = room;
-        let rule = image.cfi.as_ref().and_then(|cfi| cfi.rule(address, &mut self.context));
+        let rule = image.cfi.rule(address, &mut self.context).or_else(|| image.go_rule(address));
         let rule = rule.and_then(|rule| {
             image.rules.push(rule);
             u32::try_from(image.rules.len() - 1).ok()
@@ -164,7 +171,22 @@ impl Images {
 impl Image {
     /// How to leave a place; `None`: the file does not tell.
     pub(super) fn rule(&self, place: Place) -> Option<(&Cfi, &Rule)> {
-        Some((self.cfi.as_ref()?, self.rules.get(place.rule? as usize)?))
+        Some((&self.cfi, self.rules.get(place.rule? as usize)?))
+    }
+
+    /// Go keeps no unwind tables of the usual kind.
+    #[cfg(target_arch = "x86_64")]
+    fn go_rule(&self, address: u64) -> Option<Rule> {
+        match self.go.as_ref()?.depth(address)? {
+            (start, Depth::Bytes(depth)) => Rule::of_depth(start, Some(depth)),
+            (start, Depth::Top) => Rule::of_depth(start, None),
+        }
+    }
+
+    /// Where the way back is kept in a register, its place on the stack is not known.
+    #[cfg(not(target_arch = "x86_64"))]
+    fn go_rule(&self, _: u64) -> Option<Rule> {
+        None
     }
 
     /// The call that ends at a link-time address.
@@ -180,9 +202,15 @@ impl Image {
     }
 
     /// Where the stub of the linker at a link-time address keeps the address it goes to; `None`: it is none.
-    pub(super) fn stub_slot(&self, address: u64) -> Option<u64> {
-        let code = self.source.bytes(self.layout.offset_of(address)?, 16)?;
-        Some(address.wrapping_add_signed(calls::stub_slot(&code)?))
+    pub(super) fn stub_slot(&mut self, address: u64) -> Option<u64> {
+        if self.stubs.len() >= PLACES {
+            self.stubs.clear();
+        }
+        let (layout, source) = (&self.layout, &self.source);
+        *self.stubs.entry(address).or_insert_with(|| {
+            let code = source.bytes(layout.offset_of(address)?, calls::STUB)?;
+            Some(address.wrapping_add_signed(calls::stub_slot(&code)?))
+        })
     }
 
     /// How far below its frame pointer the function that begins at a link-time address keeps its stack pointer.

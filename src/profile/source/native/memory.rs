@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use super::super::memory::{read_word, word};
+
 /// Bytes read at once: most stacks of blocked threads are shorter from their inner end to where their code begins.
 const WINDOW: usize = 8 * 1024;
 /// Further pieces of a deep stack that are read.
@@ -75,14 +77,6 @@ impl Memory for Copied<'_> {
     }
 }
 
-fn read_word(file: &File, address: u64) -> Option<u64> {
-    let mut word = [0; 8];
-    file.read_exact_at(&mut word, address).ok()?;
-    Some(u64::from_ne_bytes(word))
-}
-
 fn word_of(bytes: &[u8], offset: u64) -> Option<u64> {
-    let start = usize::try_from(offset).ok()?;
-    let word = bytes.get(start..start.checked_add(8)?)?;
-    Some(u64::from_ne_bytes(word.try_into().ok()?))
+    word(bytes, usize::try_from(offset).ok()?)
 }

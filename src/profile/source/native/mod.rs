@@ -16,6 +16,7 @@
 mod calls;
 mod cfi;
 mod debug_info;
+mod go;
 mod image;
 mod layout;
 mod memory;

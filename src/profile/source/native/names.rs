@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::debug_info::{DebugInfo, Level, Lines, Without, separate};
+use super::go::{GoTable, INLINED_BASE};
 use super::image::{Image, Images};
-use super::ownership::{is_foreign_library, is_foreign_source, is_own_name, main_crates};
-use super::symbols::Symbols;
+use super::ownership::{is_foreign_library, is_foreign_source, is_own_name, is_own_package, main_crates};
+use super::symbols::{self, Symbols};
 use crate::profile::stack::{Frame, FrameId, Stacks};
 
 /// How long lines are looked up, for all files together; what is left gets the names of its functions only.
@@ -39,6 +40,9 @@ pub struct Named {
 struct Names<'d> {
     symbols: &'d Symbols,
     lines: Option<&'d Lines<'d>>,
+    image: &'d Image,
+    /// Where Go's tables of what was put into functions begin.
+    go_inlined: Option<u64>,
     /// Whether nothing in it is the program's own.
     is_foreign: bool,
     /// The program's own crates, where it is in Rust.
@@ -78,7 +82,7 @@ fn name_image(image: &Image, stacks: &mut Stacks, until: Instant, result: &mut N
         None => Err(why),
     });
     match &debug {
-        Err(why) if !is_foreign && !places.is_empty() => {
+        Err(why) if !is_foreign && !places.is_empty() && image.go.is_none() => {
             result.without_lines.push((image.path.clone(), *why));
         }
         _ => {}
@@ -89,7 +93,17 @@ fn name_image(image: &Image, stacks: &mut Stacks, until: Instant, result: &mut N
     };
     let lines = debug.as_ref().ok().and_then(DebugInfo::lines);
     let crates = main_crates(symbols.all(), &image.path);
-    let mut names = Names { symbols: &symbols, lines: lines.as_ref(), is_foreign, crates: &crates };
+    let mut names = Names {
+        symbols: &symbols,
+        lines: lines.as_ref(),
+        image,
+        go_inlined: image
+            .go
+            .as_ref()
+            .and_then(|_| symbols::address(&image.source, &image.layout, INLINED_BASE)),
+        is_foreign,
+        crates: &crates,
+    };
     for (address, frame) in places {
         if names.lines.is_some() && Instant::now() > until {
             names.lines = None;
@@ -105,6 +119,12 @@ fn name_image(image: &Image, stacks: &mut Stacks, until: Instant, result: &mut N
 impl Names<'_> {
     /// The levels at a link-time address, innermost first.
     fn levels(&self, address: u64) -> Vec<Frame> {
+        if let Some(go) = &self.image.go {
+            let levels = go.levels(address, &self.image.source, &self.image.layout, self.go_inlined);
+            if !levels.is_empty() {
+                return levels.into_iter().map(|level| self.frame_of_go(go, level)).collect();
+            }
+        }
         let symbol = self.symbols.at(address);
         let mut levels = self.lines.map(|lines| lines.at(address)).unwrap_or_default();
         // The outermost is the function that was compiled, which the linker knows by its full name.
@@ -122,6 +142,12 @@ impl Names<'_> {
             })),
         }
         levels.into_iter().map(|level| self.frame(level)).collect()
+    }
+
+    fn frame_of_go(&self, go: &GoTable, level: Level) -> Frame {
+        let function = level.function.unwrap_or_default();
+        let own = !self.is_foreign && is_own_package(&function, go.module.as_deref());
+        Frame { function, file: level.file, line: level.line, own }
     }
 
     fn frame(&self, level: Level) -> Frame {

@@ -8,6 +8,7 @@ use std::io;
 use perf_event::Builder;
 use perf_event::events::Software;
 
+use super::super::memory::{half, word};
 use super::registers::Registers;
 use super::ring::{Event, Ring};
 
@@ -243,8 +244,7 @@ fn refusal(error: &io::Error) -> Refused {
 
 /// A sample; `None`: it is not of a 64-bit program that was seen.
 fn sample(flags: u16, record: &[u8]) -> Option<CpuSample<'_>> {
-    let half = |offset: usize| record.get(offset..offset + 4)?.try_into().ok().map(i32::from_ne_bytes);
-    let (pid, tid, time) = (half(0)?, half(4)?, word(record, 8)?);
+    let (pid, tid, time) = (half(record, 0)? as i32, half(record, 4)? as i32, word(record, 8)?);
     if word(record, 16)? != WORDS_OF_64 {
         return None;
     }
@@ -266,10 +266,6 @@ fn sample(flags: u16, record: &[u8]) -> Option<CpuSample<'_>> {
         None => &[],
     };
     Some(CpuSample { time, pid, tid, in_kernel: flags & MODE == MODE_KERNEL, registers, stack })
-}
-
-fn word(record: &[u8], offset: usize) -> Option<u64> {
-    record.get(offset..offset.checked_add(8)?)?.try_into().ok().map(u64::from_ne_bytes)
 }
 
 #[cfg(test)]

@@ -102,6 +102,17 @@ pub(super) fn is_own_name(name: &str, crates: &[String]) -> bool {
     crates_of(name).any(|part| crates.iter().any(|own| own == part))
 }
 
+/// Whether a function of Go is in a package of the program's own module, or in its main package.
+pub(super) fn is_own_package(function: &str, module: Option<&str>) -> bool {
+    // `path/of/package.(*Type).method`; dots in the last part of a path are escaped.
+    let last = function.rfind('/').map_or(0, |slash| slash + 1);
+    let package = &function[..last + function[last..].find('.').unwrap_or(0)];
+    let in_module = |module: &str| {
+        package.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    package == "main" || module.is_some_and(in_module)
+}
+
 /// The crates a name of Rust begins with: that of its path, or those of a type and of the trait it implements.
 fn crates_of(name: &str) -> impl Iterator<Item = &str> {
     let (subject, of) = match name.strip_prefix('<') {
@@ -181,6 +192,19 @@ mod tests {
         }
         assert!(is_own_name("main", &[]) && is_own_name("parse(char const*)", &[]));
         assert!(!is_own_name("__libc_start_main_impl", &[]) && !is_own_name("std::thread::join()", &[]));
+    }
+
+    #[test]
+    fn packages_are_told_by_names() {
+        let module = Some("example.org/etl");
+        for name in ["main.main.func1", "example.org/etl.Run", "example.org/etl/store.(*Disk).Put"] {
+            assert!(is_own_package(name, module), "{name}");
+        }
+        for name in
+            ["runtime.main", "os.(*File).Read", "example.org/etlx.Run", "example.org/other/main.F", ""]
+        {
+            assert!(!is_own_package(name, module), "{name}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Names of functions from the symbol tables of ELF files. Source of the format: System V ABI, chapter 4.
 
+use super::super::memory::{half, word};
 use super::layout::{Layout, Source};
 
 /// Bytes of a table of symbols, and of their names, that are read.
@@ -37,11 +38,8 @@ impl Symbols {
     fn parse(table: &[u8], names: Vec<u8>) -> Self {
         let functions = table.chunks_exact(ENTRY).filter_map(|entry| {
             let (kind, section) = (entry[4] & 15, u16::from_ne_bytes([entry[6], entry[7]]));
-            let function = Function {
-                address: u64::from_ne_bytes(entry[8..16].try_into().ok()?),
-                size: u64::from_ne_bytes(entry[16..24].try_into().ok()?),
-                name: u32::from_ne_bytes(entry[..4].try_into().ok()?),
-            };
+            let function =
+                Function { address: word(entry, 8)?, size: word(entry, 16)?, name: half(entry, 0)? };
             (CODE_KINDS.contains(&kind) && section != 0 && function.name != 0).then_some(function)
         });
         let mut functions: Vec<Function> = functions.collect();
@@ -67,6 +65,17 @@ impl Symbols {
         let rest = self.names.get(usize::try_from(start).ok()?..)?;
         std::str::from_utf8(&rest[..memchr::memchr(0, rest)?]).ok().filter(|name| !name.is_empty())
     }
+}
+
+/// The address of the symbol of a name, whatever it stands for.
+pub(super) fn address(source: &Source, layout: &Layout, name: &str) -> Option<u64> {
+    let (table, names) = (layout.bytes(source, ".symtab", TABLE)?, layout.bytes(source, ".strtab", TABLE)?);
+    let found = table.chunks_exact(ENTRY).find(|entry| {
+        let start = half(entry, 0).map_or(usize::MAX, |start| start as usize);
+        let rest = names.get(start..).and_then(|rest| rest.strip_prefix(name.as_bytes()));
+        rest.is_some_and(|rest| rest.first() == Some(&0))
+    });
+    word(found?, 8)
 }
 
 #[cfg(test)]

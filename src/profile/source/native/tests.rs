@@ -36,10 +36,12 @@ impl Drop for Running {
 
 /// Builds a program of `fixtures/native`; `None`: there is no compiler.
 fn build(directory: &Path, source: &str, flags: &[&str]) -> Option<PathBuf> {
-    let (compiler, out) = match source.rsplit_once('.')?.1 {
-        "rs" => (std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned()), "waits"),
-        _ => (std::env::var("CC").unwrap_or_else(|_| "cc".to_owned()), "waits_c"),
+    let (variable, usual, out) = match source.rsplit_once('.')?.1 {
+        "rs" => ("RUSTC", "rustc", "waits"),
+        "go" => ("GO", "go", "waits_go"),
+        _ => ("CC", "cc", "waits_c"),
     };
+    let compiler = std::env::var(variable).unwrap_or_else(|_| usual.to_owned());
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/native").join(source);
     let program = directory.join(out);
     let built = Command::new(&compiler).args(flags).arg("-o").arg(&program).arg(source).output();
@@ -98,10 +100,11 @@ impl Running {
     }
 }
 
-/// Threads of `waits.rs` and of `waits.c`.
+/// Threads of `waits.rs`, `waits.c`, `waits.go`.
 const NAMES: &[&str] =
     &["asleep", "contended", "inlined", "recursive", "object", "closure", "aligned", "main"];
 const NAMES_C: &[&str] = &["condition", "arguments", "variable", "main"];
+const NAMES_GO: &[&str] = &["pipe", "main"];
 
 fn show(levels: &[Frame]) -> String {
     let lines = levels.iter().map(|level| {
@@ -117,7 +120,11 @@ type Observed = (String, Vec<Frame>, u32, bool);
 
 /// Every thread of a program.
 fn observe(source: &str, flags: &[&str]) -> Option<Vec<Observed>> {
-    let names = if source == "waits.c" { NAMES_C } else { NAMES };
+    let names = match source {
+        "waits.c" => NAMES_C,
+        "waits.go" => NAMES_GO,
+        _ => NAMES,
+    };
     let directory = tempfile::tempdir().unwrap();
     let program = build(directory.path(), source, flags)?;
     let mut running = start(&program, names.len());
@@ -206,6 +213,17 @@ fn c_is_followed_with_frame_pointers_and_without() {
     assert_lines("waits.c", &["-O2", "-g", "-pthread", "-fomit-frame-pointer"]);
     assert_lines("waits.c", &["-O2", "-g", "-pthread", "-fno-omit-frame-pointer"]);
     assert_lines("waits.c", &["-O0", "-g", "-pthread"]);
+}
+
+#[test]
+fn go_is_followed_though_it_has_no_unwind_tables() {
+    assert_lines("waits.go", &["build"]);
+    // Stripped, it still knows its functions.
+    let Some(seen) = observe("waits.go", &["build", "-ldflags=-s -w"]) else { return };
+    for (name, levels, _, whole) in seen {
+        let expected = if name == "main" { "main.fromFile" } else { "main.fromPipe" };
+        assert!(own(&levels).unwrap().0 == expected && whole, "{name}:\n{}", show(&levels));
+    }
 }
 
 /// Threads of `works.rs`.

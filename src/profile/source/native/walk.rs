@@ -127,7 +127,7 @@ impl Walk<'_> {
                 let target = address.wrapping_add_signed(distance);
                 let stub = target.wrapping_sub(code.bias);
                 target == function
-                    || self.images.get(code.image).stub_slot(stub).is_some_and(|slot| {
+                    || self.images.get_mut(code.image).stub_slot(stub).is_some_and(|slot| {
                         self.memory.far_word(slot.wrapping_add(code.bias)) == Some(function)
                     })
             }
