@@ -4,6 +4,7 @@ pub mod descriptors;
 pub mod elf;
 pub mod interpreter;
 mod memory;
+pub mod native;
 pub mod network;
 pub mod procfs;
 pub mod python;
