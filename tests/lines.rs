@@ -4,6 +4,8 @@
 //! Every CPython that is found runs them: `python3`, and those of a pyenv. `BOUNDBY_SEEDS` says how many programs with a
 //! hidden culprit are tried (12 without it). What was found is printed; what is not installed is skipped and said.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something it needs is not there")]
+
 #[path = "lines/programs.rs"]
 mod programs;
 

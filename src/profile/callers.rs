@@ -3,9 +3,13 @@
 
 use std::fs::File;
 
+use super::model::Language;
 use super::record::StackReads;
+use super::source::native::on_cpu::{CpuSampler, Refused};
+use super::source::native::{Images, NativeStacks};
 use super::source::python::{NotReadable, PythonStacks};
 use super::stack::{StackId, Stacks};
+use crate::wait::classify::Call;
 
 /// Where CPython's state lies in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,40 +30,141 @@ pub(super) enum Callers {
     Awaited(PythonState),
     /// Python's stacks.
     Python(Box<PythonStacks>),
-    /// There is a runtime whose stacks could be read, but not this time.
-    Refused(NotReadable),
+    /// Native code.
+    Native(Box<Native>),
+    /// Nobody reads the stacks of this runtime, or not in this process.
+    Refused,
 }
+
+/// The stacks of native code: of threads that wait, and of threads that run where the kernel shows those.
+#[derive(Debug)]
+pub(super) struct Native {
+    stacks: NativeStacks,
+    running: Running,
+}
+
+/// Whether threads are looked at while they run.
+#[derive(Debug)]
+enum Running {
+    /// It computed too little so far to be worth it.
+    NotYet,
+    Sampled(CpuSampler),
+    Refused,
+}
+
+/// Names of the sources of stacks, as the report knows them.
+pub(super) const PYTHON_STACKS: &str = "python-stacks";
+/// See [`PYTHON_STACKS`].
+pub(super) const NATIVE_STACKS: &str = "native-stacks";
+/// See [`PYTHON_STACKS`].
+pub(super) const CPU_CLOCK: &str = "perf-cpu-clock";
+/// See [`PYTHON_STACKS`].
+pub(super) const OTHER_STACKS: &str = "stacks";
 
 impl Callers {
     /// The reader for a Python.
-    pub(super) fn python(memory: &File, state: PythonState) -> Self {
+    pub(super) fn python(memory: &File, state: PythonState, reads: &mut StackReads) -> Self {
         match PythonStacks::find(memory, state.address, state.version) {
             Ok(stacks) => Self::Python(Box::new(stacks)),
             Err(NotReadable::NotStarted) => Self::Awaited(state),
-            Err(why) => Self::Refused(why),
+            Err(why) => {
+                reads.refuse(PYTHON_STACKS, why.to_string());
+                Self::Refused
+            }
+        }
+    }
+
+    /// The reader for a process without a Python.
+    pub(super) fn other(pid: i32, language: Language, reads: &mut StackReads) -> Self {
+        match language {
+            Language::Rust | Language::Go | Language::Native => {
+                Self::Native(Box::new(Native { stacks: NativeStacks::new(pid), running: Running::NotYet }))
+            }
+            Language::Node | Language::Java | Language::Ruby => {
+                reads.refuse(OTHER_STACKS, format!("nobody here reads the stacks of {}", language.name()));
+                Self::Refused
+            }
+            // Lines of a shell would need a reader of their own, and what it starts does the work.
+            Language::Python | Language::Shell | Language::Unknown => Self::Refused,
         }
     }
 
     /// Whether there are stacks to be read.
-    pub(super) fn can_read(&mut self, memory: &File) -> bool {
+    pub(super) fn can_read(&mut self, memory: &File, reads: &mut StackReads) -> bool {
         if let Self::Awaited(state) = *self {
-            *self = Self::python(memory, state);
+            *self = Self::python(memory, state, reads);
         }
-        matches!(self, Self::Python(_))
+        matches!(self, Self::Python(_) | Self::Native(_))
     }
 
-    /// The stack of a thread; `None`: it changed while it was read.
+    /// The stack of a thread that was last seen in this call; `None`: it changed while it was read.
     pub(super) fn stack(
         &mut self,
         memory: &File,
-        tid: i32,
-        stacks: &mut Stacks,
+        (tid, at): (i32, &Call),
+        (images, stacks): (&mut Images, &mut Stacks),
         reads: &mut StackReads,
     ) -> Option<StackId> {
-        let Self::Python(python) = self else { return Some(StackId::UNSEEN) };
+        let stack = match (self, at) {
+            (Self::Python(python), _) => python.read(memory, tid, stacks).ok(),
+            (Self::Native(native), Call::Inside { pc, sp, .. }) => {
+                let unwound = native.stacks.blocked(memory, *pc, *sp, images, stacks);
+                reads.native = true;
+                Some(unwound.stack)
+            }
+            _ => return Some(StackId::UNSEEN),
+        };
         reads.read += 1;
-        let stack = python.read(memory, tid, stacks).ok();
         reads.torn += u64::from(stack.is_none());
         stack
+    }
+
+    /// Whether its threads could be looked at while they run, and are not yet.
+    pub(super) fn wants_sampler(&self) -> bool {
+        matches!(self, Self::Native(native) if matches!(native.running, Running::NotYet))
+    }
+
+    /// Looks at these threads while they run, and at whatever they start.
+    pub(super) fn sample(&mut self, tids: &[i32], reads: &mut StackReads) {
+        let Self::Native(native) = self else { return };
+        native.running = match CpuSampler::open(tids) {
+            Ok(sampler) => Running::Sampled(sampler),
+            Err(why) => {
+                if let Some(reason) = told(why) {
+                    reads.refuse(CPU_CLOCK, reason.to_owned());
+                }
+                Running::Refused
+            }
+        };
+    }
+
+    /// Hands over the stacks of threads that were seen running since the last time, with their numbers.
+    pub(super) fn drain(
+        &mut self,
+        memory: Option<&File>,
+        (images, stacks): (&mut Images, &mut Stacks),
+        reads: &mut StackReads,
+        found: &mut Vec<(i32, StackId)>,
+    ) {
+        let Self::Native(native) = self else { return };
+        let Native { stacks: unwinder, running: Running::Sampled(sampler) } = native.as_mut() else { return };
+        reads.cpu_clock = true;
+        sampler.drain(|sample| {
+            reads.read += 1;
+            found.push((sample.tid, unwinder.running(sample, memory, images, stacks).stack));
+        });
+    }
+}
+
+/// Why threads are not looked at while they run; `None`: they are gone.
+fn told(why: Refused) -> Option<&'static str> {
+    match why {
+        Refused::NotAllowed => {
+            Some("perf_event_open was refused (kernel.perf_event_paranoid, or a container's filter)")
+        }
+        Refused::NotSupported => Some("this kernel does not offer it"),
+        Refused::TooMany => Some("there are too many threads or CPUs to look at without cost"),
+        Refused::NoMemory => Some("no memory may be locked for it (ulimit -l)"),
+        Refused::Gone => None,
     }
 }

@@ -11,7 +11,7 @@ use super::observation::{Birth, Census, Observation};
 use super::places::{Place, Places};
 use super::segments::Segments;
 use super::sites::Sites;
-use super::stack::{Frame, FrameId, StackId, Stacks};
+use super::stack::{FrameId, StackId, Stacks};
 use super::thread_clock::{Seen, SiteId, Step, ThreadClock};
 use super::wall::{Contention, Credit, Mover, WallClock};
 use crate::wait::WaitKind;
@@ -25,6 +25,9 @@ const FINISHED_KEPT: usize = 4096;
 /// Segments kept of the first thread that ended; of the second half as many, and so on: many threads tell the
 /// rhythm together.
 const FINISHED_SEGMENTS: usize = 16_384;
+
+/// Samples of a running thread kept until its next reading.
+const SAMPLES_KEPT: usize = 1024;
 
 /// Ended processes remembered one by one; the CPU of earlier ones is kept in one sum.
 const PROCESSES_KEPT: usize = 8192;
@@ -115,7 +118,8 @@ impl Ledger {
             Observation::Frame { levels } => {
                 self.stacks.renumber(levels);
             }
-            Observation::FrameNamed { frame, levels } => self.name_frame(frame, levels),
+            Observation::FrameNamed { frame, levels } => self.stacks.name(frame, levels),
+            Observation::Sampled { tid, stacks } => self.sampled(tid, &stacks),
             Observation::Stack { frames } => {
                 self.stacks.stack(&frames);
             }
@@ -143,11 +147,15 @@ impl Ledger {
         &mut self.stacks
     }
 
-    /// A frame that was known by its address only is these levels of code, innermost first.
-    pub fn name_frame(&mut self, frame: FrameId, levels: Vec<Frame>) {
+    /// Frames that were known by their address only are given their names.
+    pub fn name_frames(&mut self, name: impl FnOnce(&mut Stacks)) {
         self.note_stacks();
-        self.note(|| Observation::FrameNamed { frame, levels: levels.clone() });
-        self.stacks.name(frame, levels);
+        name(&mut self.stacks);
+        let Some(tape) = &mut self.tape else { return };
+        tape.extend(self.stacks.unnamed().iter().map(|frame| {
+            let levels = self.stacks.levels_of(*frame).to_vec();
+            Observation::FrameNamed { frame: *frame, levels }
+        }));
     }
 
     /// Puts frames and stacks on the tape that are not on it yet.
@@ -262,6 +270,7 @@ impl Ledger {
             tid,
             cpu_unseen: clock.cpu(),
             cpu_unplaced: clock.cpu(),
+            samples: Vec::new(),
             stack: StackId::UNSEEN,
             clock,
             sites: BTreeMap::new(),
@@ -300,6 +309,17 @@ impl Ledger {
             self.move_wait(&mut record, Place { site, stack });
         }
         self.live.insert(tid, record);
+    }
+
+    /// A thread was seen running in this code since its last reading: its CPU time until the next one is shared among
+    /// these.
+    pub fn sampled(&mut self, tid: i32, stacks: &[StackId]) {
+        self.note_stacks();
+        self.note(|| Observation::Sampled { tid, stacks: stacks.to_vec() });
+        if let Some(record) = self.live.get_mut(&tid) {
+            let room = SAMPLES_KEPT.saturating_sub(record.samples.len());
+            record.samples.extend(stacks.iter().take(room));
+        }
     }
 
     /// What was paid of the wait in progress belongs to another place.
@@ -349,8 +369,10 @@ impl Ledger {
         record.unexplained = unexplained;
         let (before, now) = (record.waits_in(), record.stack);
         self.book(&mut record, &step, before, now);
-        let unplaced = std::mem::take(&mut record.cpu_unplaced);
-        self.places.compute(record.pid, StackId::UNSEEN, Under::Unknown, unplaced);
+        if record.samples.is_empty() {
+            record.samples.push(StackId::UNSEEN);
+        }
+        self.place_samples(&mut record);
         if self.finished.len() < FINISHED_KEPT {
             record.segments.thin(FINISHED_SEGMENTS / (self.finished.len() + 1));
             self.finished.push(record);
@@ -525,6 +547,21 @@ impl Ledger {
             }
         }
         record.segments.add(step.cpu, overlappable, ended);
+        self.place_samples(record);
+    }
+
+    /// Shares CPU time among the samples that were taken while it passed.
+    fn place_samples(&mut self, record: &mut ThreadRecord) {
+        if record.cpu_unplaced == 0 || record.samples.is_empty() {
+            return;
+        }
+        let mut left = std::mem::take(&mut record.cpu_unplaced);
+        let mut samples = std::mem::take(&mut record.samples);
+        while let Some(stack) = samples.pop() {
+            let share = left / (samples.len() as u64 + 1);
+            self.places.compute(record.pid, stack, Under::Unknown, share);
+            left -= share;
+        }
     }
 
     /// A wait that something else came after explains quiet time, whoever saw it end.

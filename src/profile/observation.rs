@@ -76,7 +76,7 @@ pub enum Observation {
         /// What it stands for, innermost first; empty: not known yet.
         levels: Vec<Frame>,
     },
-    /// See [`Ledger::name_frame`](super::ledger::Ledger::name_frame).
+    /// See [`Ledger::name_frames`](super::ledger::Ledger::name_frames).
     FrameNamed {
         /// Which.
         frame: FrameId,
@@ -87,6 +87,13 @@ pub enum Observation {
     Stack {
         /// Its frames, innermost first.
         frames: Vec<FrameId>,
+    },
+    /// See [`Ledger::sampled`](super::ledger::Ledger::sampled).
+    Sampled {
+        /// Thread.
+        tid: i32,
+        /// The code it was seen running in.
+        stacks: Vec<StackId>,
     },
     /// See [`Ledger::placed`](super::ledger::Ledger::placed).
     Placed {

@@ -17,6 +17,7 @@ use super::record::StackReads;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::interpreter::{Interpreter, LockState, Owner};
+use super::source::native::Images;
 use super::source::procfs::{
     ChildrenOf, KeptFile, Stat, numbered, out_of_descriptors, parse_preemptions, parse_schedstat,
     parse_syscall, read_small, read_stat,
@@ -48,6 +49,10 @@ pub(super) struct Lookups {
     pub(super) hidden: u64,
     /// Call stacks looked at.
     pub(super) stack_reads: StackReads,
+    /// Native code that stacks lead through.
+    pub(super) images: Images,
+    /// Processes whose threads may still be looked at while they run.
+    pub(super) samplers_left: usize,
 }
 
 /// Descriptors that may be spent on one thread.
@@ -164,6 +169,7 @@ impl Process {
         if now >= self.next_census && self.moved {
             self.census(now, lookups, ledger);
         }
+        self.place_running(lookups, ledger);
         let (mut lock, mut moved_threads) = (None, Vec::new());
         let first = readings.len();
         let mut gone = Vec::new();
@@ -334,7 +340,7 @@ impl Process {
             Seen::Blocked(_) => Under::Unknown,
         };
         let blocks = matches!(seen, Seen::Blocked(_));
-        let stack = self.stack(index, blocks.then_some(counters), lookups, ledger);
+        let stack = self.stack(index, &at, blocks.then_some(counters), lookups, ledger);
         let was_blocked = self.threads[index].blocked;
         let news = self.threads[index].dispatches.since(counters.slices, was_blocked);
         // What a computing thread was dispatched after shows when it is next seen in a wait.

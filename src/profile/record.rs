@@ -97,15 +97,28 @@ pub enum ProfileError {
     Signals(io::Error),
 }
 
-/// How often call stacks were looked at.
+/// How call stacks were looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StackReads {
     /// All in all.
     pub read: u64,
     /// Those that changed while they were read.
     pub torn: u64,
-    /// Why those of a process could not be read at all.
-    pub refused: Option<String>,
+    /// Whether there were native ones among them.
+    pub native: bool,
+    /// Whether threads were looked at while they ran.
+    pub cpu_clock: bool,
+    /// Sources that could not be used, and why.
+    pub refused: Vec<(String, String)>,
+}
+
+impl StackReads {
+    /// A source could not be used; each is named once.
+    pub fn refuse(&mut self, source: &str, reason: String) {
+        if self.refused.iter().all(|(known, _)| known != source) {
+            self.refused.push((source.to_owned(), reason));
+        }
+    }
 }
 
 /// A finished recording, before it is summed up.
@@ -229,6 +242,10 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
     let has_ended = !launched && tree.is_empty();
     let cpu = if launched { reaped.cpu } else { ticks_since(&ticks_before, tree.pids()) };
     let (hidden, lists_children) = (tree.lookups.hidden, tree.lists_children());
+    let Tree { ledger, lookups, .. } = &mut tree;
+    ledger.name_frames(|stacks| {
+        lookups.images.name_all(stacks);
+    });
     let stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {

@@ -44,8 +44,10 @@ pub struct Stacks {
     /// Levels by number of frame, innermost first; empty: not known yet, or never found out.
     frames: Vec<Vec<Frame>>,
     known: HashMap<Frame, FrameId>,
+    /// Those that were given out without a name.
+    unnamed: Vec<FrameId>,
     /// Frames by number of stack, innermost first.
-    stacks: Vec<Box<[FrameId]>>,
+    paths: Vec<Box<[FrameId]>>,
     numbers: HashMap<Box<[FrameId]>, StackId>,
 }
 
@@ -54,7 +56,8 @@ impl Default for Stacks {
         Self {
             frames: Vec::new(),
             known: HashMap::new(),
-            stacks: vec![Box::default()],
+            unnamed: Vec::new(),
+            paths: vec![Box::default()],
             numbers: HashMap::from([(Box::default(), StackId::UNSEEN)]),
         }
     }
@@ -78,6 +81,7 @@ impl Stacks {
     pub fn unnamed_frame(&mut self) -> Option<FrameId> {
         let number = u32::try_from(self.frames.len()).ok().filter(|_| self.frames.len() < FRAMES_KEPT)?;
         self.frames.push(Vec::new());
+        self.unnamed.push(FrameId(number));
         Some(FrameId(number))
     }
 
@@ -96,17 +100,23 @@ impl Stacks {
         }
     }
 
+    /// Frames that were given out without a name.
+    #[must_use]
+    pub fn unnamed(&self) -> &[FrameId] {
+        &self.unnamed
+    }
+
     /// The number of a stack, its frames innermost first.
     pub fn stack(&mut self, mut frames: &[FrameId]) -> StackId {
-        if self.stacks.len() >= STACKS_KEPT && !self.numbers.contains_key(frames) {
+        if self.paths.len() >= STACKS_KEPT && !self.numbers.contains_key(frames) {
             frames = &frames[..frames.len().min(SHORT)];
         }
         if let Some(known) = self.numbers.get(frames) {
             return *known;
         }
-        match u32::try_from(self.stacks.len()) {
-            Ok(number) if self.stacks.len() < 2 * STACKS_KEPT => {
-                self.stacks.push(frames.into());
+        match u32::try_from(self.paths.len()) {
+            Ok(number) if self.paths.len() < 2 * STACKS_KEPT => {
+                self.paths.push(frames.into());
                 self.numbers.insert(frames.into(), StackId(number));
                 StackId(number)
             }
@@ -115,6 +125,7 @@ impl Stacks {
     }
 
     /// The levels of a stack, innermost first; those of frames that were never named are left out.
+    #[must_use]
     pub fn levels(&self, stack: StackId) -> impl DoubleEndedIterator<Item = &Frame> {
         self.frames_of(stack).iter().flat_map(|frame| self.levels_of(*frame))
     }
@@ -122,7 +133,7 @@ impl Stacks {
     /// The frames of a stack, innermost first.
     #[must_use]
     pub fn frames_of(&self, stack: StackId) -> &[FrameId] {
-        self.stacks.get(stack.0 as usize).map_or(&[], |frames| frames)
+        self.paths.get(stack.0 as usize).map_or(&[], |frames| frames)
     }
 
     /// The levels a frame stands for, innermost first.
@@ -134,7 +145,7 @@ impl Stacks {
     /// How many frames and stacks there are.
     #[must_use]
     pub fn count(&self) -> (usize, usize) {
-        (self.frames.len(), self.stacks.len())
+        (self.frames.len(), self.paths.len())
     }
 }
 

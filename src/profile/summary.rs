@@ -5,6 +5,7 @@ mod code;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::callers::{CPU_CLOCK, NATIVE_STACKS, PYTHON_STACKS};
 use super::items;
 use super::ledger::{Closed, ProcessRecord};
 use super::model::{
@@ -367,16 +368,25 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
         });
     }
     let reads = &recording.stack_reads;
-    if reads.read > 0 {
-        quality.sources_used.push("python-stacks".to_owned());
+    let python = reads.read > 0 && locked.iter().any(|process| process.runtime.language == Language::Python);
+    for (source, used) in
+        [(PYTHON_STACKS, python), (NATIVE_STACKS, reads.native), (CPU_CLOCK, reads.cpu_clock)]
+    {
+        if used {
+            quality.sources_used.push(source.to_owned());
+        }
     }
-    if let Some(why) = &reads.refused {
-        quality.refused.push(Refused {
-            source: "python-stacks".to_owned(),
-            reason: why.clone(),
-            costs: "the lines of the source that wait and compute are not named".to_owned(),
-        });
-    }
+    quality.refused.extend(reads.refused.iter().map(|(source, reason)| {
+        Refused {
+            source: source.clone(),
+            reason: reason.clone(),
+            costs: match source.as_str() {
+                CPU_CLOCK => "lines that compute are not named in native code; those that wait are",
+                _ => "the lines of the source that wait and compute are not named",
+            }
+            .to_owned(),
+        }
+    }));
     if recording.hidden > 0 {
         quality.refused.push(Refused {
             source: "syscall".to_owned(),

@@ -9,6 +9,7 @@ use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended};
 use super::record::StackReads;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
+use super::source::native::Images;
 use super::source::procfs::{children, descendants, parents, parse_schedstat, read_small, read_stat};
 
 /// How often processes are looked for that no known one lists as its child: orphans, and every child on a kernel
@@ -16,6 +17,9 @@ use super::source::procfs::{children, descendants, parents, parse_schedstat, rea
 const SEARCH_NS: u64 = 20_000_000;
 /// The search takes at most one part in so many of the time.
 const SEARCH_BUDGET: u64 = 100;
+
+/// Processes whose threads are looked at while they run: each takes memory for what the kernel writes down.
+const SAMPLERS: usize = 8;
 
 /// Where the kernel shows its processes.
 const PROC: &str = "/proc";
@@ -63,6 +67,8 @@ impl Tree {
                 preemptions_left: PREEMPTIONS_COUNTED,
                 hidden: 0,
                 stack_reads: StackReads::default(),
+                images: Images::default(),
+                samplers_left: SAMPLERS,
             },
             processes: BTreeMap::new(),
             ended: BTreeSet::new(),

@@ -161,9 +161,9 @@ fn run(report: Report) -> Run {
         let line = Line { file, number };
         let sums = lines.entry(line.clone()).or_default();
         if site.kind == "cpu" {
-            sums.1 += site.cpu_s
+            sums.1 += site.cpu_s;
         } else {
-            sums.0 += site.wait_s
+            sums.0 += site.wait_s;
         }
         order.push(line);
     }

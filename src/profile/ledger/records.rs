@@ -62,6 +62,8 @@ pub struct ThreadRecord {
     pub(super) cpu_unseen: u64,
     /// CPU no sighting has found a stack for yet.
     pub(super) cpu_unplaced: u64,
+    /// The code it was seen running in since then.
+    pub(super) samples: Vec<StackId>,
     /// The code it was found in when its clock last took a reading.
     pub(super) stack: StackId,
     /// Where the last reading found it waiting. Its clock may know of a later wait only: an interval stays open until

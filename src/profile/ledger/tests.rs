@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::profile::stack::Frame;
 use crate::profile::thread_clock::Counters;
 
 const MS: u64 = 1_000_000;
@@ -40,6 +41,8 @@ enum Event {
     LastWords(Look),
     /// What a thread waits for turns out to be something else.
     Named { tid: i32, place: u32 },
+    /// A thread was seen running.
+    Sampled { tid: i32, stacks: Vec<u32> },
     /// The code a thread waits in is seen only now.
     Placed { tid: i32, stack: u32 },
 }
@@ -101,6 +104,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => look().prop_map(Event::LastWords),
         1 => (1..=THREADS, 0..4u32).prop_map(|(tid, place)| Event::Named { tid, place }),
         1 => (1..=THREADS, 0..=STACKS).prop_map(|(tid, stack)| Event::Placed { tid, stack }),
+        1 => (1..=THREADS, proptest::collection::vec(0..=STACKS, 0..4))
+            .prop_map(|(tid, stacks)| Event::Sampled { tid, stacks }),
     ]
 }
 
@@ -167,6 +172,10 @@ impl World {
             Event::LastWords(look) => {
                 let reading = self.reading(look);
                 self.books.last_words(self.now, reading);
+            }
+            Event::Sampled { tid, stacks } => {
+                let stacks: Vec<StackId> = stacks.iter().map(|stack| StackId(*stack)).collect();
+                self.books.sampled(*tid, &stacks);
             }
             Event::Placed { tid, stack } => self.books.placed(*tid, StackId(*stack)),
             Event::Named { tid, place } => self.books.named(*tid, self.places[*place as usize]),

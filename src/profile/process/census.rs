@@ -48,13 +48,18 @@ impl Process {
             if let Some(found) = found {
                 // CPython builds its locks of POSIX semaphores.
                 self.semaphore_locks = found.runtime.language == Language::Python;
+                let language = found.runtime.language;
                 ledger.runtime(self.pid, found.runtime);
                 self.interpreter = found.interpreter;
-                if let Some((state, memory)) = found.python.zip(self.memory.as_ref()) {
-                    self.callers = Callers::python(memory, state);
-                    if let Callers::Refused(why) = &self.callers {
-                        lookups.stack_reads.refused = Some(why.to_string());
+                match (found.python, self.memory.as_ref()) {
+                    (Some(state), Some(memory)) => {
+                        self.callers = Callers::python(memory, state, &mut lookups.stack_reads);
                     }
+                    // What lives for a moment only is not worth a look at its mappings.
+                    (None, Some(_)) if self.runtime_looks > 0 && matches!(self.callers, Callers::Unknown) => {
+                        self.callers = Callers::other(self.pid, language, &mut lookups.stack_reads);
+                    }
+                    _ => {}
                 }
             }
         }
@@ -63,6 +68,7 @@ impl Process {
         }
         let next_look = LOOKS_NS.get(self.runtime_looks).map_or(u64::MAX, |age| self.image_since + age);
         self.next_census = (now + CENSUS_NS).min(next_look);
+        self.sample_running(lookups);
         let io = read_small(&path("io")).ok().and_then(|text| parse_io(&text));
         let rss = stat.resident.saturating_mul(page_size());
         ledger.census(self.pid, now, Census { name: stat.name, threads: stat.threads, rss, io });

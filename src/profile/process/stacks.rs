@@ -5,6 +5,10 @@ use crate::profile::ledger::Ledger;
 use crate::profile::source::procfs::parse_schedstat;
 use crate::profile::stack::StackId;
 use crate::profile::thread_clock::Counters;
+use crate::wait::classify::Call;
+
+/// CPU time from which native threads are looked at while they run, nanoseconds.
+const WORTH_SAMPLING: u64 = 50_000_000;
 
 impl Process {
     /// The stack a thread is in. `waits`: it was seen blocked with these counters; a stack read after it went on would be
@@ -12,16 +16,22 @@ impl Process {
     pub(super) fn stack(
         &mut self,
         index: usize,
+        at: &Call,
         waits: Option<Counters>,
         lookups: &mut Lookups,
         ledger: &mut Ledger,
     ) -> StackId {
         let Some(memory) = &self.memory else { return StackId::UNSEEN };
-        if !self.callers.can_read(memory) {
+        if !self.callers.can_read(memory, &mut lookups.stack_reads) {
             return StackId::UNSEEN;
         }
         let thread = &self.threads[index];
-        let mut stack = self.callers.stack(memory, thread.tid, ledger.stacks(), &mut lookups.stack_reads);
+        let mut stack = self.callers.stack(
+            memory,
+            (thread.tid, at),
+            (&mut lookups.images, ledger.stacks()),
+            &mut lookups.stack_reads,
+        );
         if let Some(counters) = waits {
             let mut buffer = [0u8; 96];
             let now = thread.schedstat.read(&mut buffer).ok().and_then(parse_schedstat);
@@ -34,10 +44,35 @@ impl Process {
     /// A thread still waits in a stack that could not be read when the wait was seen first: reads it now, and lets the
     /// books know.
     pub(super) fn place_wait(&mut self, index: usize, lookups: &mut Lookups, ledger: &mut Ledger) {
-        let (tid, counters) = (self.threads[index].tid, self.threads[index].counters);
-        let stack = self.stack(index, Some(counters), lookups, ledger);
+        let thread = &self.threads[index];
+        let (tid, counters) = (thread.tid, thread.counters);
+        let at = thread.last.map_or(Call::Hidden, |wait| wait.at);
+        let stack = self.stack(index, &at, Some(counters), lookups, ledger);
         if stack != StackId::UNSEEN {
             ledger.placed(tid, stack);
         }
+    }
+
+    /// Lets the books know where threads were seen running since the last round.
+    pub(super) fn place_running(&mut self, lookups: &mut Lookups, ledger: &mut Ledger) {
+        let mut found = Vec::new();
+        let places = (&mut lookups.images, ledger.stacks());
+        self.callers.drain(self.memory.as_ref(), places, &mut lookups.stack_reads, &mut found);
+        found.sort_by_key(|(tid, _)| *tid);
+        for samples in found.chunk_by(|(one, _), (other, _)| one == other) {
+            let stacks: Vec<StackId> = samples.iter().map(|(_, stack)| *stack).collect();
+            ledger.sampled(samples[0].0, &stacks);
+        }
+    }
+
+    /// Begins to look at threads while they run, once they have computed enough to be worth it.
+    pub(super) fn sample_running(&mut self, lookups: &mut Lookups) {
+        let computed: u64 = self.threads.iter().map(|thread| thread.counters.run).sum();
+        if computed < WORTH_SAMPLING || lookups.samplers_left == 0 || !self.callers.wants_sampler() {
+            return;
+        }
+        lookups.samplers_left -= 1;
+        let tids: Vec<i32> = self.threads.iter().map(|thread| thread.tid).collect();
+        self.callers.sample(&tids, &mut lookups.stack_reads);
     }
 }

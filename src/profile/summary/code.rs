@@ -48,7 +48,7 @@ struct Piece<'a> {
 
 /// Everything that was booked at a place in the code. Thread-time on CPUs counts as wall time as far as the program was
 /// computing: threads that run side by side share it.
-fn pieces<'a>(books: &'a Closed) -> Vec<Piece<'a>> {
+fn pieces(books: &Closed) -> Vec<Piece<'_>> {
     let computed: u64 = books.places.computing().map(|(_, _, computing)| computing.total()).sum();
     let wall = (books.wall.cpu + books.wall.gil) as f64 / computed.max(1) as f64;
     let waits = books.places.waits().filter(|(_, waits)| waits.blocked > 0).map(|(place, waits)| {

@@ -82,6 +82,11 @@ pub(super) enum Line {
     },
     /// The numbers of a stack's frames, innermost first. Stacks are numbered from 1.
     Stack(Vec<u32>),
+    /// A thread was seen running in these stacks.
+    Sampled {
+        tid: i32,
+        stacks: Vec<u32>,
+    },
     /// A thread's wait in progress is in this stack.
     Placed {
         tid: i32,
@@ -181,11 +186,28 @@ pub(super) struct EndLine {
     #[serde(default)]
     ended: bool,
     hidden: u64,
-    /// Call stacks looked at, and torn; older tapes have none.
+    /// Older tapes have none.
     #[serde(default)]
-    stack_reads: (u64, u64, Option<String>),
+    stack_reads: StackReadsLine,
     left_running: usize,
     interrupted: bool,
+}
+
+/// How call stacks were looked at: how many, how many torn, whether native ones, whether while they ran; and what could
+/// not be used, and why.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct StackReadsLine(u64, u64, bool, bool, Vec<(String, String)>);
+
+impl From<StackReads> for StackReadsLine {
+    fn from(StackReads { read, torn, native, cpu_clock, refused }: StackReads) -> Self {
+        Self(read, torn, native, cpu_clock, refused)
+    }
+}
+
+impl From<StackReadsLine> for StackReads {
+    fn from(StackReadsLine(read, torn, native, cpu_clock, refused): StackReadsLine) -> Self {
+        Self { read, torn, native, cpu_clock, refused }
+    }
 }
 
 /// The machine as it was known in the end.
@@ -239,6 +261,9 @@ impl From<&Observation> for Line {
                 Self::FrameNamed { frame: frame.0, levels: levels(of) }
             }
             Observation::Stack { frames } => Self::Stack(frames.iter().map(|frame| frame.0).collect()),
+            Observation::Sampled { tid, stacks } => {
+                Self::Sampled { tid, stacks: stacks.iter().map(|stack| stack.0).collect() }
+            }
             Observation::Placed { tid, stack } => Self::Placed { tid, stack: stack.0 },
             Observation::Round { at, readings } => {
                 Self::Round { at, readings: readings.iter().map(ReadingLine::from).collect() }
@@ -278,6 +303,9 @@ impl Line {
                 Observation::FrameNamed { frame: FrameId(frame), levels: levels(of) }
             }
             Self::Stack(frames) => Observation::Stack { frames: frames.into_iter().map(FrameId).collect() },
+            Self::Sampled { tid, stacks } => {
+                Observation::Sampled { tid, stacks: stacks.into_iter().map(StackId).collect() }
+            }
             Self::Placed { tid, stack } => Observation::Placed { tid, stack: StackId(stack) },
             Self::Round { at, readings } => {
                 let readings = readings.into_iter().map(ReadingLine::reading).collect::<Result<_, _>>()?;
@@ -376,10 +404,7 @@ impl From<&Recording> for Line {
             late: recording.schedule.late,
             own_cpu: nanos(recording.own_cpu),
             hidden: recording.hidden,
-            stack_reads: {
-                let StackReads { read, torn, refused } = recording.stack_reads.clone();
-                (read, torn, refused)
-            },
+            stack_reads: recording.stack_reads.clone().into(),
             lists_children: recording.lists_children,
             left_running: recording.left_running,
             interrupted: recording.interrupted,
@@ -416,11 +441,7 @@ impl EndLine {
             schedule,
             own_cpu: Duration::from_nanos(self.own_cpu),
             hidden: self.hidden,
-            stack_reads: StackReads {
-                read: self.stack_reads.0,
-                torn: self.stack_reads.1,
-                refused: self.stack_reads.2,
-            },
+            stack_reads: self.stack_reads.into(),
             lists_children: self.lists_children,
             left_running: self.left_running,
             interrupted: self.interrupted,
