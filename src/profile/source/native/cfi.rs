@@ -114,9 +114,16 @@ impl Cfi {
             section.fde_for_address(bases, address, EhFrame::cie_from_offset)
         } else {
             let index = EhFrameHdr::new(&self.index, NativeEndian).parse(bases, 8).ok()?;
-            index.table()?.fde_for_address(&section, bases, address, EhFrame::cie_from_offset)
+            let table = index.table()?;
+            let found = table.lookup(address, bases).ok()?;
+            // A damaged index leads to before the table, which is not looked for otherwise.
+            if found.pointer() < index.eh_frame_ptr().pointer() {
+                return None;
+            }
+            let offset = table.pointer_to_offset(found).ok()?;
+            section.fde_from_offset(bases, offset, EhFrame::cie_from_offset)
         };
-        let entry = entry.ok()?;
+        let entry = entry.ok().filter(|entry| entry.contains(address))?;
         let row = entry.unwind_info_for_address(&section, bases, context, address).ok()?;
         let frame = match *row.cfa() {
             CfaRule::RegisterAndOffset { register, offset } => {

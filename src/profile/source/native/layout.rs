@@ -11,6 +11,9 @@ use object::{Endianness, ReadCache, ReadRef};
 /// Sections looked at.
 const SECTIONS: usize = 4096;
 
+/// Bytes of instructions with which programs begin before they call anything.
+const BEGINNING: u64 = 64;
+
 /// Where the bytes of an ELF file come from.
 #[derive(Debug)]
 pub(super) enum Source {
@@ -67,6 +70,8 @@ struct Segment {
 pub(super) struct Layout {
     segments: Vec<Segment>,
     sections: Vec<Section>,
+    /// Where the program begins, link-time; 0: it is a library.
+    entry: u64,
     /// What names this very build, where the linker noted it.
     pub(super) build_id: Option<Vec<u8>>,
 }
@@ -90,6 +95,11 @@ impl Layout {
     pub(super) fn offset_of(&self, address: u64) -> Option<u64> {
         let segment = self.segments.iter().find(|part| address.wrapping_sub(part.address) < part.size)?;
         segment.offset.checked_add(address - segment.address)
+    }
+
+    /// Whether a link-time address is in the first few instructions of the program.
+    pub(super) fn is_beginning(&self, address: u64) -> bool {
+        self.entry != 0 && address.wrapping_sub(self.entry) < BEGINNING
     }
 
     /// The section of a name.
@@ -135,7 +145,8 @@ fn parse<'d, R: ReadRef<'d>>(data: R) -> Option<Layout> {
         offset: part.p_offset(endian),
         size: part.p_filesz(endian),
     });
-    let mut layout = Layout { segments: segments.collect(), ..Layout::default() };
+    let mut layout =
+        Layout { segments: segments.collect(), entry: header.e_entry(endian), ..Layout::default() };
     let Ok(table) = header.sections(endian, data) else { return Some(layout) };
     for section in table.iter().filter(|section| section.sh_type(endian) != SHT_NOBITS).take(SECTIONS) {
         let Ok(name) = table.section_name(endian, section) else { continue };

@@ -69,6 +69,9 @@ fn name_image(image: &Image, stacks: &mut Stacks, until: Instant, result: &mut N
     let mut places: Vec<(u64, FrameId)> =
         image.places.iter().filter_map(|(address, place)| Some((*address, place.frame?))).collect();
     places.sort_unstable();
+    if places.is_empty() {
+        return;
+    }
     result.frames += places.len();
     if !image.is_unchanged() {
         result.without_name += places.len();
@@ -82,7 +85,7 @@ fn name_image(image: &Image, stacks: &mut Stacks, until: Instant, result: &mut N
         None => Err(why),
     });
     match &debug {
-        Err(why) if !is_foreign && !places.is_empty() && image.go.is_none() => {
+        Err(why) if !is_foreign && image.go.is_none() => {
             result.without_lines.push((image.path.clone(), *why));
         }
         _ => {}

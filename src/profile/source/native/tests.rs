@@ -361,7 +361,7 @@ fn damaged_files_are_read_without_harm() {
     );
     let change = (0..targets.len(), any::<u64>(), any::<u8>());
     let changes = proptest::collection::vec(change, 1..200);
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(32));
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(64));
     let result = runner.run(&(changes, proptest::collection::vec(start..end, 20)), |(changes, addresses)| {
         let mut bytes = whole.clone();
         for (target, at, value) in changes {

@@ -83,6 +83,7 @@ impl Walk<'_> {
                             other => other,
                         }
                     }
+                    None if self.images.get(code.image).layout.is_beginning(code.address) => Err(Stop::End),
                     None => self.without_rule(&registers),
                 },
                 None => self.without_rule(&registers),
@@ -166,6 +167,10 @@ impl Walk<'_> {
     /// The caller of code that no table tells of.
     fn without_rule(&mut self, registers: &Registers) -> Result<Registers, Stop> {
         let sp = registers.sp();
+        // So the outermost function is called (System V ABI AMD64 section 3.4.1).
+        if registers.get(FRAME_POINTER) == Some(0) {
+            return Err(Stop::End);
+        }
         let framed = registers
             .get(FRAME_POINTER)
             .filter(|base| base % 8 == 0 && base.checked_sub(sp).is_some_and(|depth| depth < LARGEST_FRAME));
