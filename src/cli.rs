@@ -71,6 +71,9 @@ pub struct ProfileArgs {
     /// Directory of your own rules, laid over the built-in ones
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
+    /// Scan this source too, and say what its findings cost in the run
+    #[arg(long, value_name = "PATH")]
+    pub scan: Option<PathBuf>,
     /// Do not measure how many cores are really to be had (a spin of 80 ms after the program has ended)
     #[arg(long)]
     pub no_probe: bool,
@@ -97,6 +100,9 @@ pub struct ReportArgs {
     /// Format of the report, or of its call stacks for a viewer
     #[arg(long, default_value = Format::default().name(), value_parser = format_parser(|_| true))]
     pub format: Format,
+    /// Scan this source too, and say what its findings cost in the run
+    #[arg(long, value_name = "PATH")]
+    pub scan: Option<PathBuf>,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

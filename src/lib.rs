@@ -34,6 +34,8 @@ pub mod rules;
 
 pub mod advice;
 
+pub mod join;
+
 pub mod report;
 
 pub mod cli;

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 
 use super::report::deliver;
 use super::rules::load;
+use super::scan::scanned;
 use super::terminal::{Sink, style_for};
 use crate::advice::advise;
 use crate::cli::ProfileArgs;
@@ -46,7 +47,16 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
 
     let rules = users_rules.map_or_else(|| load(None), Ok).map_err(own)?;
     let advice = advise(&measured, &machine, &rules);
-    let report = Report { profile: &measured, machine: &machine, advice: &advice };
+    // A profile that was measured is not lost because its source cannot be scanned.
+    let scanned = args
+        .scan
+        .as_deref()
+        .map_or_else(|| Ok(Vec::new()), |path| scanned(path, args.rules.as_deref(), &measured));
+    let (findings, scanned) = match scanned {
+        Ok(findings) => (findings, Ok(())),
+        Err(error) => (Vec::new(), Err(error)),
+    };
+    let report = Report { profile: &measured, machine: &machine, advice: &advice, findings: &findings };
     let saved = args.output.as_ref().map_or(Ok(()), |path| {
         let json = render(&report, Format::Json, &style_for(Sink::File));
         save(&json, path)
@@ -61,7 +71,7 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
         // Whoever closed standard error does not want the report; the command's status is still due.
         let _ = std::io::stderr().lock().write_all(&shown);
     }
-    saved.map_err(own)?;
+    saved.and(scanned).map_err(own)?;
     Ok(match measured.exit {
         Some(Exit::Code(code)) => u8::try_from(code & 0xff).unwrap_or(exit::OWN_FAILURE),
         Some(Exit::Signal(signal)) => exit::SIGNAL_BASE.wrapping_add(u8::try_from(signal).unwrap_or(0)),

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use super::scan::scanned;
 use super::terminal::{Sink, style_for};
 use crate::advice::Advice;
 use crate::cli::ReportArgs;
@@ -45,7 +46,12 @@ pub fn run(args: &ReportArgs, advise: impl Fn(&Profile, &Machine) -> Result<Advi
         if !bytes.is_empty() {
             bytes.push(b'\n');
         }
-        let report = Report { profile: &profile, machine: &machine, advice: &conclusion };
+        let findings = match &args.scan {
+            Some(path) => scanned(path, args.rules.as_deref(), &profile)?,
+            None => Vec::new(),
+        };
+        let report =
+            Report { profile: &profile, machine: &machine, advice: &conclusion, findings: &findings };
         bytes.extend(render(&report, args.format, &style));
     }
     deliver(&bytes, args.output.as_deref())

@@ -26,14 +26,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("facts", &["profile", "machine", "wait", "units"]),
     ("rules", &["facts", "catalog", "finding", "yaml", "wait", "units"]),
     ("advice", &["facts", "rules", "profile", "machine", "wait", "units"]),
-    ("report", &["advice", "rules", "finding", "facts", "profile", "machine", "wait", "units"]),
+    ("join", &["finding", "profile", "wait"]),
+    ("report", &["join", "advice", "rules", "finding", "facts", "profile", "machine", "wait", "units"]),
     // The enums that a flag is parsed into, and the parsers of numbers with units.
     ("cli", &["report", "advice", "finding", "units"]),
     (
         "commands",
         &[
-            "cli", "report", "advice", "rules", "facts", "profile", "machine", "scan", "catalog", "finding",
-            "yaml", "wait", "units", "exit",
+            "cli", "report", "join", "advice", "rules", "facts", "profile", "machine", "scan", "catalog",
+            "finding", "yaml", "wait", "units", "exit",
         ],
     ),
     ("main", &["cli", "commands", "exit"]),

@@ -35,7 +35,12 @@ fn every_case_reads_as_its_goldens() {
         let bytes = render(&case.report(), Format::Json, &Style::PLAIN);
         check(&folder.join("report.json"), &bytes);
         let saved = json::from_json(&bytes).unwrap();
-        let report = Report { profile: &saved.profile, machine: &saved.machine, advice: &saved.advice_was };
+        let report = Report {
+            profile: &saved.profile,
+            machine: &saved.machine,
+            advice: &saved.advice_was,
+            findings: &[],
+        };
         for width in [60, 80] {
             let text = render(&report, Format::Text, &Style { width, ..Style::PLAIN });
             check(&folder.join(format!("{width}.txt")), &text);

@@ -34,7 +34,12 @@ fn every_case_comes_back_as_it_was() {
     for case in report_cases::all() {
         let bytes = to_json(&case.report());
         let saved = from_json(&bytes).unwrap();
-        let again = Report { profile: &saved.profile, machine: &saved.machine, advice: &saved.advice_was };
+        let again = Report {
+            profile: &saved.profile,
+            machine: &saved.machine,
+            advice: &saved.advice_was,
+            findings: &[],
+        };
         assert_eq!(
             String::from_utf8(to_json(&again)).unwrap(),
             String::from_utf8(bytes).unwrap(),
@@ -328,7 +333,7 @@ proptest! {
             }
         }
         if let Ok(saved) = from_json(&bytes) {
-            let report = Report { profile: &saved.profile, machine: &saved.machine, advice: &saved.advice_was };
+            let report = Report { profile: &saved.profile, machine: &saved.machine, advice: &saved.advice_was, findings: &[] };
             let _ = render(&report, Format::Text, &Style::PLAIN);
             let again = from_json(&to_json(&report));
             prop_assert!(again.is_ok(), "{:?}", again.err());

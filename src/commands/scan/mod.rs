@@ -23,6 +23,8 @@ use crate::catalog::Catalog;
 use crate::cli::{Output, ScanArgs};
 use crate::exit;
 use crate::finding::Finding;
+use crate::join::{Measured, ranked};
+use crate::profile::Profile;
 use crate::report::Style;
 use crate::report::scan::{Notice, NoticeKind, ScanFormat, ScanReport, Totals, render, statistics};
 use crate::rules::source::SourceRules;
@@ -59,6 +61,26 @@ pub struct Outcome {
     pub outputs: Vec<(Option<PathBuf>, Vec<u8>)>,
     /// Lines for standard error.
     pub asides: Vec<String>,
+}
+
+/// What a scan of this source says by the settings of its project, opportunities included, with what it cost in a run.
+///
+/// # Errors
+/// See [`run`].
+pub fn scanned(path: &Path, own: Option<&Path>, profile: &Profile) -> Result<Vec<Measured>> {
+    let here = std::env::current_dir().context("the current directory is not there")?;
+    let args = ScanArgs { paths: vec![path.to_owned()], quiet: true, ..ScanArgs::default() };
+    let ground = Ground::find(&args, &here, None)?;
+    let rules = load_source(own.or(ground.config.rules.as_deref()))?;
+    let settings = Settings::new(&args, ground, &rules)?;
+    let seen = look(&args, &settings, &rules, Catalog::builtin())?;
+    let judged = judge(seen.observations, &seen.comments, &settings, &rules);
+    let counts = |finding: &Finding| {
+        (finding.severity >= settings.level || finding.opportunity)
+            && finding.confidence >= settings.confidence
+    };
+    let findings = judged.findings.into_iter().filter(counts).collect();
+    Ok(ranked(findings, &settings.root, &profile.call_stacks))
 }
 
 /// Scans as if started in a directory; writes only what `--fix` and `--update-baseline` are for.

@@ -4,6 +4,7 @@
 //! everything measured; derived numbers (predictions, shares) keep six digits.
 
 mod code;
+mod findings;
 mod layout;
 mod names;
 mod read;

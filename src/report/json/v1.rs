@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::code::{CallStacksV1, SiteV1};
+use super::findings::FindingV1;
 use super::names;
 
 /// The name and version of this format.
@@ -42,7 +43,7 @@ pub(super) struct ReportV1 {
     pub(super) rejected: Vec<RejectedV1>,
     /// Findings in source code; empty where no source was scanned.
     #[serde(default)]
-    pub(super) findings: Vec<serde_json::Value>,
+    pub(super) findings: Vec<FindingV1>,
     /// Rules that lacked a fact.
     pub(super) not_decided: Vec<NotDecidedV1>,
 }

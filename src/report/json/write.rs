@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::code;
 use super::layout::Layout;
 use super::names;
 use super::v1::{
@@ -13,6 +12,7 @@ use super::v1::{
     RecommendationV1, RefusedV1, RejectedV1, ReportV1, RuntimeV1, SCHEMA, StageV1, ThrottlingV1, ValueV1,
     VerdictV1,
 };
+use super::{code, findings};
 use crate::advice::{Evidence, NotDecided, Predicted, Recommendation, Rejected, Verdict};
 use crate::facts::Value;
 use crate::machine::Machine;
@@ -36,7 +36,7 @@ pub fn to_json(report: &Report<'_>) -> Vec<u8> {
 }
 
 fn contract(report: &Report<'_>) -> ReportV1 {
-    let Report { profile, machine, advice } = *report;
+    let Report { profile, machine, advice, findings } = *report;
     ReportV1 {
         schema: SCHEMA.to_owned(),
         command: profile.command.clone(),
@@ -51,7 +51,7 @@ fn contract(report: &Report<'_>) -> ReportV1 {
         verdict: verdict(&advice.verdict),
         recommendations: advice.recommendations.iter().map(recommendation).collect(),
         rejected: advice.rejected.iter().map(rejected).collect(),
-        findings: Vec::new(),
+        findings: findings.iter().map(findings::finding).collect(),
         not_decided: advice.not_decided.iter().map(not_decided).collect(),
     }
 }

@@ -26,7 +26,9 @@ pub(in crate::report) fn to_firefox(profile: &Profile) -> String {
     let process = processed.add_process(&name, 1, start);
     let rows = rows(profile);
     for (i, (part, title)) in Part::ALL.into_iter().enumerate() {
-        let track = processed.add_thread(process, i as u32 + 1, start, i == 0);
+        // Main threads are given names of their own by the viewer.
+        let track = processed.add_thread(process, i as u32 + 1, start, false);
+        processed.add_initial_visible_thread(track);
         processed.set_thread_name(track, title);
         processed.set_thread_samples_weight_type(track, WeightType::TracingMs);
         let mut at = Duration::ZERO;

@@ -8,6 +8,7 @@ mod because;
 mod book;
 mod doubt;
 mod evidence;
+mod findings;
 mod header;
 mod instead;
 mod lines;
@@ -29,6 +30,7 @@ pub(super) fn to_text(report: &Report<'_>, style: &Style) -> String {
     book::write(&mut page, report.profile);
     page.blank();
     lines::write(&mut page, report.profile, style.verbose);
+    findings::write(&mut page, report, style.verbose);
     advice::write(&mut page, report, style.verbose);
     unseen::write(&mut page, report, style.verbose);
     page.finish()

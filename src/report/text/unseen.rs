@@ -13,7 +13,7 @@ const QUESTIONS: usize = 2;
 const FACTS: usize = 1;
 
 pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
-    let Report { profile, machine, advice } = *report;
+    let Report { profile, machine, advice, .. } = *report;
     let mut seen: Vec<Paragraph> = Vec::new();
     let mut say = |text: String| seen.push(Text::plain(&text).into());
     if !profile.launched {

@@ -7,7 +7,8 @@ use syn::visit::{self, Visit};
 use super::ARROWS;
 
 /// Modules that must give the same bytes for the same input. Loading YAML from a directory is the one exception.
-const PURE: &[&str] = &["units", "wait", "yaml", "finding", "catalog", "facts", "rules", "advice", "report"];
+const PURE: &[&str] =
+    &["units", "wait", "yaml", "finding", "catalog", "facts", "rules", "advice", "join", "report"];
 const READS_FILES: &[&str] = &["yaml/load.rs"];
 /// What would make them depend on something else than their input.
 const OUTSIDE: &[&str] =
