@@ -42,7 +42,9 @@ pub enum Cost {
     Micro,
     /// About a millisecond: one small file.
     Small,
-    /// Ten milliseconds and more: a request, a query, a subprocess, a bulk of files.
+    /// About a millisecond for each of many: the files of a directory.
+    Several,
+    /// Ten milliseconds and more: a request, a query, a subprocess.
     Large,
     /// As long as somebody else likes: a lock, a queue, a join, input.
     Unbounded,
@@ -91,7 +93,13 @@ macro_rules! named {
     };
 }
 
-named!(Cost { Micro = "micro", Small = "small", Large = "large", Unbounded = "unbounded" });
+named!(Cost {
+    Micro = "micro",
+    Small = "small",
+    Several = "several",
+    Large = "large",
+    Unbounded = "unbounded",
+});
 named!(Mitigation {
     FirstCallOnly = "first-call-only",
     ErrorPath = "error-path",
@@ -145,6 +153,9 @@ pub struct Observation {
     pub cost: Option<Cost>,
     /// What speaks for less weight, sorted.
     pub mitigations: Vec<Mitigation>,
+    /// What one change would mend, with everything else of the same rule that has the same cause: the function that
+    /// runs it on the loop, the module that starts tasks. `None` where it stands for itself.
+    pub cause: Option<Arc<str>>,
     /// What fills the `{…}` of the rule's texts besides `{subject}` and `{symbol}`: names are the rule's contract.
     pub facts: Vec<(&'static str, String)>,
     /// A safe rewrite.
@@ -165,6 +176,7 @@ impl Observation {
             wait: None,
             cost: None,
             mitigations: Vec::new(),
+            cause: None,
             facts: Vec::new(),
             fix: None,
         }

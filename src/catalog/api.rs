@@ -212,6 +212,11 @@ marks! {
     Replaces = "replaces",
     /// A child process that must be waited for.
     Child = "child",
+    /// Only the first call does it; others find what it left.
+    Once = "once",
+    /// Registers the function it decorates as a command of a command-line program, and runs a loop for it if it is
+    /// async.
+    Command = "command",
 }
 
 impl Mark {

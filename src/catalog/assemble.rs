@@ -299,10 +299,11 @@ impl FileOf<'_> {
         match text.value.as_str() {
             "micro" => Some(Cost::Micro),
             "small" => Some(Cost::Small),
+            "several" => Some(Cost::Several),
             "large" => Some(Cost::Large),
             "unbounded" => Some(Cost::Unbounded),
             other => {
-                let help = "one of micro, small, large, unbounded".to_owned();
+                let help = "one of micro, small, several, large, unbounded".to_owned();
                 self.error(text, format!("unknown cost `{other}`"), Some(help));
                 None
             }

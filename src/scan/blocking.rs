@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::finding::{Hop, Mitigation, Observation};
+use crate::finding::{Cost, Hop, Mitigation, Observation};
 use crate::scan::callgraph::{CallGraph, Node, NodeId, Reach, Reacher, Sink, SinkKind};
 
 /// The rules that a language has for what is found.
@@ -72,6 +72,10 @@ fn observation(graph: &CallGraph, rules: Rules, sink: &Sink, reach: &Reach) -> O
         reach.mitigations.iter().chain(&sink.mitigations).copied().collect();
     mitigations.sort_unstable();
     mitigations.dedup();
+    let cost = match sink.cost {
+        Cost::Small if sink.repeated || reach.repeated => Cost::Several,
+        cost => cost,
+    };
     let last =
         Hop { place: sink.place.clone(), function: Arc::clone(&symbol), callee: Arc::clone(&sink.callee) };
     let chains = reach.chains.iter().map(|chain| chain.iter().chain([&last]).cloned().collect()).collect();
@@ -90,7 +94,8 @@ fn observation(graph: &CallGraph, rules: Rules, sink: &Sink, reach: &Reach) -> O
         chains,
         reached_from: reach.roots,
         wait,
-        cost: Some(sink.cost),
+        cost: Some(cost),
+        cause: Some(Arc::clone(&graph.node(reach.through).name)),
         mitigations,
         facts,
         // In a plain function a rewrite to `await` would be wrong.

@@ -103,6 +103,8 @@ pub struct Edge {
     pub awaited: bool,
     /// Whether it happens only where no loop runs.
     pub guarded: bool,
+    /// Whether a loop in the source makes the call again and again without letting others have a turn.
+    pub repeated: bool,
 }
 
 /// What a sink does.
@@ -135,6 +137,8 @@ pub struct Sink {
     pub mitigations: Vec<Mitigation>,
     /// Whether it happens only where no loop runs.
     pub guarded: bool,
+    /// Whether a loop in the source makes the call again and again without letting others have a turn.
+    pub repeated: bool,
     /// What to call instead on a loop.
     pub sibling: Option<Arc<str>>,
     /// What to do where nothing can be called instead.
@@ -154,6 +158,11 @@ pub struct Reach {
     pub chains: Vec<Vec<Hop>>,
     /// What speaks for less weight on the best way, sorted.
     pub mitigations: Vec<Mitigation>,
+    /// Whether a call on the best way is repeated.
+    pub repeated: bool,
+    /// The function to be changed once for all: the outermost plain one that the best way from every root goes
+    /// through. The function asked about, where there is none further out.
+    pub through: NodeId,
 }
 
 /// Longer chains than this are [`Mitigation::DeepChain`]: each call is one more chance that the way is never taken.
@@ -330,7 +339,27 @@ impl<'g> Reacher<'g> {
         let root = *roots.first()?;
         let chains: Vec<Vec<Hop>> = roots.iter().take(WITNESSES).map(|root| self.way_from(*root)).collect();
         let chains: Vec<Vec<Hop>> = chains.into_iter().filter(|chain| !chain.is_empty()).collect();
-        Some(Reach { roots: roots.len(), root, mitigations: self.mitigations_from(root), chains })
+        Some(Reach {
+            roots: roots.len(),
+            root,
+            mitigations: self.mitigations_from(root),
+            repeated: self.edges_from(root).any(|edge| edge.repeated),
+            through: self.common(&roots).unwrap_or(target),
+            chains,
+        })
+    }
+
+    /// The outermost function below the roots that the best ways from all of them share.
+    fn common(&self, roots: &[NodeId]) -> Option<NodeId> {
+        let (first, others) = roots.split_first()?;
+        let mut shared: Vec<NodeId> = self.edges_from(*first).map(|edge| edge.to).collect();
+        for root in others {
+            // Ways that meet stay together: what they share is the end of each.
+            let meets =
+                self.edges_from(*root).find_map(|edge| shared.iter().position(|node| *node == edge.to));
+            shared.drain(..meets?);
+        }
+        shared.first().copied()
     }
 
     fn edges_from(&self, root: NodeId) -> impl Iterator<Item = &'g Edge> {

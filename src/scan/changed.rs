@@ -84,8 +84,10 @@ pub fn base(
         let mut head = head.split(' ');
         let (mode, _, object) = (head.next()?, head.next()?, head.next()?);
         let kind = walk::kind_by_name(Path::new(path));
-        let script = mode == "100755" && !path.rsplit('/').next()?.contains('.');
-        let taken = mode.starts_with("100") && (kind.is_some() || script);
+        // Programs without an extension are scripts only if they can be run.
+        let name = path.rsplit('/').next()?;
+        let asked = walk::may_tell(name) && (mode == "100755" || name.contains('.'));
+        let taken = mode.starts_with("100") && (kind.is_some() || asked);
         let taken = taken && wanted(path) && !walk::foreign(path) && !exclude.is_match(path);
         taken.then(|| (path.to_owned(), object.to_owned(), kind))
     });
@@ -133,8 +135,8 @@ fn contents(top: &Path, entries: &[(String, String, Option<Kind>)]) -> Result<Tr
         // The contents, and a line end of git's own.
         output.by_ref().take(size + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
         bytes.truncate(size as usize);
-        // Only the first line tells scripts from other programs.
-        let Some(kind) = kind.or_else(|| walk::kind_by_first_line(&bytes)) else { continue };
+        // Only what it begins with tells scripts from other programs and manifests from other settings.
+        let Some(kind) = kind.or_else(|| walk::kind_by_content(path, &bytes)) else { continue };
         match Tree::file(path, bytes, kind) {
             Ok(file) => tree.files.push(file),
             Err(problem) => tree.problems.push(problem),

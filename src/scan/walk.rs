@@ -16,7 +16,7 @@ use crate::catalog::Language;
 pub enum Kind {
     /// Source of a language.
     Source(Language),
-    /// Settings that start workers: Dockerfile, compose, Procfile, unit files, start scripts.
+    /// Settings that start workers: Dockerfile, compose, Kubernetes, Procfile, unit files, start scripts.
     Deploy,
 }
 
@@ -42,6 +42,8 @@ pub struct Walked {
 
 /// Directories that hold no source of the project, whatever they are ignored by.
 const FOREIGN: [&str; 4] = ["node_modules", "site-packages", "__pypackages__", "__pycache__"];
+/// So much of a file is read to learn what it is.
+const BEGINNING: usize = 4096;
 /// A file of this name says that its directory is a cache or an environment: build output, a virtual environment.
 const MARKERS: [&str; 2] = ["CACHEDIR.TAG", "pyvenv.cfg"];
 
@@ -151,7 +153,7 @@ fn relative(root: &Path, path: &Path) -> String {
 /// What a file is, by its name, else by its first line.
 fn kind_of(path: &Path) -> Option<Kind> {
     let name = path.file_name()?.to_str()?;
-    kind_by_name(path).or_else(|| if name.contains('.') { None } else { by_first_line(path) })
+    kind_by_name(path).or_else(|| if may_tell(name) { by_content(path) } else { None })
 }
 
 /// What a file is, by its name alone.
@@ -189,15 +191,42 @@ fn starts_workers(name: &str, extension: Option<&str>) -> bool {
         || matches!(extension, Some("service" | "sh" | "bash"))
 }
 
-fn by_first_line(path: &Path) -> Option<Kind> {
-    let mut first = [0; 1024];
+/// Whether a file whose name does not say what it is may say it itself: scripts have no extension, manifests one that
+/// says nothing.
+#[must_use]
+pub fn may_tell(name: &str) -> bool {
+    !name.contains('.') || is_yaml(name)
+}
+
+fn is_yaml(path: &str) -> bool {
+    matches!(Path::new(path).extension().and_then(|extension| extension.to_str()), Some("yml" | "yaml"))
+}
+
+fn by_content(path: &Path) -> Option<Kind> {
+    let mut first = [0; BEGINNING];
     let read = File::open(path).and_then(|mut file| file.read(&mut first)).ok()?;
-    kind_by_first_line(&first[..read])
+    kind_by_content(path.file_name()?.to_str()?, &first[..read])
+}
+
+/// What a file is whose name does not say it, by its beginning.
+#[must_use]
+pub fn kind_by_content(path: &str, bytes: &[u8]) -> Option<Kind> {
+    let bytes = &bytes[..bytes.len().min(BEGINNING)];
+    let name = path.rsplit('/').next().unwrap_or(path);
+    match may_tell(name) {
+        true if is_yaml(name) => is_manifest(bytes).then_some(Kind::Deploy),
+        true => kind_by_first_line(bytes),
+        false => None,
+    }
+}
+
+/// Whether this is a manifest of Kubernetes: every one says which version of the interface it is for.
+fn is_manifest(bytes: &[u8]) -> bool {
+    bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"apiVersion:"))
 }
 
 /// What a script without an extension is: its first line says what runs it.
-#[must_use]
-pub fn kind_by_first_line(bytes: &[u8]) -> Option<Kind> {
+fn kind_by_first_line(bytes: &[u8]) -> Option<Kind> {
     // An archive with a first line in front of it is a program, but no source.
     if bytes.iter().take(1024).any(|byte| *byte == 0) {
         return None;
@@ -281,6 +310,15 @@ mod tests {
             ("LICENSE", "MIT"),
         ]);
         assert_eq!(paths(root.path(), &["."], &[]), ["serve", "start"]);
+    }
+
+    #[test]
+    fn manifests_are_told_by_what_they_say() {
+        let root = tree(&[
+            ("k8s/web.yaml", "# served by gunicorn\n---\napiVersion: apps/v1\nkind: Deployment\n"),
+            ("k8s/values.yaml", "image: web\nkind: Deployment\n"),
+        ]);
+        assert_eq!(paths(root.path(), &["."], &[]), ["k8s/web.yaml"]);
     }
 
     #[test]

@@ -14,5 +14,7 @@ mod report_schema;
 mod rules_builtin;
 mod rules_load;
 mod rules_readme;
+mod sarif;
 mod scan_command;
+mod schema;
 mod source_rules;

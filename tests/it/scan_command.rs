@@ -250,3 +250,22 @@ fn a_path_that_is_not_there_is_an_error() {
     let refusal = outcome(shop().path(), &["absent"]).unwrap_err();
     assert!(refusal.contains("cannot read absent"), "{refusal}");
 }
+
+#[test]
+fn the_workflow_and_the_hook_of_the_readme_can_be_typed() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let blocks = readme.split("```yaml").skip(1).filter_map(|rest| rest.split("```").next());
+    let settings = blocks.collect::<String>().replace("${{ github.base_ref }}", "main");
+    let mut typed = 0;
+    for rest in settings.split("boundby scan\n").flat_map(|part| part.split("boundby scan ")).skip(1) {
+        // Every option in them has a value.
+        let mut words = rest.split_whitespace();
+        let mut line = vec!["scan"];
+        while let Some(option) = words.next().filter(|word| word.starts_with("--")) {
+            line.extend([option, words.next().unwrap().trim_matches('"')]);
+        }
+        assert!(Line::try_parse_from(&line).is_ok(), "{line:?}");
+        typed += usize::from(line.len() > 1);
+    }
+    assert_eq!(typed, 2);
+}

@@ -1,8 +1,9 @@
-//! Workflow commands of GitHub: an annotation per finding, worst first, within what a step may show; the rest is
+//! Workflow commands of GitHub: an annotation per cause, worst first, within what a step may show; the rest is
 //! counted, and stands in the summary (`--format markdown=$GITHUB_STEP_SUMMARY`).
 
 use std::fmt::Write as _;
 
+use super::causes::causes;
 use super::{NoticeKind, ScanReport, harmless};
 use crate::finding::Severity;
 
@@ -12,11 +13,13 @@ const SHOWN: usize = 10;
 pub(super) fn render(report: &ScanReport<'_>) -> String {
     let mut text = String::new();
     let mut left_out = 0;
+    let all = causes(report.worst_first());
     for severity in Severity::ALL.iter().rev() {
-        let findings = report.worst_first();
-        let of_it: Vec<_> = findings.into_iter().filter(|finding| finding.severity == *severity).collect();
+        let of_it = all.iter().filter(|cause| cause.finding.severity == *severity);
+        let of_it: Vec<_> = of_it.collect();
         left_out += of_it.len().saturating_sub(SHOWN);
-        for finding in of_it.into_iter().take(SHOWN) {
+        for cause in of_it.into_iter().take(SHOWN) {
+            let finding = cause.finding;
             let place = &finding.seen.place;
             let command = if *severity == Severity::Note { "notice" } else { severity.name() };
             let mut properties = format!("file={},line={}", property(&place.path), place.line);
@@ -26,7 +29,9 @@ pub(super) fn render(report: &ScanReport<'_>) -> String {
             } else {
                 let _ = write!(properties, ",endLine={}", place.end_line);
             }
-            let message = data(&format!("{}\n{}", finding.message, finding.cure));
+            let elsewhere = cause.elsewhere(str::to_owned).map(|places| format!("\nwith it: {places}"));
+            let message = format!("{}\n{}{}", finding.message, finding.cure, elsewhere.unwrap_or_default());
+            let message = data(&message);
             let _ =
                 writeln!(text, "::{command} {properties},title={}::{message}", property(finding.seen.rule));
         }

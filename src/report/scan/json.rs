@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::causes::causes;
 use super::{Notice, ScanReport};
 use crate::finding::{Finding, Hop, Place};
 
@@ -29,6 +30,7 @@ pub(super) fn render(report: &ScanReport<'_>) -> String {
             "known": totals.known,
             "fixable": totals.fixable,
             "failing": totals.failing,
+            "causes": causes(report.findings).len(),
         },
     });
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
@@ -61,6 +63,7 @@ pub fn finding(finding: &Finding) -> Value {
         "wait": seen.wait.map(crate::wait::WaitKind::name),
         "cost": seen.cost.map(crate::finding::Cost::name),
         "mitigations": seen.mitigations.iter().map(|mitigation| mitigation.name()).collect::<Vec<_>>(),
+        "cause": seen.cause.as_deref(),
         "reached_from": seen.reached_from,
         "chains": seen.chains.iter().map(|chain| chain.iter().map(hop).collect()).collect::<Vec<Vec<_>>>(),
         "fix": fix,

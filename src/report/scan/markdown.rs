@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::causes::{Cause, causes};
 use super::{ScanReport, harmless, way};
-use crate::finding::{Finding, Severity};
+use crate::finding::Severity;
 
 /// A summary may have a megabyte; nobody reads more findings than these in one.
 const MOST: usize = 200;
@@ -15,10 +16,11 @@ pub(super) fn render(report: &ScanReport<'_>) -> String {
         by_rule(&mut text, report);
     }
     // Writing to a string cannot fail, here and below.
-    for finding in report.worst_first().into_iter().take(MOST) {
-        one(&mut text, report, finding);
+    let causes = causes(report.worst_first());
+    for cause in causes.iter().take(MOST) {
+        one(&mut text, report, cause);
     }
-    let left_out = report.findings.len().saturating_sub(MOST);
+    let left_out = causes.len().saturating_sub(MOST);
     if left_out > 0 {
         let _ = writeln!(text, "\n{left_out} more are not shown here.");
     }
@@ -53,7 +55,8 @@ fn by_rule(text: &mut String, report: &ScanReport<'_>) {
     }
 }
 
-fn one(text: &mut String, report: &ScanReport<'_>, finding: &Finding) {
+fn one(text: &mut String, report: &ScanReport<'_>, cause: &Cause<'_>) {
+    let finding = cause.finding;
     let seen = &finding.seen;
     let place = format!("{}:{}:{}", seen.place.path, seen.place.line, seen.place.column);
     let _ = writeln!(text, "\n**{}** {} `{}`\n", finding.severity.name(), code(&place), seen.rule);
@@ -65,6 +68,9 @@ fn one(text: &mut String, report: &ScanReport<'_>, finding: &Finding) {
     }
     for chain in seen.chains.iter().filter(|chain| chain.len() > 1) {
         let _ = writeln!(text, "Through {}\n", code(&way(chain)));
+    }
+    if let Some(elsewhere) = cause.elsewhere(str::to_owned) {
+        let _ = writeln!(text, "With it: {}\n", prose(&elsewhere));
     }
     let _ = writeln!(text, "Instead: {}", prose(&finding.cure));
 }

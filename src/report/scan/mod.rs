@@ -3,6 +3,7 @@
 //! One file per format. Paths are relative to the root of the scan, which is what machines want; a reader is shown
 //! them from where they stand.
 
+mod causes;
 mod concise;
 mod github;
 mod gitlab;
@@ -203,7 +204,7 @@ impl ScanReport<'_> {
         self.rules.get(rule).map_or(rule, |rule| &rule.title)
     }
 
-    /// `2 errors, 1 warning in 2 of 120 files`.
+    /// `2 errors, 1 warning in 2 of 120 files, with 2 causes`.
     fn summary(&self) -> String {
         let count =
             |severity| self.findings.iter().filter(|finding| finding.severity == severity).count() as u64;
@@ -221,7 +222,13 @@ impl ScanReport<'_> {
                 .filter(|(severity, _)| count(*severity) > 0)
                 .map(|(severity, name)| units::count(count(severity), name))
                 .collect();
-        format!("{} in {} of {of}", counts.join(", "), units::grouped(files.len() as u64))
+        let causes = causes::causes(self.findings).len();
+        let causes = if causes < self.findings.len() {
+            format!(", with {}", units::count(causes as u64, "cause"))
+        } else {
+            String::new()
+        };
+        format!("{} in {} of {of}{causes}", counts.join(", "), units::grouped(files.len() as u64))
     }
 
     /// What is not shown, and how much was understood.

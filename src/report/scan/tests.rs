@@ -58,6 +58,7 @@ fn findings() -> Vec<Finding> {
         wait: Some(WaitKind::Network),
         cost: Some(Cost::Large),
         mitigations: Vec::new(),
+        cause: Some(Arc::from("shop.load.load")),
         facts: Vec::new(),
         fix: None,
     };
@@ -81,6 +82,7 @@ fn findings() -> Vec<Finding> {
         subject: Arc::from("time.sleep"),
         chains: Vec::new(),
         reached_from: 1,
+        cause: None,
         wait: Some(WaitKind::Sleep),
         fix: Some(fix),
         ..finding.seen.clone()
@@ -195,6 +197,7 @@ fn github_shows_the_worst_ten_of_each_and_counts_the_rest() {
     let mut many = Vec::new();
     for number in 0..25 {
         let mut finding = findings().remove(1);
+        finding.seen.cause = None;
         finding.severity = if number < 12 { Severity::Warning } else { Severity::Error };
         many.push(finding);
     }

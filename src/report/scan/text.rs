@@ -7,6 +7,7 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Renderer, Snippet};
 
+use super::causes::{Cause, causes};
 use super::{ScanReport, concise, harmless, way};
 use crate::finding::{Cost, Finding, Place, Severity};
 use crate::report::Style;
@@ -22,8 +23,8 @@ const FRAME: usize = 14;
 
 pub(super) fn render(report: &ScanReport<'_>, style: &Style) -> String {
     let mut out = String::new();
-    for finding in report.findings {
-        out.push_str(&shown(report, finding, style));
+    for cause in causes(report.findings) {
+        out.push_str(&shown(report, &cause, style));
         out.push_str("\n\n");
     }
     let notices = concise::notices(report);
@@ -42,7 +43,8 @@ pub(super) fn render(report: &ScanReport<'_>, style: &Style) -> String {
     out
 }
 
-fn shown(report: &ScanReport<'_>, finding: &Finding, style: &Style) -> String {
+fn shown(report: &ScanReport<'_>, cause: &Cause<'_>, style: &Style) -> String {
+    let finding = cause.finding;
     let seen = &finding.seen;
     let level = match (finding.opportunity, finding.severity) {
         (true, _) => Level::HELP.with_name("opportunity"),
@@ -61,6 +63,11 @@ fn shown(report: &ScanReport<'_>, finding: &Finding, style: &Style) -> String {
     }
     for chain in seen.chains.iter().skip(1) {
         say("also", &way(chain));
+    }
+    if let Some(elsewhere) = cause.elsewhere(report.from_here) {
+        let through = seen.cause.as_ref().filter(|name| **name != seen.symbol);
+        let through = through.map(|name| format!("all through `{name}`: ")).unwrap_or_default();
+        say("with it", &format!("{through}{elsewhere}"));
     }
     if style.verbose || !finding.why.is_empty() {
         say("why", &finding.why);
@@ -162,6 +169,7 @@ fn label(finding: &Finding) -> String {
     let long = finding.seen.cost.map(|cost| match cost {
         Cost::Micro => "microseconds",
         Cost::Small => "about a millisecond",
+        Cost::Several => "about a millisecond for each of many",
         Cost::Large => "10 ms and more",
         Cost::Unbounded => "for as long as it takes",
     });

@@ -13,7 +13,7 @@ group: A
 title: a call that sleeps
 languages: [python, rust]
 kind: mistake
-severity: {large: error, unbounded: error, small: warning, micro: note}
+severity: {large: error, unbounded: error, several: warning, small: note, micro: note}
 confidence: high
 lowered_by: {test: 1, start-up: 2, inferred: 1}
 facts: [count]
@@ -60,6 +60,7 @@ fn observation(line: u32) -> Observation {
         wait: Some(WaitKind::Sleep),
         cost: Some(Cost::Large),
         mitigations: Vec::new(),
+        cause: None,
         facts: Vec::new(),
         fix: None,
     }

@@ -28,6 +28,7 @@ fn graph(functions: &[&str], calls: &[(&str, &str, &str)]) -> CallGraph {
             mitigations: if how.contains('?') { vec![Mitigation::ErrorPath] } else { Vec::new() },
             awaited: how.contains('a'),
             guarded: how.contains('!'),
+            repeated: how.contains('*'),
         });
     }
     graph.index();
@@ -89,7 +90,15 @@ fn circles_and_very_deep_graphs_end() {
             let from = NodeId(at as u32 - 1);
             let to = NodeId(at as u32);
             let mitigations = Vec::new();
-            deep.edges.push(Edge { from, to, place: place(0), mitigations, awaited: false, guarded: false });
+            deep.edges.push(Edge {
+                from,
+                to,
+                place: place(0),
+                mitigations,
+                awaited: false,
+                guarded: false,
+                repeated: false,
+            });
         }
     }
     deep.index();

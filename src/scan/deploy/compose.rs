@@ -1,15 +1,7 @@
-//! Services of a compose file: what they run, with which variables, on how many CPUs. Reads lines and their depth, which
-//! is all that these files use; whatever else YAML can do is passed over.
+//! Services of a compose file: what they run, with which variables, on how many CPUs.
 
+use super::rows::{Row, argument_words, rows, under};
 use super::words::{Line, Word, assignment, words};
-
-/// One line: how deep, its key if it has one, and where its value stands.
-struct Row<'a> {
-    depth: usize,
-    key: &'a str,
-    item: bool,
-    value: (usize, usize),
-}
 
 /// A command per service that gives one.
 pub(super) fn lines(text: &str) -> Vec<Line> {
@@ -34,19 +26,9 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
 fn service(text: &str, name: &str, rows: &[&Row<'_>]) -> Line {
     let mut line = Line { name: name.to_owned(), ..Line::default() };
     for (at, row) in rows.iter().enumerate() {
-        let under = || {
-            rows[at + 1..]
-                .iter()
-                .take_while(|below| below.depth > row.depth || (below.item && below.depth == row.depth))
-        };
         match row.key {
             "entrypoint" | "command" => {
-                let mut found = words(text, row.value.0, row.value.1);
-                // `>` and `|` say only how the lines below are joined.
-                found.retain(|word| !matches!(word.text.as_str(), ">" | "|" | ">-" | "|-"));
-                for below in under() {
-                    found.extend(words(text, below.value.0, below.value.1));
-                }
+                let mut found = argument_words(text, rows, at);
                 if row.key == "entrypoint" {
                     found.append(&mut line.words);
                     line.words = found;
@@ -55,7 +37,7 @@ fn service(text: &str, name: &str, rows: &[&Row<'_>]) -> Line {
                 }
             }
             "environment" => {
-                for below in under() {
+                for below in under(rows, at) {
                     let value = words(text, below.value.0, below.value.1);
                     let found = if below.item {
                         value.first().and_then(assignment)
@@ -79,48 +61,4 @@ fn service(text: &str, name: &str, rows: &[&Row<'_>]) -> Line {
 fn reserved(rows: &[&Row<'_>], at: usize) -> bool {
     let above = rows[..at].iter().rev().find(|row| row.depth < rows[at].depth);
     above.is_some_and(|row| row.key == "reservations")
-}
-
-fn rows(text: &str) -> Vec<Row<'_>> {
-    let mut rows = Vec::new();
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let start = at;
-        at += line.len();
-        let content = uncommented(line.trim_end());
-        let depth = content.len() - content.trim_start_matches(' ').len();
-        let mut rest = &content[depth..];
-        let item = rest.starts_with("- ");
-        if item {
-            rest = rest[2..].trim_start();
-        }
-        if rest.is_empty() {
-            continue;
-        }
-        let from = start + content.len() - rest.len();
-        let key = rest.split_once(':').filter(|(key, value)| {
-            !item && !key.contains([' ', '"', '\'', '[']) && (value.is_empty() || value.starts_with(' '))
-        });
-        let (key, value) = key.map_or(("", (from, from + rest.len())), |(key, _)| {
-            (key, (from + key.len() + 1, from + rest.len()))
-        });
-        rows.push(Row { depth, key, item, value });
-    }
-    rows
-}
-
-/// A line without its comment: `#` at its start or behind a blank, outside of quotes.
-fn uncommented(line: &str) -> &str {
-    let mut quote = None;
-    let mut before = ' ';
-    for (at, char) in line.char_indices() {
-        match quote {
-            None if char == '#' && before == ' ' => return line[..at].trim_end(),
-            None if matches!(char, '"' | '\'') => quote = Some(char),
-            Some(open) if char == open => quote = None,
-            _ => {}
-        }
-        before = char;
-    }
-    line
 }

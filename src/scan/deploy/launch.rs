@@ -47,6 +47,9 @@ pub(super) struct Launch<'a> {
     variables: Vec<(String, Word)>,
 }
 
+/// The variable in which gunicorn looks for arguments; those of the command line win.
+const ARGUMENTS: (Program, &str) = (Program::Gunicorn, "GUNICORN_CMD_ARGS");
+
 /// What a file starts.
 pub(super) fn launches(file: &SourceFile) -> Vec<Launch<'_>> {
     let in_container = Sort::of(&file.path).is_container();
@@ -57,6 +60,7 @@ pub(super) fn launches(file: &SourceFile) -> Vec<Launch<'_>> {
 fn of_line<'a>(file: &'a SourceFile, line: &Line, in_container: bool) -> Vec<Launch<'a>> {
     // `sh -c "gunicorn -w 4"` holds a command in one word.
     let words: Vec<Word> = line.words.iter().flat_map(split).collect();
+    let more = more_arguments(line);
     let mut launches = Vec::new();
     for (at, word) in words.iter().enumerate() {
         let name = word.text.rsplit('/').next().unwrap_or(&word.text);
@@ -86,17 +90,40 @@ fn of_line<'a>(file: &'a SourceFile, line: &Line, in_container: bool) -> Vec<Lau
             continue;
         }
         let ends = |word: &&Word| !matches!(word.text.as_str(), "&&" | "||" | ";" | "|" | "&");
+        let own = words[at + 1..].iter().take_while(ends).cloned();
+        let more = more.iter().filter(|_| *program == ARGUMENTS.0).cloned();
         launches.push(Launch {
             program: *program,
             file,
             name: line.name.clone(),
             in_container,
             cpus: line.cpus,
-            arguments: words[at + 1..].iter().take_while(ends).cloned().collect(),
+            arguments: own.chain(more).collect(),
+            variables: line.variables.clone(),
+        });
+    }
+    // What its image starts is known by the variable that it reads.
+    if words.is_empty() && !more.is_empty() {
+        launches.push(Launch {
+            program: ARGUMENTS.0,
+            file,
+            name: line.name.clone(),
+            in_container,
+            cpus: line.cpus,
+            arguments: more,
             variables: line.variables.clone(),
         });
     }
     launches
+}
+
+/// The arguments that a variable holds; all share its place.
+fn more_arguments(line: &Line) -> Vec<Word> {
+    let held = line.variables.iter().filter(|(name, _)| name == ARGUMENTS.1);
+    held.flat_map(|(_, value)| {
+        value.text.split_whitespace().map(|text| Word { text: text.to_owned(), bytes: value.bytes })
+    })
+    .collect()
 }
 
 /// The words of a word that is a command of its own; all share its place.

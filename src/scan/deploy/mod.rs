@@ -1,8 +1,10 @@
 //! Files that start workers: how many, of which kind, and whether that fits where they run. Dockerfiles, compose files,
-//! Procfiles, units, start scripts and the settings they name are read together.
+//! manifests of Kubernetes, Procfiles, units, start scripts and the settings they name are read together.
 
 mod compose;
+mod kubernetes;
 mod launch;
+mod rows;
 mod settings;
 mod words;
 

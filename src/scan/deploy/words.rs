@@ -1,5 +1,5 @@
-//! Command lines out of the files that hold them: words with their places. Knows shells, exec forms, units and compose
-//! files as far as words go; no program.
+//! Command lines out of the files that hold them: words with their places. Knows shells, exec forms and units as far
+//! as words go; no program.
 
 use std::path::Path;
 
@@ -28,6 +28,7 @@ pub(super) struct Line {
 pub(super) enum Sort {
     Container,
     Compose,
+    Manifest,
     Processes,
     Unit,
     Shell,
@@ -39,7 +40,8 @@ impl Sort {
         let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
         let extension = Path::new(&name).extension().and_then(|extension| extension.to_str());
         match extension {
-            Some("yml" | "yaml") => Self::Compose,
+            Some("yml" | "yaml") if name.contains("compose") => Self::Compose,
+            Some("yml" | "yaml") => Self::Manifest,
             Some("service") => Self::Unit,
             _ if name.contains("dockerfile") || name.contains("containerfile") => Self::Container,
             _ if name.starts_with("procfile") => Self::Processes,
@@ -49,7 +51,7 @@ impl Sort {
 
     /// Whether what it starts runs in a container.
     pub(super) fn is_container(self) -> bool {
-        matches!(self, Self::Container | Self::Compose)
+        matches!(self, Self::Container | Self::Compose | Self::Manifest)
     }
 }
 
@@ -58,6 +60,7 @@ pub(super) fn lines(path: &str, text: &str) -> Vec<Line> {
     match Sort::of(path) {
         Sort::Container => container(text),
         Sort::Compose => super::compose::lines(text),
+        Sort::Manifest => super::kubernetes::lines(text),
         Sort::Processes => processes(text),
         Sort::Unit => unit(text),
         Sort::Shell => {

@@ -5,11 +5,12 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{CmpOp, ExceptHandler, Expr, Stmt, StmtFunctionDef, StmtIf, StmtTry, UnaryOp};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use super::context::{Ancestor, Context, is_main_guard, within};
+use super::context::{Ancestor, Context, Loop, is_main_guard, within};
 use super::depth;
 use super::facts::Flags;
-use super::language::{IMPORTED, LOOP_PROOFS, LOOP_QUESTIONS};
-use super::scope::last_part;
+use super::language::{ASYNC_SWITCHES, IMPORTED, LOOP_PROOFS, LOOP_QUESTIONS, WOULD_WAIT};
+use super::scope::{elements, last_part};
+use super::search::{any, any_in, waits};
 
 /// From where on a function is special.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,7 +25,7 @@ pub(super) struct Turns {
 
 /// Reads the turns of a function, without those of functions in it.
 pub(super) fn turns(function: &StmtFunctionDef, text: &str) -> Turns {
-    let mut finder = Finder { turns: Turns::default(), text, questions: Vec::new() };
+    let mut finder = Finder { turns: Turns::default(), text, questions: Vec::new(), globals: Vec::new() };
     finder.visit_body(&function.body);
     finder.turns
 }
@@ -35,11 +36,17 @@ pub(super) fn of(context: &Context<'_>, range: TextRange, turns: Turns) -> Flags
     match context.parent() {
         Some(Ancestor::Expression(Expr::Await(_))) => flags.set(Flags::AWAITED),
         Some(Ancestor::Statement(Stmt::Expr(_))) => flags.set(Flags::STATEMENT),
+        Some(Ancestor::Statement(statement)) if is_awaited_by(statement, range) => flags.set(Flags::AWAITED),
         _ => {}
     }
     for ancestor in context.around() {
         match ancestor {
             Ancestor::Handler(_) => flags.set(Flags::ERROR_PATH),
+            Ancestor::Statement(Stmt::Try(attempt))
+                if within(&attempt.body, range) && attempt.handlers.iter().any(expects_not_to_wait) =>
+            {
+                flags.set(Flags::NEVER_WAITS);
+            }
             Ancestor::Expression(Expr::Await(_)) => flags.set(Flags::IN_AWAIT),
             Ancestor::Statement(Stmt::If(test)) => {
                 let runs_once = fills_what_was_absent(test, context) || is_imported(test, context);
@@ -53,6 +60,9 @@ pub(super) fn of(context: &Context<'_>, range: TextRange, turns: Turns) -> Flags
             _ => {}
         }
     }
+    if context.loops(range).any(goes_on_alone) {
+        flags.set(Flags::REPEATED);
+    }
     if turns.guarded.is_some_and(|from| range.start() >= from) {
         flags.set(Flags::GUARDED);
     }
@@ -60,6 +70,32 @@ pub(super) fn of(context: &Context<'_>, range: TextRange, turns: Turns) -> Flags
         flags.set(Flags::FIRST_CALL);
     }
     flags
+}
+
+/// Whether `async with` or `async for` waits for what this range gives.
+fn is_awaited_by(statement: &Stmt, range: TextRange) -> bool {
+    match statement {
+        Stmt::With(with) => with.is_async && with.items.iter().any(|item| item.context_expr.range() == range),
+        Stmt::For(each) => each.is_async && each.iter.range() == range,
+        _ => false,
+    }
+}
+
+/// `except BlockingIOError`: whoever handles that has asked not to wait.
+fn expects_not_to_wait(handler: &ExceptHandler) -> bool {
+    let ExceptHandler::ExceptHandler(handler) = handler;
+    let Some(caught) = handler.type_.as_deref() else { return false };
+    let all = elements(caught).unwrap_or(std::slice::from_ref(caught));
+    all.iter().filter_map(last_part).any(|name| WOULD_WAIT.contains(&name))
+}
+
+/// Whether a loop goes round, over more than what is written down, without an await.
+fn goes_on_alone(around: Loop<'_>) -> bool {
+    match around {
+        Loop::For(each) => !each.is_async && elements(&each.iter).is_none() && !any(&each.body, &mut waits),
+        Loop::While(until) => !any(&until.body, &mut waits) && !any_in(&until.test, &mut waits),
+        Loop::Comprehension(whole) => !any_in(whole, &mut waits),
+    }
 }
 
 /// `if x is None:` and kin whose body then sets `x`: a value made once.
@@ -175,6 +211,8 @@ struct Finder<'t> {
     text: &'t str,
     /// Variables that hold the answer to whether a loop runs.
     questions: Vec<&'t str>,
+    /// Variables of the module that the function sets.
+    globals: Vec<&'t str>,
 }
 
 impl<'t> Finder<'t> {
@@ -205,8 +243,12 @@ impl<'t> Finder<'t> {
             Expr::BoolOp(either) => either.values.iter().any(|value| self.asks(value)),
             Expr::UnaryOp(operation) => self.asks(&operation.operand),
             Expr::Named(named) => self.asks(&named.value),
-            Expr::Attribute(attribute) => self.asks(&attribute.value),
-            Expr::Name(_) => self.questions.contains(&self.text_of(test)),
+            Expr::Attribute(attribute) => {
+                ASYNC_SWITCHES.contains(&attribute.attr.as_str()) || self.asks(&attribute.value)
+            }
+            Expr::Name(name) => {
+                ASYNC_SWITCHES.contains(&name.id.as_str()) || self.questions.contains(&self.text_of(test))
+            }
             _ => false,
         }
     }
@@ -218,6 +260,7 @@ impl<'t> Finder<'t> {
         let Some(value) = &done.value else { return };
         let name = self.text_of(there);
         let lasting = matches!(there, Expr::Attribute(_) | Expr::Subscript(_))
+            || self.globals.contains(&name)
             || name.to_ascii_lowercase().contains("cache");
         let returned = self.text_of(&**value);
         if lasting && returned.starts_with(name) && self.turns.missed.is_none() {
@@ -257,6 +300,12 @@ impl<'a> Visitor<'a> for Finder<'_> {
             Stmt::Assert(assertion) if self.asks(&assertion.test) => self.guard(assertion.start()),
             Stmt::Try(attempt) if self.proves_absence(attempt) => {
                 self.guard(attempt.start());
+            }
+            Stmt::Global(names) => {
+                for name in &names.names {
+                    let name = self.text_of(name);
+                    self.globals.push(name);
+                }
             }
             Stmt::Assign(assign) if self.asks(&assign.value) => {
                 for target in &assign.targets {

@@ -113,6 +113,10 @@ impl Flags {
     pub const DECORATOR: Self = Self(1 << 6);
     /// The call is the argument of an `await`, however deep: a coroutine handed to something awaited.
     pub const IN_AWAIT: Self = Self(1 << 7);
+    /// In a loop that lets nobody else have a turn: it awaits nothing.
+    pub const REPEATED: Self = Self(1 << 8);
+    /// Where the error is handled that says "it would have had to wait": it does not wait.
+    pub const NEVER_WAITS: Self = Self(1 << 9);
 }
 
 set_of_bits!(Flags);
@@ -324,6 +328,15 @@ impl FileFacts {
     #[must_use]
     pub fn alternatives(&self, start: u32, count: u32) -> &[ValueId] {
         &self.pool[start as usize..(start + count) as usize]
+    }
+
+    /// The alternatives of a value; of one that has none, itself.
+    #[must_use]
+    pub fn each(&self, value: ValueId) -> std::borrow::Cow<'_, [ValueId]> {
+        match self.value(value) {
+            Value::OneOf(start, count) => self.alternatives(start, count).into(),
+            _ => vec![value].into(),
+        }
     }
 
     /// The arguments of a call.

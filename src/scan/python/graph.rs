@@ -14,7 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::decorators::{Calling, Decorators};
 use super::facts::{Argument, Call, FileFacts, Flags, Traits, Use, UseKind, Value, ValueId};
-use super::language::{is_route, is_script, is_test};
+use super::language::{HANDS_OVER, is_route, is_script, is_test};
 use super::modules::module_name;
 use super::names::{FunctionId, Name, Program, Thing, qualified};
 use crate::catalog::{Api, Effect, Language, Mark, Offload};
@@ -43,11 +43,11 @@ const FEW: usize = 3;
 pub(super) fn build(program: &mut Program<'_>) -> Built {
     let files = program.files;
     // Names are followed one after another; what each file tells alone is read meanwhile.
-    let ((), (nodes, properties, never_waiting)) = rayon::join(
+    let ((), (nodes, properties, told)) = rayon::join(
         || program.learn_parameters(),
         || {
-            let never_waiting: Vec<_> = files.par_iter().map(sinks::never_waiting).collect();
-            (files.par_iter().flat_map_iter(nodes).collect(), properties(files), never_waiting)
+            let told: Vec<_> = files.par_iter().map(sinks::Told::of).collect();
+            (files.par_iter().flat_map_iter(nodes).collect(), properties(files), told)
         },
     );
     let graph = CallGraph::of(nodes);
@@ -61,7 +61,7 @@ pub(super) fn build(program: &mut Program<'_>) -> Built {
         paths,
         file: 0,
         apis: FxHashMap::default(),
-        never_waiting,
+        told,
         scheduled: Vec::new(),
         answering: Vec::new(),
         entries: Vec::new(),
@@ -77,7 +77,7 @@ pub(super) fn build(program: &mut Program<'_>) -> Built {
     };
     for (file, facts) in files.iter().enumerate() {
         builder.file = file as u32;
-        builder.routes(facts);
+        builder.registered(facts);
         for call in &facts.calls {
             builder.call(facts, call);
         }
@@ -147,8 +147,8 @@ struct Builder<'b, 'p> {
     /// The file at hand.
     file: u32,
     apis: FxHashMap<Name, Known<'p>>,
-    /// Values of each file that were told never to wait.
-    never_waiting: Vec<FxHashSet<ValueId>>,
+    /// What each file says of waiting, besides calling what waits.
+    told: Vec<sinks::Told>,
     /// What the loop was given to call.
     scheduled: Vec<FunctionId>,
     /// Plain functions that answer requests in the threads of a server.
@@ -180,19 +180,29 @@ impl<'p> Builder<'_, 'p> {
         })
     }
 
-    /// Finds the plain functions that a framework calls in a thread: its decorators say so.
-    fn routes(&mut self, facts: &'p FileFacts) {
+    /// Finds the functions that a framework calls: the plain ones that answer requests in a thread, and the async ones
+    /// that are commands, for each of which a loop is run. Their decorators say so.
+    fn registered(&mut self, facts: &'p FileFacts) {
         for (index, function) in facts.functions.iter().enumerate() {
-            if function.traits.has(Traits::ASYNC) {
-                continue;
-            }
-            let answers = function.decorators.iter().any(|decorator| {
-                let Value::Called(registers) = facts.value(*decorator) else { return false };
+            let is_async = function.traits.has(Traits::ASYNC);
+            let registered = function.decorators.iter().any(|decorator| {
+                let registers = match facts.value(*decorator) {
+                    Value::Called(registers) => registers,
+                    _ => *decorator,
+                };
                 let Thing::External(name) = self.program.evaluate(self.file, registers) else { return false };
-                is_route(self.program.names.text(name))
+                let name = self.program.names.text(name);
+                if is_async {
+                    self.program.catalog.has(Language::Python, name, Mark::Command)
+                } else {
+                    is_route(name)
+                }
             });
-            if answers {
-                self.answering.push(self.program.function_id(self.file, index as u32));
+            let id = self.program.function_id(self.file, index as u32);
+            match (registered, is_async) {
+                (true, true) => self.entries.push(id),
+                (true, false) => self.answering.push(id),
+                (false, _) => {}
             }
         }
     }
@@ -208,7 +218,12 @@ impl<'p> Builder<'_, 'p> {
         // Of a plain and an async one, what is awaited is the async one.
         let awaited = call.flags.has(Flags::AWAITED) && all.iter().any(|thing| self.is_async(*thing));
         for thing in &all {
-            if !awaited || self.is_async(*thing) {
+            // Of several, what is awaited, if with others, is none of the plain ones, known or not.
+            let is_awaited = call.flags.has(Flags::AWAITED)
+                || call.flags.has(Flags::IN_AWAIT)
+                || self.told[self.file as usize].either.contains(&(call.function, call.callee));
+            let plain = is_awaited && all.len() > 1;
+            if (!awaited && !plain) || self.is_async(*thing) {
                 self.calls(facts, call, *thing, all.len() > 1);
             }
         }
@@ -318,6 +333,7 @@ impl<'p> Builder<'_, 'p> {
             mitigations: sinks::mitigations(flags, inferred),
             awaited: flags.has(Flags::AWAITED),
             guarded: flags.has(Flags::GUARDED),
+            repeated: flags.has(Flags::REPEATED),
         });
     }
 
@@ -364,6 +380,17 @@ impl<'p> Builder<'_, 'p> {
         let Some(given) = facts.arguments_of(call).first().filter(|_| starts) else { return };
         if let Thing::Coroutine(id) = self.program.evaluate(self.file, given.value) {
             self.entries.push(id);
+            return;
+        }
+        // `task = loop.create_task(main())` and `loop.run_until_complete(task)`.
+        for before in facts.calls.iter().filter(|before| before.function == call.function) {
+            let Some(given) = facts.arguments_of(before).first() else { continue };
+            if let Thing::External(name) = self.program.evaluate(self.file, before.callee)
+                && self.known(name).spawns
+                && let Thing::Coroutine(id) = self.program.evaluate(self.file, given.value)
+            {
+                self.entries.push(id);
+            }
         }
     }
 
@@ -417,6 +444,9 @@ impl<'p> Builder<'_, 'p> {
                         }
                     }
                     Thing::Made(name) => {
+                        if *method == "__exit__" && self.leaves_nothing(used, name) {
+                            continue;
+                        }
                         let member = self.program.names.intern(method);
                         let name = self.program.names.join(name, member);
                         if let Some(api) = self.known(name).api {
@@ -434,6 +464,25 @@ impl<'p> Builder<'_, 'p> {
                 }
             }
         }
+    }
+
+    /// Whether a pool is left that was given nothing to do behind the back of whoever leaves it: what is awaited inside
+    /// of the `with` is done.
+    fn leaves_nothing(&self, used: &Use, made: Name) -> bool {
+        let (catalog, name) = (self.program.catalog, self.program.names.text(made));
+        let is_pool = [Mark::ThreadPool, Mark::ProcessPool];
+        if !is_pool.iter().any(|mark| catalog.has(Language::Python, name, *mark)) {
+            return false;
+        }
+        let facts = &self.program.files[self.file as usize];
+        !facts.calls.iter().filter(|call| call.function == used.function).any(|call| {
+            let Value::Attribute(on, method) = facts.value(call.callee) else { return false };
+            let entered = facts
+                .each(on)
+                .iter()
+                .any(|on| matches!(facts.value(*on), Value::Entered(entered) if entered == used.value));
+            entered && HANDS_OVER.contains(&facts.text(method))
+        })
     }
 
     fn read(&mut self, facts: &'p FileFacts, used: &'p Use) {

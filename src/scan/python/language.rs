@@ -42,6 +42,8 @@ pub(super) const TRANSPARENT: &[&str] = &[
     "ReadOnly",
     "InitVar",
 ];
+/// Annotations that say how a name is used and not what it is.
+pub(super) const UNTYPED: &[&str] = &["Final", "ClassVar"];
 /// Annotations of what holds, or yields, things of its first argument.
 pub(super) const SEQUENCES: &[&str] = &[
     "list",
@@ -84,10 +86,26 @@ pub(super) const LOOP_QUESTIONS: &[&str] = &[
     "current_async_library",
     "current_task",
     "_get_running_loop",
+    "get_running_loop",
 ];
+/// Names of what tells a function whether it is to run for a loop.
+pub(super) const ASYNC_SWITCHES: &[&str] =
+    &["asynchronous", "is_async", "isasync", "use_async", "async_mode"];
 /// What fails where no loop runs; the handler of that failure runs only there.
 pub(super) const LOOP_PROOFS: &[&str] =
     &["get_running_loop", "current_task", "get_event_loop", "current_async_library"];
+
+/// Errors of what was told not to wait and would have had to.
+pub(super) const WOULD_WAIT: &[&str] = &["BlockingIOError", "SSLWantReadError", "SSLWantWriteError"];
+/// Methods that ask an object whether it is done, or have it say so: what it is asked for afterwards is there.
+pub(super) const ASKS_FOR_END: &[&str] = &["done", "cancelled", "add_done_callback", "empty", "qsize"];
+
+/// Methods of pools that hand work over and do not say when it is done.
+pub(super) const HANDS_OVER: &[&str] =
+    &["submit", "map", "apply_async", "map_async", "starmap_async", "imap"];
+
+/// Functions that tell whether something can be awaited.
+pub(super) const ASKS_FOR_AWAITABLE: &[&str] = &["isawaitable", "iscoroutine"];
 
 /// Where what is imported already stands.
 pub(super) const IMPORTED: &str = "sys.modules";

@@ -19,6 +19,7 @@ mod names;
 pub mod patterns;
 pub mod resolve;
 pub mod scope;
+mod search;
 #[cfg(test)]
 mod tests;
 mod walk;

@@ -8,10 +8,11 @@ use super::names::FunctionId;
 use super::program::{CallId, Program, Runs};
 use super::values::Target;
 use super::vocabulary as words;
-use crate::catalog::{Effect, Language, Mark};
-use crate::finding::{Cost, Mitigation, Observation};
+use crate::catalog::{Api, Effect, Language, Mark};
+use crate::finding::{Cost, Edit, Fix, Mitigation, Observation};
 use crate::scan::blocking::{self, Rules};
 use crate::scan::callgraph::{CallGraph, Colour, Context, Edge, Node, NodeId, Sink, SinkKind};
+use crate::wait::WaitKind;
 
 /// What the shared part finds goes by these names.
 const RULES: Rules = Rules {
@@ -96,6 +97,7 @@ fn edges(program: &Program<'_>, call: CallId, node_of: &dyn Fn(FunctionId) -> No
             mitigations,
             awaited: how.awaited,
             guarded: how.guarded,
+            repeated: repeated(program, call),
         });
     };
     if let Target::Project(found) = program.target(call)
@@ -110,6 +112,12 @@ fn edges(program: &Program<'_>, call: CallId, node_of: &dyn Fn(FunctionId) -> No
             add(id, false);
         }
     }
+}
+
+/// Whether a loop makes the call again and again, and lets nobody else have a turn meanwhile.
+fn repeated(program: &Program<'_>, call: CallId) -> bool {
+    let caller = program.function(program.caller(call));
+    program.call(call).how.in_loop && caller.loops.iter().all(|around| around.awaits == 0)
 }
 
 fn sink(program: &Program<'_>, call: CallId, node_of: &dyn Fn(FunctionId) -> NodeId) -> Option<Sink> {
@@ -138,11 +146,11 @@ fn sink(program: &Program<'_>, call: CallId, node_of: &dyn Fn(FunctionId) -> Nod
             Effect::Offloads { .. } | Effect::Schedules { .. } | Effect::Harmless => return None,
         }
     };
-    let mut mitigations = program.mitigations(call);
-    if words::is_any_stream(&name) && !program.on_file(call) && !mitigations.contains(&Mitigation::Inferred) {
-        mitigations.push(Mitigation::Inferred);
-        mitigations.sort_unstable();
+    // Of anything that can be read, memory is the most common.
+    if words::is_any_stream(&name) && !program.on_file(call) {
+        return None;
     }
+    let mitigations = program.mitigations(call);
     let text = |text: &Option<String>| text.as_deref().map(Arc::<str>::from);
     Some(Sink {
         node: node_of(program.caller(call)),
@@ -154,10 +162,54 @@ fn sink(program: &Program<'_>, call: CallId, node_of: &dyn Fn(FunctionId) -> Nod
         endless: false,
         mitigations,
         guarded: how.guarded,
+        repeated: repeated(program, call),
         sibling: api.and_then(|api| text(&api.sibling)),
         cure: api.and_then(|api| text(&api.cure)),
-        fix: None,
+        fix: fix(program, call, api),
     })
+}
+
+/// `std::thread::sleep(d)` in an async function becomes `tokio::time::sleep(d).await`: both take the same duration and
+/// give nothing back. Only where this file calls that part of the runtime already, so that it is there and runs this
+/// code, and where no guard is held that must not live across an `await`.
+fn fix(program: &Program<'_>, call: CallId, api: Option<&Api>) -> Option<Fix> {
+    let api = api.filter(|api| matches!(api.effect, Effect::Blocks { wait: WaitKind::Sleep, .. }))?;
+    let sibling = api.sibling.as_deref()?;
+    let (module, last) = sibling.rsplit_once("::")?;
+    let facts = program.call(call);
+    let caller = program.caller(call);
+    let same_form = api.name.ends_with(&format!("::{last}")) && facts.arguments.len() == 1;
+    if !same_form
+        || facts.how.guessed
+        || facts.how.in_macro
+        || !program.function(caller).marks.is_async
+        || program.is_test(caller)
+    {
+        return None;
+    }
+    let known = program.calls_of(call.file).any(|other| {
+        let name = program.external(other);
+        name.is_some_and(|name| name.strip_prefix(module).is_some_and(|rest| rest.starts_with("::")))
+            && !program.is_test(program.caller(other))
+    });
+    if !known || holds_guard(program, caller, call) {
+        return None;
+    }
+    let (start, end) = facts.spot.bytes;
+    let edits = vec![
+        Edit { bytes: (start, facts.opens?), text: sibling.to_owned() },
+        Edit { bytes: (end, end), text: ".await".to_owned() },
+    ];
+    Some(Fix { title: format!("await `{sibling}`"), edits })
+}
+
+/// Whether a guard is held when a call is made.
+fn holds_guard(program: &Program<'_>, function: FunctionId, call: CallId) -> bool {
+    let mut holds = false;
+    held::follow(program, function, |guards, happens| {
+        holds |= matches!(happens, held::While::Call(at, _) if at == call) && !guards.is_empty();
+    });
+    holds
 }
 
 /// Calls, and how many of them are known to lead somewhere.

@@ -412,6 +412,8 @@ pub struct Circumstances {
     pub first_call: bool,
     /// Written in the branch of a `select!`.
     pub in_select: bool,
+    /// Among the tokens of a macro.
+    pub in_macro: bool,
     /// Found by tokens only.
     pub guessed: bool,
 }
@@ -431,6 +433,8 @@ pub struct Call {
     pub arguments: Vec<Argument>,
     /// Where: from the name of a method, or the start of a path, to the closing parenthesis.
     pub spot: Spot,
+    /// Behind the path that is called: the byte of the opening parenthesis.
+    pub opens: Option<u32>,
     /// How.
     pub how: Circumstances,
 }

@@ -77,6 +77,11 @@ impl<'f> Program<'f> {
         })
     }
 
+    /// The calls of a file, in order.
+    pub(super) fn calls_of(&self, file: u32) -> impl Iterator<Item = CallId> + '_ {
+        (0..self.facts(file).calls.len() as u32).map(move |at| CallId { file, at: CallAt(at) })
+    }
+
     pub(super) fn caller(&self, call: CallId) -> FunctionId {
         FunctionId { file: call.file, at: self.call(call).function }
     }

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Builder;
 use crate::catalog::{self, Api, Effect, Language, Mark, Unless};
 use crate::finding::{Cost, Edit, Fix, Mitigation};
 use crate::scan::callgraph::{NodeId, Sink, SinkKind};
 use crate::scan::python::facts::{Argument, Call, FileFacts, Flags, Traits, Value, ValueId};
-use crate::scan::python::language::{NEVER_WAITS, is_test};
+use crate::scan::python::language::{ASKS_FOR_AWAITABLE, ASKS_FOR_END, NEVER_WAITS, is_test};
 use crate::scan::python::names::{Name, Thing, is_starred};
 use crate::wait::WaitKind;
 
@@ -25,9 +25,14 @@ impl<'p> Builder<'_, 'p> {
     ) {
         // What is awaited is not the function that blocks, whatever its name says.
         let awaited = call.flags.has(Flags::AWAITED);
-        let never_waiting = &self.never_waiting[self.file as usize];
+        let never_waiting = &self.told[self.file as usize].never_waiting;
         let told = matches!(facts.value(call.callee), Value::Attribute(on, _) if never_waiting.contains(&on));
-        if awaited || told || api.unless.iter().any(|unless| self.holds(facts, call, unless)) {
+        if awaited
+            || told
+            || call.flags.has(Flags::NEVER_WAITS)
+            || self.is_there(facts, call)
+            || api.unless.iter().any(|unless| self.holds(facts, call, unless))
+        {
             return;
         }
         let before = self.built.graph.sinks.len();
@@ -42,6 +47,13 @@ impl<'p> Builder<'_, 'p> {
                 self.built.functions.push(before);
             }
         }
+    }
+
+    /// Whether the object was asked before, in the same function, whether it is done.
+    fn is_there(&self, facts: &FileFacts, call: &Call) -> bool {
+        let Value::Attribute(on, _) = facts.value(call.callee) else { return false };
+        let asked = &self.told[self.file as usize].asked;
+        asked.get(&(call.function, on)).is_some_and(|asked| *asked < call.start)
     }
 
     /// Whether the condition is met that takes the effect away.
@@ -92,6 +104,9 @@ impl<'p> Builder<'_, 'p> {
         if is_test(&self.paths[self.file as usize]) {
             mitigations.push(Mitigation::Test);
         }
+        if self.program.catalog.has(Language::Python, self.program.names.text(name), Mark::Once) {
+            mitigations.push(Mitigation::FirstCallOnly);
+        }
         let place = self.place(span.0, span.1);
         let endless = cost == Cost::Unbounded && self.waits_for_others(kind, name);
         self.built.graph.sinks.push(Sink {
@@ -103,6 +118,7 @@ impl<'p> Builder<'_, 'p> {
             endless,
             mitigations,
             guarded: flags.has(Flags::GUARDED),
+            repeated: flags.has(Flags::REPEATED),
             sibling: api.sibling.as_deref().map(Arc::from),
             cure: api.cure.as_deref().map(Arc::from),
             fix: None,
@@ -115,6 +131,22 @@ impl<'p> Builder<'_, 'p> {
         let owner = self.program.names.text(name).rsplit_once('.').map_or("", |(owner, _)| owner);
         matches!(kind, SinkKind::Waits(_))
             && !OTHERWISE.iter().any(|mark| self.program.catalog.has(Language::Python, owner, *mark))
+    }
+}
+
+/// What a file says of waiting, besides calling what waits.
+pub(super) struct Told {
+    /// Values that never wait.
+    never_waiting: FxHashSet<ValueId>,
+    /// Where functions ask an object whether it is done.
+    asked: FxHashMap<(u32, ValueId), u32>,
+    /// What functions call and await only if it can be.
+    pub(super) either: FxHashSet<(u32, ValueId)>,
+}
+
+impl Told {
+    pub(super) fn of(facts: &FileFacts) -> Self {
+        Self { never_waiting: never_waiting(facts), asked: asked(facts), either: either(facts) }
     }
 }
 
@@ -158,7 +190,7 @@ fn spelled(facts: &FileFacts, qualified: &str) -> Option<String> {
 }
 
 /// The values of a file on which a method is called that makes them never wait.
-pub(super) fn never_waiting(facts: &FileFacts) -> FxHashSet<ValueId> {
+fn never_waiting(facts: &FileFacts) -> FxHashSet<ValueId> {
     let told = facts.calls.iter().filter_map(|call| {
         let Value::Attribute(on, method) = facts.value(call.callee) else { return None };
         let (_, values) = NEVER_WAITS.iter().find(|(name, _)| *name == facts.text(method))?;
@@ -166,6 +198,39 @@ pub(super) fn never_waiting(facts: &FileFacts) -> FxHashSet<ValueId> {
         values.contains(&given).then_some(on)
     });
     told.collect()
+}
+
+/// What each function calls and asks of what it got whether it can be awaited: it is ready for both.
+fn either(facts: &FileFacts) -> FxHashSet<(u32, ValueId)> {
+    let mut either = FxHashSet::default();
+    for call in &facts.calls {
+        let (Value::Attribute(_, name) | Value::Import { member: Some(name), .. }) = facts.value(call.callee)
+        else {
+            continue;
+        };
+        if !ASKS_FOR_AWAITABLE.contains(&facts.text(name)) {
+            continue;
+        }
+        let Some(given) = facts.arguments_of(call).first() else { continue };
+        let all = facts.each(given.value);
+        either.extend(all.iter().filter_map(|value| match facts.value(*value) {
+            Value::Called(callee) => Some((call.function, callee)),
+            _ => None,
+        }));
+    }
+    either
+}
+
+/// Where each function asks each object first whether it is done.
+fn asked(facts: &FileFacts) -> FxHashMap<(u32, ValueId), u32> {
+    let mut asked = FxHashMap::default();
+    for call in &facts.calls {
+        let Value::Attribute(on, method) = facts.value(call.callee) else { continue };
+        if on != ValueId::UNKNOWN && ASKS_FOR_END.contains(&facts.text(method)) {
+            asked.entry((call.function, on)).or_insert(call.start);
+        }
+    }
+    asked
 }
 
 /// What the circumstances of a call speak for.

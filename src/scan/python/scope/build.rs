@@ -4,8 +4,9 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Comprehension, ExceptHandler, Expr, Parameters, Stmt, StmtClassDef, StmtFunctionDef};
 use rustc_hash::FxHashMap;
 
-use super::{Binding, Bound, Scope, ScopeId, ScopeKind, Scopes, address, elements};
+use super::{Binding, Bound, Scope, ScopeId, ScopeKind, Scopes, address, elements, last_part};
 use crate::scan::python::depth;
+use crate::scan::python::language::UNTYPED;
 
 pub(super) fn build(body: &[Stmt]) -> Scopes<'_> {
     let mut builder = Builder {
@@ -190,7 +191,11 @@ impl<'a> Builder<'a> {
                 }
             }
             Stmt::AnnAssign(assign) => {
-                self.bind_target(&assign.target, Binding::Annotated(&assign.annotation));
+                // `Final` alone promises no type; the value says it.
+                let names_a_type = last_part(&assign.annotation).is_none_or(|name| !UNTYPED.contains(&name));
+                if names_a_type || assign.value.is_none() {
+                    self.bind_target(&assign.target, Binding::Annotated(&assign.annotation));
+                }
                 if let Some(value) = &assign.value {
                     self.bind_target(&assign.target, Binding::Value(value));
                 }

@@ -50,6 +50,27 @@ fn circumstances_are_told() {
             "async def g():\n    time.sleep(1)\nasync def main():\n    await asyncio.gather(g(), g())\nasyncio.run(main())\n",
         ),
         (&[], "async def f(x):\n    if x is None:\n        x = 1\n        time.sleep(1)\n"),
+        (
+            &[Mitigation::OneShot],
+            "import cyclopts\napp = cyclopts.App()\n@app.command(name='x')\nasync def f():\n    g()\ndef g():\n    time.sleep(1)\n",
+        ),
+        // The commands of a bot answer people while it serves others.
+        (
+            &[],
+            "from discord.ext import commands\nbot = commands.Bot()\n@bot.command()\nasync def f(ctx):\n    time.sleep(1)\n",
+        ),
+        (
+            &[Mitigation::OneShot],
+            "class W:\n    def run(self):\n        self.task = self.loop.create_task(self.main())\n        self.loop.run_until_complete(self.task)\n    async def main(self):\n        time.sleep(1)\n    def __init__(self):\n        self.loop = asyncio.new_event_loop()\n",
+        ),
+        (
+            &[Mitigation::FirstCallOnly],
+            "X = None\ndef g():\n    global X\n    if X is not None:\n        return X\n    time.sleep(1)\n    X = 1\nasync def f():\n    g()\n",
+        ),
+        (
+            &[Mitigation::FirstCallOnly],
+            "import importlib\nasync def f(name):\n    importlib.import_module(name)\n",
+        ),
     ] {
         assert_eq!(mitigations(body), expected, "{body}");
     }
@@ -67,6 +88,8 @@ fn guarded_code_is_silent() {
         "def g(self, future):\n    if threading.get_ident() != self.loop_thread:\n        time.sleep(1)\nasync def f(x):\n    g(x, 1)\n",
         "def g():\n    try:\n        asyncio.get_running_loop()\n    except RuntimeError:\n        asyncio.run(h())\nasync def f():\n    g()\nasync def h(): ...\n",
         "def g(loop):\n    if loop.is_running():\n        raise RuntimeError\n    time.sleep(1)\nasync def f():\n    g(1)\n",
+        "def g(client):\n    if client.asynchronous:\n        return client._close()\n    time.sleep(1)\nasync def f(c):\n    g(c)\n",
+        "def g():\n    if asyncio.get_running_loop() is not None:\n        return None\n    time.sleep(1)\nasync def f():\n    g()\n",
         "from typing import TYPE_CHECKING\nasync def f():\n    if TYPE_CHECKING:\n        time.sleep(1)\n",
     ] {
         let text = format!("import asyncio, threading, time\n{body}");
@@ -112,6 +135,51 @@ fn an_async_twin_is_named() {
 fn of_a_plain_and_an_async_one_the_async_one_is_awaited() {
     let text = "import time\nclass A:\n    def get(self):\n        time.sleep(1)\nclass B:\n    async def get(self): ...\nasync def f(c: A | B):\n    await c.get()\n";
     assert_eq!(seen_in(text), [""; 0]);
+}
+
+#[test]
+fn what_is_gathered_is_awaited() {
+    let text = "import asyncio, time\nclass A:\n    def get(self):\n        time.sleep(1)\nclass B:\n    async def get(self): ...\nasync def f(c: A | B):\n    await asyncio.gather(c.get(), c.get())\n";
+    assert_eq!(seen_in(text), [""; 0]);
+}
+
+#[test]
+fn what_may_be_awaited_afterwards_is_not_the_plain_one() {
+    let text = "import inspect, time\nclass A:\n    def get(self):\n        time.sleep(1)\nclass B:\n    async def get(self): ...\nasync def f(c: A | B):\n    got = c.get()\n    if inspect.isawaitable(got):\n        got = await got\n";
+    assert_eq!(seen_in(text), [""; 0]);
+}
+
+#[test]
+fn a_pool_is_waited_for_where_it_may_have_work_left() {
+    let text = "import asyncio\nfrom concurrent.futures import ThreadPoolExecutor\nasync def f(loop, g):\n    with ThreadPoolExecutor() as pool:\n        await loop.run_in_executor(pool, g)\n";
+    assert_eq!(seen_in(text), [""; 0]);
+    let submits =
+        text.replace("await loop.run_in_executor(pool, g)", "pool.submit(g).add_done_callback(print)");
+    assert_eq!(seen_in(&submits), ["4 concurrent.futures.ThreadPoolExecutor.__exit__"]);
+}
+
+#[test]
+fn what_async_with_enters_is_not_the_plain_one() {
+    let text = "from sqlalchemy import Engine\nasync def f(engine: Engine):\n    async with engine.begin() as connection:\n        await connection.run()\n";
+    assert_eq!(seen_in(text), [""; 0]);
+    assert_eq!(seen_in(&text.replace("async with", "with")).len(), 1);
+}
+
+#[test]
+fn final_names_have_the_type_of_their_value() {
+    let text = "import threading\nfrom typing import Final\nasync def f():\n    lock: Final = threading.Lock()\n    lock.acquire()\n";
+    assert_eq!(seen_in(text), ["5 threading.Lock.acquire"]);
+}
+
+#[test]
+fn the_outermost_function_on_all_ways_is_the_cause() {
+    let text = "import time\ndef low():\n    time.sleep(1)\ndef high():\n    low()\n";
+    let cause = |more: &str| {
+        let analysis = analysed(&[("a.py", &format!("{text}{more}"))]);
+        analysis.observations[0].cause.clone().unwrap().to_string()
+    };
+    assert_eq!(cause("async def f():\n    high()\nasync def g():\n    high()\n"), "a.high");
+    assert_eq!(cause("async def f():\n    high()\nasync def g():\n    low()\n"), "a.low");
 }
 
 #[test]

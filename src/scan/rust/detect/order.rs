@@ -60,6 +60,10 @@ fn reads(program: &Program<'_>, call: CallId) -> bool {
     matches!(program.call(call).callee, Callee::Method(_, name) if program.facts(call.file).text(name).starts_with("read"))
 }
 
+fn tries(program: &Program<'_>, call: CallId) -> bool {
+    matches!(program.call(call).callee, Callee::Method(_, name) if program.facts(call.file).text(name).starts_with("try_"))
+}
+
 fn twice(
     program: &Program<'_>,
     id: FunctionId,
@@ -69,6 +73,10 @@ fn twice(
     found: &mut Vec<Observation>,
 ) {
     let (Some(first), Some(second)) = (holder.receiver, own.receiver) else { return };
+    // Whoever takes the lock after trying to does so where trying failed.
+    if holder.local.is_none() && tries(program, holder.call) {
+        return;
+    }
     if own.kind == Kind::Borrow || reads(program, call) && reads(program, holder.call) {
         return;
     }

@@ -174,6 +174,7 @@ impl Reader<'_> {
             guarded: frame.guarded > 0,
             first_call: frame.first_call > 0,
             in_select: frame.in_select > 0,
+            in_macro: frame.in_macro > 0,
             ..Circumstances::default()
         }
     }
@@ -197,7 +198,7 @@ impl Reader<'_> {
             })
             .collect();
         let (scope, how) = (self.here(), self.how());
-        let call = self.add_call(Call { function, scope, callee, types, arguments, spot, how });
+        let call = self.add_call(Call { function, scope, callee, types, arguments, spot, opens: None, how });
         for (at, function) in handed {
             self.facts.functions[function.at()].fate = Fate::Argument(call, at);
         }
@@ -244,7 +245,12 @@ impl Reader<'_> {
         let arguments = self.arguments(&call.args);
         let close = call.paren_token.span.close();
         let spot = self.spot(begin.unwrap_or(close), close);
-        self.record(callee, types, arguments, spot)
+        let given = self.record(callee, types, arguments, spot);
+        if let Value::Call(at) = *self.facts.value(given) {
+            let open = call.paren_token.span.open();
+            self.facts.calls[at.at()].opens = Some(self.spot(open, open).bytes.0);
+        }
+        given
     }
 
     fn callee(&mut self, path: &syn::ExprPath) -> Callee {

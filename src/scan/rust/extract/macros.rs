@@ -32,6 +32,19 @@ impl Reader<'_> {
 
     /// A macro where an expression may stand.
     pub(super) fn macro_call(&mut self, mac: &Macro) -> ValueAt {
+        self.in_macro(1);
+        let value = self.tokens_of(mac);
+        self.in_macro(-1);
+        value
+    }
+
+    fn in_macro(&mut self, by: i32) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.in_macro = frame.in_macro.saturating_add_signed(by);
+        }
+    }
+
+    fn tokens_of(&mut self, mac: &Macro) -> ValueAt {
         let name = last_name(mac);
         match name.as_str() {
             "macro_rules" => return UNKNOWN,

@@ -46,6 +46,7 @@ struct Frame {
     guarded: u32,
     first_call: u32,
     in_select: u32,
+    in_macro: u32,
 }
 
 /// Reads one file.

@@ -199,3 +199,47 @@ async fn away(numbers: Vec<u64>) -> u64 { tokio::task::spawn_blocking(move || pl
 ",
     )]);
 }
+
+#[test]
+fn sleeping_is_mended_where_that_is_safe() {
+    let fixed = |text: &str| {
+        let observations = observe(&[("src/lib.rs", text)]);
+        let fix = observations.iter().find_map(|seen| seen.fix.clone())?;
+        let mut fixed = text.to_owned();
+        for edit in fix.edits.iter().rev() {
+            fixed.replace_range(edit.bytes.0 as usize..edit.bytes.1 as usize, &edit.text);
+        }
+        Some(fixed)
+    };
+    let ticks = "async fn tick() { tokio::time::interval(SECOND).tick().await; }\n";
+    let sleeps = |before: &str| {
+        format!("use std::thread;\nasync fn f() {{ {before} thread::sleep(SECOND); }}\n{ticks}")
+    };
+    assert_eq!(
+        fixed(&sleeps("")).unwrap(),
+        sleeps("").replace("thread::sleep(SECOND)", "tokio::time::sleep(SECOND).await")
+    );
+    let scoped = sleeps("{ let mut all = all.lock().unwrap(); all.push(1); }");
+    let scoped = scoped.replace("fn f()", "fn f(all: std::sync::Mutex<Vec<u8>>)");
+    assert!(fixed(&scoped).is_some());
+    for left_alone in [
+        // Nothing says that this runs on tokio with its timers.
+        sleeps("").replace(ticks, ""),
+        sleeps("").replace(
+            ticks,
+            "fn f() {} #[cfg(test)] mod tests { async fn t() { tokio::time::sleep(D).await } }",
+        ),
+        // A guard would live across the new await.
+        sleeps("let mut all = all.lock().unwrap();")
+            .replace("fn f()", "fn f(all: std::sync::Mutex<Vec<u8>>)"),
+        // Whoever calls a plain function cannot await in it.
+        sleeps("g(); } fn g() {").replace("use", "use tokio::time::sleep as _; use"),
+        sleeps("let wait = || {").replace("); }", "); }; wait(); }"),
+        // Milliseconds as a number are something else.
+        sleeps("").replace("sleep(SECOND)", "sleep_ms(5)"),
+        // In the tokens of a macro nothing is known of what they become.
+        sleeps("").replace("thread::sleep(SECOND);", "run!(thread::sleep(SECOND));"),
+    ] {
+        assert_eq!(fixed(&left_alone), None, "{left_alone}");
+    }
+}

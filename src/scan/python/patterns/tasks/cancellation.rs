@@ -1,12 +1,33 @@
 //! What a cancellation meets: handlers that swallow it, and shields around work whose resources it closes.
 
-use ruff_python_ast::{ExceptHandler, Expr, ExprCall, Stmt, StmtTry};
+use ruff_python_ast::{ExceptHandler, Expr, ExprCall, Stmt, StmtFunctionDef, StmtTry};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::super::super::context::Context;
-use super::super::super::scope::elements;
+use super::super::super::language::ENDING;
+use super::super::super::scope::{elements, last_part};
 use super::definitions::{Node, any, mentions, waits};
 
+/// Methods that are told of an exception and do nothing about it.
+const TELLING: &[&str] = &[
+    "print",
+    "str",
+    "repr",
+    "type",
+    "isinstance",
+    "debug",
+    "info",
+    "warning",
+    "warn",
+    "error",
+    "exception",
+    "critical",
+    "log",
+    "format_exception",
+    "print_exception",
+    "record_exception",
+    "capture_exception",
+];
 /// The names under which the exception is known that tells a task to end.
 const CANCELLED: &[&str] = &["asyncio.CancelledError", "asyncio.exceptions.CancelledError"];
 
@@ -30,7 +51,10 @@ pub(super) fn swallowed<'a>(context: &mut Context<'a>, statement: &'a Stmt) {
         return;
     }
     let specific = caught.ends_with("CancelledError");
-    if specific && (ends(context, handler) || only_waits_for_others(attempt)) {
+    if specific && (decides(handler) || only_waits_for_others(attempt)) {
+        return;
+    }
+    if is_last(context, statement, function) || only_ends(attempt) {
         return;
     }
     let ExceptHandler::ExceptHandler(inner) = handler;
@@ -64,33 +88,50 @@ fn goes_on(context: &Context<'_>, handler: &ExceptHandler) -> bool {
         Node::Statement(Stmt::Return(done)) => done.value.as_deref().is_some_and(kept),
         Node::Expression(Expr::Yield(yielded)) => yielded.value.as_deref().is_some_and(kept),
         Node::Expression(Expr::Call(call)) => {
-            let last = super::super::super::scope::last_part(&call.func).unwrap_or_default();
-            matches!(
-                last,
-                "set_exception"
-                    | "exit"
-                    | "_exit"
-                    | "put"
-                    | "put_nowait"
-                    | "append"
-                    | "send"
-                    | "throw"
-                    | "uncancel"
-            ) || context.resolve(&call.func).is_some_and(|name| name == "sys.exc_info")
+            let last = last_part(&call.func).unwrap_or_default();
+            let handed = !TELLING.contains(&last) && call.arguments.args.iter().any(kept);
+            handed
+                || matches!(
+                    last,
+                    "set_exception"
+                        | "exit"
+                        | "_exit"
+                        | "put"
+                        | "put_nowait"
+                        | "append"
+                        | "send"
+                        | "throw"
+                        | "uncancel"
+                )
+                || context.resolve(&call.func).is_some_and(|name| name == "sys.exc_info")
         }
         _ => false,
     })
 }
 
-/// Whether a handler leaves what it is in, or says that nothing is to be done where nothing follows but the end: that was
-/// meant.
-fn ends(context: &Context<'_>, handler: &ExceptHandler) -> bool {
+/// Whether a handler of nothing but cancellations has a way out of what it is in: it was meant, and so is the other way
+/// that it may have besides.
+fn decides(handler: &ExceptHandler) -> bool {
     let ExceptHandler::ExceptHandler(inner) = handler;
-    match &*inner.body {
-        [.., Stmt::Return(_) | Stmt::Break(_)] => true,
-        [Stmt::Pass(_)] => context.loops(handler.range()).next().is_none(),
-        _ => false,
-    }
+    any(&inner.body, &mut |node| matches!(node, Node::Statement(Stmt::Return(_) | Stmt::Break(_))))
+}
+
+/// Whether the task ends without waiting for anything else once the exception was caught.
+fn is_last(context: &Context<'_>, statement: &Stmt, function: &StmtFunctionDef) -> bool {
+    let rest = context.text(TextRange::new(statement.end(), function.end().max(statement.end())));
+    let waits_again = ["await ", "await(", "async "].iter().any(|word| rest.contains(word));
+    !waits_again && context.loops(statement.range()).next().is_none()
+}
+
+/// Whether all that is awaited brings something to its end, which has to go on whatever happens.
+fn only_ends(attempt: &StmtTry) -> bool {
+    !any(&attempt.body, &mut |node| match node {
+        Node::Expression(Expr::Await(wait)) => {
+            let closed = wait.value.as_call_expr().and_then(|call| last_part(&call.func));
+            !closed.is_some_and(|name| ENDING.iter().any(|word| name.contains(word)))
+        }
+        node => waits(node),
+    })
 }
 
 /// Whether all that is awaited are tasks and futures: the cancellation may be theirs.

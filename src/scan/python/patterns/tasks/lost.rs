@@ -23,6 +23,8 @@ pub(super) fn dropped<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
         return;
     }
     let mut seen = context.observation("dropped-task", call, &name);
+    // One function that starts tasks and keeps them in a set serves the whole package.
+    seen.cause = Some(context.names.module.split('.').next().unwrap_or_default().into());
     // What a program starts with usually runs to its end while the loop does.
     if context.under_main_guard() || context.function().is_none() {
         seen.mitigations.push(Mitigation::OneShot);
