@@ -12,7 +12,7 @@ const PER_AGE: u32 = 100;
 /// Longest mean distance, however expensive a round is.
 const SLOWEST: Duration = Duration::from_secs(1);
 /// Share of one CPU that looking may cost.
-const BUDGET: f64 = 0.01;
+const BUDGET: f64 = 0.02;
 /// Rounds whose median counts as the cost of one: reading an executable once must not slow down the rest.
 const REMEMBERED: usize = 9;
 

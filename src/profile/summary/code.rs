@@ -320,8 +320,11 @@ fn in_loop(stacks: &Stacks, stack: StackId) -> bool {
 /// Where Python keeps libraries; what follows names the module.
 const LIBRARIES: [&str; 2] = ["/site-packages/", "/dist-packages/"];
 
-/// A library's function with its module: `requests.api.get`.
+/// A library's function with its module: `requests.api.get`. What imports is called by what it is written as.
 fn qualified(level: &Frame) -> String {
+    if level.file.as_deref().is_some_and(|file| file.starts_with("<frozen importlib")) {
+        return "import".to_owned();
+    }
     let module = level.file.as_deref().and_then(module).map(|module| module + ".");
     format!("{}{}", module.unwrap_or_default(), level.function)
 }
