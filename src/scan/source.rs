@@ -113,13 +113,14 @@ impl SourceFile {
         Some((start, end))
     }
 
-    fn starts(&self) -> &[u32] {
+    /// The offset at which each line starts.
+    pub(super) fn starts(&self) -> &[u32] {
         self.starts.get_or_init(|| line_starts(&self.text))
     }
 }
 
 /// The offset at which each line starts. `\n`, `\r\n` and a lone `\r` end a line.
-pub(super) fn line_starts(text: &str) -> Vec<u32> {
+fn line_starts(text: &str) -> Vec<u32> {
     let bytes = text.as_bytes();
     let ends = memchr::memchr2_iter(b'\n', b'\r', bytes)
         .filter(|at| bytes[*at] == b'\n' || bytes.get(at + 1) != Some(&b'\n'));

@@ -237,7 +237,7 @@ impl<'p> Program<'p> {
         let facts = &self.files[file as usize];
         let known = &mut self.symbols[file as usize];
         if known.is_empty() {
-            known.resize(facts.symbols.len(), None);
+            known.resize(facts.symbols.count(), None);
         }
         let slot = &mut known[symbol.0 as usize];
         *slot.get_or_insert_with(|| self.names.intern(facts.text(symbol)))
