@@ -110,7 +110,7 @@ impl<'a> Context<'a> {
         if let Some((_, there)) = mentioned.iter().find(|(asked, _)| *asked == words) {
             return *there;
         }
-        let there = memchr::memmem::find(self.file.text.as_bytes(), words.as_bytes()).is_some();
+        let there = self.file.mentions(words);
         mentioned.push((words, there));
         there
     }
