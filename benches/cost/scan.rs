@@ -19,8 +19,10 @@ const TREE: &str = "--tree=";
 const TIMES: f64 = 2.5;
 /// Mebibytes at the peak.
 const MEMORY: f64 = 600.0;
+/// Milliseconds for a tree that an earlier scan has seen as it is.
+const WARM: f64 = 400.0;
 
-/// Each tree: time, time beside ruff, memory.
+/// Each tree: time, time beside ruff, time with a cache, memory.
 pub(crate) fn measure(depth: Depth, table: &mut Table) -> io::Result<()> {
     for tree in trees() {
         let what =
@@ -32,10 +34,36 @@ pub(crate) fn measure(depth: Depth, table: &mut Table) -> io::Result<()> {
             lines(table, &format!("scan of {what}"), &runs?)?;
             table.skip(&format!("scan of {what}, beside ruff"), "there is no ruff on the PATH")?;
         }
+        warm(depth, table, &what, &tree)?;
         let mebibytes = peak(boundby(&tree))? as f64 / f64::from(1 << 20);
         table.once(&format!("scan of {what}, memory"), mebibytes, Unit::Mebibytes, Some(MEMORY))?;
     }
     Ok(())
+}
+
+/// A tree that an earlier scan has seen as it is, and one of which all files are known and the whole is not: what a scan
+/// after an edit takes, but for the edited files.
+fn warm(depth: Depth, table: &mut Table, what: &str, tree: &Path) -> io::Result<()> {
+    let cache = tempfile::tempdir()?;
+    let cached = || {
+        let mut command = boundby(tree);
+        command.arg("--cache-dir").arg(cache.path());
+        ran(command).map(|ran| ran.wall.as_secs_f64() * 1000.0)
+    };
+    cached()?;
+    let known: io::Result<Vec<f64>> = (0..depth.of(21, 3)).map(|_| cached()).collect();
+    line(table, &format!("scan of {what}, unchanged, wall"), known?, (Unit::Milliseconds, Some(WARM)))?;
+    let edited = (0..depth.of(11, 3)).map(|_| {
+        for entry in fs::read_dir(cache.path())? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with("scan-") {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        cached()
+    });
+    let edited: io::Result<Vec<f64>> = edited.collect();
+    line(table, &format!("scan of {what}, all files known, wall"), edited?, (Unit::Milliseconds, None))
 }
 
 /// The trees that were named; else CPython's library, where there is one, and boundby itself.

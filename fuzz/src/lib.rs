@@ -16,8 +16,8 @@ pub fn scan_file(name: &str, bytes: &[u8]) {
     let kind = kind_by_name(name.as_ref()).expect("a name that is scanned");
     let Ok(file) = Tree::file(name, bytes.to_vec(), kind) else { return };
     let tree = Tree { files: vec![file], problems: Vec::new() };
-    let options = Options { threads: Some(1), thresholds: &THRESHOLDS, progress: &Unwatched };
-    let scan = scan::scan(|| tree, &options, Catalog::builtin()).expect("a thread");
+    let options = Options { threads: Some(1), thresholds: &THRESHOLDS, progress: &Unwatched, cache: None };
+    let scan = scan::scan(|| tree, &options, Catalog::builtin).expect("a thread");
     let (resolved, calls) = (scan.calls.1, scan.calls.0);
     assert!(resolved <= calls, "{resolved} of {calls} calls resolved");
     let lines = bytes.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() + 1;

@@ -33,7 +33,11 @@ impl Language {
 
     /// A qualified name as its owner and its last part.
     pub(super) fn split(self, name: &str) -> Option<(&str, &str)> {
-        name.rsplit_once(self.separator())
+        // A single character is found faster than a text of one.
+        match self {
+            Self::Python => name.rsplit_once('.'),
+            Self::Rust => name.rsplit_once("::"),
+        }
     }
 }
 

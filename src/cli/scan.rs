@@ -92,6 +92,12 @@ pub struct ScanArgs {
     /// Directory of your own rules and catalogue, laid over the built-in ones
     #[arg(long, value_name = "DIR", help_heading = "Settings")]
     pub rules: Option<PathBuf>,
+    /// Keep in this directory what a scan learns, so that the next one is quick; what is found does not depend on it
+    #[arg(long, value_name = "DIR", help_heading = "Settings")]
+    pub cache_dir: Option<PathBuf>,
+    /// Use no cache, whatever the settings say
+    #[arg(long, conflicts_with = "cache_dir", help_heading = "Settings")]
+    pub no_cache: bool,
     /// How many threads; what is found does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Settings")]
     pub threads: Option<u16>,

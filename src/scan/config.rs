@@ -78,6 +78,8 @@ pub struct Config {
     pub require_reason: Option<bool>,
     /// The file of known findings.
     pub baseline: Option<PathBuf>,
+    /// The directory of the cache.
+    pub cache_dir: Option<PathBuf>,
     /// The directory of the project's own rules.
     pub rules: Option<PathBuf>,
     /// Globs of test code, which is held to less; the usual names where nothing is set.
@@ -106,6 +108,7 @@ struct File {
     fail_on_opportunities: Option<bool>,
     require_reason: Option<bool>,
     baseline: Option<String>,
+    cache_dir: Option<String>,
     rules: Option<String>,
     tests: Option<Words>,
     #[serde(default)]
@@ -241,6 +244,7 @@ impl Config {
             fail_on_opportunities: self.fail_on_opportunities.or(under.fail_on_opportunities),
             require_reason: self.require_reason.or(under.require_reason),
             baseline: self.baseline.or(under.baseline),
+            cache_dir: self.cache_dir.or(under.cache_dir),
             rules: self.rules.or(under.rules),
             tests: self.tests.or(under.tests),
             severity: map(self.severity, under.severity),
@@ -296,6 +300,7 @@ impl Places<'_> {
             fail_on_opportunities: file.fail_on_opportunities,
             require_reason: file.require_reason,
             baseline: file.baseline.as_deref().map(|path| self.beside(path)),
+            cache_dir: file.cache_dir.as_deref().map(|path| self.beside(path)),
             rules: file.rules.as_deref().map(|path| self.beside(path)),
             tests: file.tests.as_ref().map(|list| list.iter().map(|word| self.word(word)).collect()),
             severity: severities(&file.severity)?,

@@ -7,12 +7,15 @@
 //!                  deploy/ ─┘  local observations ──────────────────────► observations
 //! ```
 //!
+//! What a scan learns is kept between scans where a [`cache`] is given.
+//!
 //! A front end turns one file into `facts` of its own language: plain, `Send`, serialisable, without a syntax tree.
 //! What one file shows alone is observed there and then; what needs the whole program (a chain of calls, the target of a
 //! thread in another file) is observed after names have been resolved.
 
 pub mod baseline;
 pub mod blocking;
+pub mod cache;
 pub mod callgraph;
 pub mod changed;
 pub mod config;
@@ -33,6 +36,7 @@ use rayon::prelude::*;
 
 use crate::catalog::Catalog;
 use crate::finding::Observation;
+use cache::{Cache, Digest, Facts};
 use source::SourceFile;
 use suppress::{Suppressions, suppressions};
 pub use thresholds::Thresholds;
@@ -143,6 +147,8 @@ pub struct Options<'a> {
     pub thresholds: &'a Thresholds,
     /// Who watches.
     pub progress: &'a dyn Progress,
+    /// What earlier scans learnt.
+    pub cache: Option<&'a Cache>,
 }
 
 impl Tree {
@@ -183,37 +189,59 @@ fn whole_file(path: &str, what: String) -> Problem {
     Problem { path: path.into(), line: 0, column: 0, what }
 }
 
-/// Scans files that have been read. The same files give the same scan, whatever the number of threads.
+/// Scans files that have been read. The same files give the same scan, whatever the number of threads and whatever is
+/// known from earlier ones.
 ///
 /// # Errors
 /// The system gives no threads.
-pub fn scan(
+pub fn scan<'c>(
     read: impl FnOnce() -> Tree + Send,
     options: &Options<'_>,
-    catalog: &Catalog,
+    catalog: impl FnOnce() -> &'c Catalog + Send,
 ) -> Result<Scan, rayon::ThreadPoolBuildError> {
     let threads = options.threads.unwrap_or(0);
     let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).num_threads(threads).build()?;
-    let (progress, thresholds) = (options.progress, options.thresholds);
-    Ok(pool.install(|| in_pool(read(), progress, thresholds, catalog)))
+    Ok(pool.install(|| in_pool(read(), options, catalog)))
 }
 
-fn in_pool(tree: Tree, progress: &dyn Progress, thresholds: &Thresholds, catalog: &Catalog) -> Scan {
-    progress.begin(tree.files.len());
-    let (mut scan, ((deployed, comments), lines)) = rayon::join(
-        || languages(&tree.files, progress, thresholds, catalog),
-        || {
-            let observed = || deploy::observe(&tree.files, thresholds);
-            rayon::join(|| rayon::join(observed, || comments(&tree.files)), || lines(&tree.files))
-        },
+fn in_pool<'c>(tree: Tree, options: &Options<'_>, catalog: impl FnOnce() -> &'c Catalog) -> Scan {
+    let Tree { files, problems } = tree;
+    let mut scan = match options.cache {
+        None => look(&files, options, catalog(), None),
+        Some(cache) => {
+            let keys = cache.keys(&files);
+            cache.recall(&keys).unwrap_or_else(|| {
+                let facts = cache.facts();
+                let scan = look(&files, options, catalog(), Some((&facts, &keys)));
+                facts.write(&keys);
+                cache.keep(&keys, &scan);
+                scan
+            })
+        }
+    };
+    scan.problems.extend(problems);
+    scan.problems.sort();
+    scan.comments = comments(&files);
+    scan.sources = files.into_iter().map(|file| (Arc::clone(&file.0.path), file)).collect();
+    scan
+}
+
+/// What the contents of the files show, and nothing else does.
+fn look(
+    files: &[(SourceFile, Kind)],
+    options: &Options<'_>,
+    catalog: &Catalog,
+    known: Option<(&Facts, &[Digest])>,
+) -> Scan {
+    options.progress.begin(files.len());
+    let (mut scan, (deployed, lines)) = rayon::join(
+        || languages(files, options, catalog, known),
+        || rayon::join(|| deploy::observe(files, options.thresholds), || lines(files)),
     );
     scan.observations.extend(deployed);
     scan.observations.sort_by(|a, b| order(a).cmp(&order(b)));
     scan.observations.dedup();
-    scan.problems.extend(tree.problems);
-    scan.problems.sort();
-    (scan.comments, scan.lines) = (comments, lines);
-    scan.sources = tree.files.into_iter().map(|file| (Arc::clone(&file.0.path), file)).collect();
+    scan.lines = lines;
     scan
 }
 
@@ -229,18 +257,21 @@ fn lines(files: &[(SourceFile, Kind)]) -> u64 {
 /// What the front ends see.
 fn languages(
     files: &[(SourceFile, Kind)],
-    progress: &dyn Progress,
-    thresholds: &Thresholds,
+    options: &Options<'_>,
     catalog: &Catalog,
+    known: Option<(&Facts, &[Digest])>,
 ) -> Scan {
     let mut scan = Scan::default();
     for front in front::LANGUAGES {
-        let of_it = files.iter().filter(|(_, kind)| *kind == Kind::Source(front.language));
-        let files: Vec<&SourceFile> = of_it.map(|(file, _)| file).collect();
+        let key = |at: usize| known.map(|(_, keys)| keys[at]);
+        let of_it = files.iter().enumerate().filter(|(_, (_, kind))| *kind == Kind::Source(front.language));
+        let files: Vec<_> = of_it.map(|(at, (file, _))| (file, key(at))).collect();
         if files.is_empty() {
             continue;
         }
-        let part = (front.run)(&files, catalog, thresholds, progress);
+        let (progress, thresholds) = (options.progress, options.thresholds);
+        let known = known.map(|(facts, _)| facts);
+        let part = (front.run)(&front::Work { files, catalog, thresholds, progress, known });
         scan.observations.extend(part.analysis.observations);
         scan.problems.extend(part.problems);
         scan.calls.0 += part.analysis.calls;

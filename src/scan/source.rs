@@ -57,7 +57,7 @@ impl SourceFile {
         if bytes.len() > LARGEST {
             return Err(Unreadable::TooLarge(bytes.len()));
         }
-        if bytes.contains(&0) {
+        if memchr::memchr(0, &bytes).is_some() {
             return Err(Unreadable::Binary);
         }
         let (text, exact) = match String::from_utf8(bytes) {
@@ -65,6 +65,12 @@ impl SourceFile {
             Err(error) => (error.into_bytes().into_iter().map(char::from).collect(), false),
         };
         Ok(Self { path: path.into(), text: text.into(), exact, starts: OnceLock::new() })
+    }
+
+    /// Whether these characters stand anywhere in it.
+    #[must_use]
+    pub fn mentions(&self, words: &str) -> bool {
+        memchr::memmem::find(self.text.as_bytes(), words.as_bytes()).is_some()
     }
 
     /// Where the bytes from `start` up to `end` stand. Offsets beyond the end, or inside a character, are moved back.
@@ -113,13 +119,14 @@ impl SourceFile {
         Some((start, end))
     }
 
-    fn starts(&self) -> &[u32] {
+    /// The offset at which each line starts.
+    pub(super) fn starts(&self) -> &[u32] {
         self.starts.get_or_init(|| line_starts(&self.text))
     }
 }
 
 /// The offset at which each line starts. `\n`, `\r\n` and a lone `\r` end a line.
-pub(super) fn line_starts(text: &str) -> Vec<u32> {
+fn line_starts(text: &str) -> Vec<u32> {
     let bytes = text.as_bytes();
     let ends = memchr::memchr2_iter(b'\n', b'\r', bytes)
         .filter(|at| bytes[*at] == b'\n' || bytes.get(at + 1) != Some(&b'\n'));

@@ -71,7 +71,7 @@ impl Suppression {
 pub fn suppressions(file: &SourceFile, kind: Kind) -> Suppressions {
     let mut found = Suppressions::default();
     // Next to no file has one: do not look at the others twice.
-    if !file.text.contains(MARKER) {
+    if !file.mentions(MARKER) {
         return found;
     }
     let mut open: Vec<Suppression> = Vec::new();

@@ -269,3 +269,60 @@ fn the_workflow_and_the_hook_of_the_readme_can_be_typed() {
     }
     assert_eq!(typed, 2);
 }
+
+#[test]
+fn a_cache_changes_nothing_but_the_time() {
+    let cached = shop();
+    let plain = |root: &Path| outcome(root, &["--format", "json"]).unwrap().outputs;
+    let fresh = |root: &Path, threads: &str| {
+        let words = ["--format", "json", "--cache-dir", ".boundby_cache", "--threads", threads];
+        let outcome = outcome(root, &words).unwrap();
+        assert!(outcome.asides.is_empty(), "{:?}", outcome.asides);
+        outcome.outputs
+    };
+    let edits: [(&str, &str); 5] = [
+        ("api.py", API),
+        ("load.py", "def load(url):\n    return url\n"),
+        ("load.py", LOAD),
+        ("api.py", &API.replace("time.sleep(0.1)", "time.sleep(0.1)  # boundby: ignore[A] why")),
+        ("new.py", "import asyncio\n\nasync def f():\n    asyncio.create_task(f())\n"),
+    ];
+    for (name, text) in edits {
+        put(cached.path(), name, text);
+        let expected = plain(cached.path());
+        for threads in ["1", "4", "2"] {
+            assert_eq!(fresh(cached.path(), threads), expected, "{name}");
+        }
+    }
+    // What other tools go by, and what is not to be scanned or committed.
+    let ignored = fs::read_to_string(cached.path().join(".boundby_cache/.gitignore")).unwrap();
+    assert_eq!(ignored, "*\n");
+}
+
+#[test]
+fn a_cache_is_named_by_the_settings_and_done_without_where_it_cannot_be() {
+    let shop = shop();
+    put(shop.path(), "boundby.toml", "cache-dir = 'kept'\n");
+    put(shop.path(), "sub/x.py", "");
+    concise(&shop.path().join("sub"), &["--no-cache"]);
+    assert!(!shop.path().join("kept").exists());
+    concise(&shop.path().join("sub"), &[]);
+    assert!(shop.path().join("kept/CACHEDIR.TAG").exists());
+    put(shop.path(), "file", "");
+    let refused = outcome(shop.path(), &["--cache-dir", "file/cache"]).unwrap();
+    assert!(refused.code == 1 && refused.asides[0].starts_with("no cache in "), "{:?}", refused.asides);
+}
+
+#[test]
+fn the_commit_that_is_compared_with_is_remembered_as_well() {
+    let shop = shop();
+    git(shop.path(), &["init", "-q", "-b", "main"]);
+    git(shop.path(), &["add", "."]);
+    git(shop.path(), &["commit", "-qm", "a shop"]);
+    put(shop.path(), "new.py", "import asyncio\n\nasync def f():\n    asyncio.create_task(f())\n");
+    let plain = outcome(shop.path(), &["--format", "json", "--diff", "main"]).unwrap();
+    for _ in 0..2 {
+        let words = ["--format", "json", "--diff", "main", "--cache-dir", "cache"];
+        assert_eq!(outcome(shop.path(), &words).unwrap().outputs, plain.outputs);
+    }
+}

@@ -49,8 +49,8 @@ fn scan(path: &Path) -> Scan {
     let nothing = walk::globs([]).unwrap();
     let walked = walk::walk(base, &[path.to_owned()], &nothing).unwrap();
     let thresholds = rules().options().collect();
-    let options = Options { threads: Some(1), thresholds: &thresholds, progress: &Unwatched };
-    scan::scan(|| Tree::read(walked), &options, Catalog::builtin()).unwrap()
+    let options = Options { threads: Some(1), thresholds: &thresholds, progress: &Unwatched, cache: None };
+    scan::scan(|| Tree::read(walked), &options, Catalog::builtin).unwrap()
 }
 
 fn marks(path: &str, text: &str) -> Marks {
@@ -196,8 +196,8 @@ fn wrong_rust(code: &str) -> Vec<String> {
 fn problems(path: &str, language: Language, code: &str) -> Vec<String> {
     let file = Tree::file(path, code.as_bytes().to_vec(), walk::Kind::Source(language)).unwrap();
     let thresholds = rules().options().collect();
-    let options = Options { threads: Some(1), thresholds: &thresholds, progress: &Unwatched };
+    let options = Options { threads: Some(1), thresholds: &thresholds, progress: &Unwatched, cache: None };
     let tree = Tree { files: vec![file], problems: Vec::new() };
-    let scan = scan::scan(|| tree, &options, Catalog::builtin()).unwrap();
+    let scan = scan::scan(|| tree, &options, Catalog::builtin).unwrap();
     scan.problems.into_iter().map(|problem| format!("{}: {}", problem.line, problem.what)).collect()
 }

@@ -1,5 +1,6 @@
 //! `boundby scan`: reads, judges, compares, repairs, reports.
 
+mod cache;
 mod fix;
 mod judge;
 mod progress;
@@ -29,6 +30,7 @@ use crate::report::Style;
 use crate::report::scan::{Notice, NoticeKind, ScanFormat, ScanReport, Totals, render, statistics};
 use crate::rules::source::SourceRules;
 use crate::scan::baseline::{Baseline, Key};
+use crate::scan::cache::Cache;
 use crate::scan::source::SourceFile;
 use crate::scan::walk::{self, Kind};
 use crate::scan::{self, Options, Scan, Thresholds, Tree, Unwatched, changed};
@@ -71,9 +73,12 @@ pub fn scanned(path: &Path, own: Option<&Path>, profile: &Profile) -> Result<Vec
     let here = std::env::current_dir().context("the current directory is not there")?;
     let args = ScanArgs { paths: vec![path.to_owned()], quiet: true, ..ScanArgs::default() };
     let ground = Ground::find(&args, &here, None)?;
-    let rules = load_source(own.or(ground.config.rules.as_deref()))?;
+    let own = own.map(Path::to_owned).or_else(|| ground.config.rules.clone());
+    let rules = load_source(own.as_deref())?;
     let settings = Settings::new(&args, ground, &rules)?;
-    let seen = look(&args, &settings, &rules, Catalog::builtin())?;
+    // That there is no cache is no news to who asks about a profile.
+    let cache = cache::open(&here, &settings, own.as_deref(), &mut Vec::new());
+    let seen = look(&args, &settings, &rules, cache.as_ref(), Catalog::builtin)?;
     let judged = judge(seen.observations, &seen.comments, &settings, &rules);
     let counts = |finding: &Finding| {
         (finding.severity >= settings.level || finding.opportunity)
@@ -97,17 +102,21 @@ pub fn scan_in(args: &ScanArgs, here: &Path) -> Result<Outcome> {
     let own = args.rules.as_ref().map(|path| here.join(path)).or_else(|| ground.config.rules.clone());
     let rules = load_source(own.as_deref())?;
     let settings = Settings::new(args, ground, &rules)?;
-    let own = own_catalog(own.as_deref())?;
-    let catalog = own.as_ref().unwrap_or_else(|| Catalog::builtin());
-    let seen = look(args, &settings, &rules, catalog)?;
+    let own_apis = own_catalog(own.as_deref())?;
+    // Whoever asks waits for the one that is built in: what is known from an earlier scan needs none.
+    let catalog = || own_apis.as_ref().unwrap_or_else(|| Catalog::builtin());
     let mut asides = Vec::new();
+    let cache = cache::open(here, &settings, own.as_deref(), &mut asides);
+    let seen = look(args, &settings, &rules, cache.as_ref(), catalog)?;
     if seen.sources.is_empty() && !args.quiet {
         asides.push(
             "nothing to scan: no Python, no Rust, no file that starts workers below the paths named"
                 .to_owned(),
         );
     }
-    let mut report = Report { here, args, settings: &settings, rules: &rules, asides, totals: totals(&seen) };
+    let totals = totals(&seen);
+    let mut report =
+        Report { here, args, settings: &settings, rules: &rules, cache: cache.as_ref(), asides, totals };
     let problems = notices(&seen);
     let Scan { observations, sources, comments, .. } = seen;
     let judged = judge(observations, &comments, &settings, &rules);
@@ -134,17 +143,18 @@ struct Report<'a> {
     args: &'a ScanArgs,
     settings: &'a Settings,
     rules: &'a SourceRules,
+    cache: Option<&'a Cache>,
     asides: Vec<String>,
     totals: Totals,
 }
 
 impl Report<'_> {
     /// For each finding, whether it is known: to the baseline, or to the commit that is compared with.
-    fn known(
+    fn known<'c>(
         &mut self,
         findings: &[Finding],
         notices: &mut Vec<Notice>,
-        catalog: &Catalog,
+        catalog: impl FnOnce() -> &'c Catalog + Send,
     ) -> Result<Vec<bool>> {
         if let Some(base) = &self.args.diff {
             return self.known_to_commit(base, findings, catalog);
@@ -211,11 +221,18 @@ impl Report<'_> {
 
     /// Scans the commit where this branch left `base` by the same settings. What it has as well is known, unless it
     /// is reached from more functions now.
-    fn known_to_commit(&mut self, base: &str, findings: &[Finding], catalog: &Catalog) -> Result<Vec<bool>> {
+    fn known_to_commit<'c>(
+        &mut self,
+        base: &str,
+        findings: &[Finding],
+        catalog: impl FnOnce() -> &'c Catalog + Send,
+    ) -> Result<Vec<bool>> {
         let (settings, rules) = (self.settings, self.rules);
         let base = changed::base(&settings.root, base, &settings.exclude, |path| settings.is_named(path))?;
         let thresholds = rules.options().collect();
-        let options = options(self.args, &thresholds, &Unwatched);
+        // Its facts would take the place of those of the files as they are.
+        let cache = self.cache.map(|cache| cache.about("base"));
+        let options = options(self.args, &thresholds, &Unwatched, cache.as_ref());
         let (tree, renamed) = (base.tree, base.renamed);
         let before = scan::scan(move || tree, &options, catalog)?;
         let before = judge(before.observations, &before.comments, settings, rules);
@@ -349,10 +366,16 @@ fn shown_path(here: &Path, root: &Path, path: &str) -> String {
     file.strip_prefix(&here).unwrap_or(&file).display().to_string()
 }
 
-fn look(args: &ScanArgs, settings: &Settings, rules: &SourceRules, catalog: &Catalog) -> Result<Scan> {
+fn look<'c>(
+    args: &ScanArgs,
+    settings: &Settings,
+    rules: &SourceRules,
+    cache: Option<&Cache>,
+    catalog: impl FnOnce() -> &'c Catalog + Send,
+) -> Result<Scan> {
     let thresholds = rules.options().collect();
     let bar = Watched::new(args.quiet);
-    let options = options(args, &thresholds, &bar);
+    let options = options(args, &thresholds, &bar, cache);
     let walked = walk::walk(&settings.root, &settings.paths, &settings.exclude);
     let walked = walked.map_err(|(path, error)| anyhow!("cannot read {}: {error}", path.display()))?;
     let scan = scan::scan(|| Tree::read(walked), &options, catalog);
@@ -360,8 +383,13 @@ fn look(args: &ScanArgs, settings: &Settings, rules: &SourceRules, catalog: &Cat
     Ok(scan?)
 }
 
-fn options<'a>(args: &ScanArgs, thresholds: &'a Thresholds, progress: &'a dyn scan::Progress) -> Options<'a> {
-    Options { threads: args.threads.map(usize::from), thresholds, progress }
+fn options<'a>(
+    args: &ScanArgs,
+    thresholds: &'a Thresholds,
+    progress: &'a dyn scan::Progress,
+    cache: Option<&'a Cache>,
+) -> Options<'a> {
+    Options { threads: args.threads.map(usize::from), thresholds, progress, cache }
 }
 
 /// A user's catalogue, laid over the built-in one.

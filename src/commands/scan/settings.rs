@@ -31,6 +31,8 @@ pub(super) struct Settings {
     pub(super) fail_on_opportunities: bool,
     pub(super) require_reason: bool,
     pub(super) baseline: Option<PathBuf>,
+    /// The directory of the cache, where one is wanted.
+    pub(super) cache: Option<PathBuf>,
     tests: GlobSet,
     severity: BTreeMap<String, Severity>,
     path_ignores: Vec<(GlobSet, BTreeSet<String>)>,
@@ -147,6 +149,7 @@ impl Settings {
                 || config.fail_on_opportunities.unwrap_or(false),
             require_reason: config.require_reason.unwrap_or(true),
             baseline: args.baseline.clone().or(config.baseline),
+            cache: args.cache_dir.clone().or(config.cache_dir).filter(|_| !args.no_cache),
             tests: match &config.tests {
                 Some(words) => globs(words.iter().map(|word| word.text.as_str()))?,
                 None => globs(TESTS)?,

@@ -59,7 +59,7 @@ pub(super) fn observe(files: &[(SourceFile, Kind)], thresholds: &Thresholds) -> 
         if is_gunicorn(&file.path) {
             surroundings.gunicorn(&Server::configured(file), &mut seen);
         }
-        if !multiplier_given && file.text.contains("acks_late") | file.text.contains("time_limit") {
+        if !multiplier_given && (file.mentions("acks_late") || file.mentions("time_limit")) {
             surroundings.celery(file, &mut seen);
         }
     }

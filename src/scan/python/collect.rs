@@ -361,7 +361,7 @@ impl<'a> Collector<'a> {
             uses: self.uses,
             holds: self.holds,
             start_up: self.start_up,
-            lines: Lines::of(&file.text),
+            lines: Lines::of(file),
             symbols: self.values.symbols,
             values: self.values.all,
             pool: self.values.pool,

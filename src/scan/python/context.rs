@@ -1,7 +1,7 @@
 //! Where in a file the walk is: what stands around the node at hand. This is what a pattern asks. Knows the tree and
 //! the names of one file; must not know rules, severities or other files.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
 use ruff_python_ast::{ExceptHandler, Expr, ExprCall, Stmt, StmtClassDef, StmtFunctionDef};
@@ -50,12 +50,22 @@ pub struct Context<'a> {
     pub(super) observations: Vec<Observation>,
     /// The call that detectors are asked about, the scope it stands in, and its name once one of them wanted it.
     called: Option<(&'a ExprCall, ScopeId, OnceCell<Option<String>>)>,
+    /// What the text was searched for, and whether it was there.
+    mentioned: RefCell<Vec<(&'static str, bool)>>,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(file: &'a SourceFile, names: &'a Names<'a>, thresholds: &'a Thresholds) -> Self {
-        let (ancestors, observations) = (Vec::new(), Vec::new());
-        Self { file, names, thresholds, scope: ScopeId::MODULE, ancestors, observations, called: None }
+        Self {
+            file,
+            names,
+            thresholds,
+            scope: ScopeId::MODULE,
+            ancestors: Vec::new(),
+            observations: Vec::new(),
+            called: None,
+            mentioned: RefCell::default(),
+        }
     }
 
     /// Detectors are to be asked about this call: its name is found out once for all of them.
@@ -91,6 +101,18 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn type_of(&self, expression: &Expr) -> Option<String> {
         self.names.type_of(expression, self.scope)
+    }
+
+    /// Whether these characters stand anywhere in the file: the cheapest question of all, however often it is asked.
+    #[must_use]
+    pub fn mentions(&self, words: &'static str) -> bool {
+        let mut mentioned = self.mentioned.borrow_mut();
+        if let Some((_, there)) = mentioned.iter().find(|(asked, _)| *asked == words) {
+            return *there;
+        }
+        let there = self.file.mentions(words);
+        mentioned.push((words, there));
+        there
     }
 
     /// What stands around the node at hand, the innermost first, up to the module. The node itself is not among them.

@@ -27,9 +27,12 @@ pub(super) fn drop_tree<T>(tree: T, depth: u32) {
 /// Whether brackets nest so deep that it is no program. Brackets in strings count, so a file of nothing but opening
 /// brackets in a string is refused too.
 pub(super) fn is_absurd(text: &str) -> bool {
-    let opening = |byte: &u8| matches!(byte, b'(' | b'[' | b'{');
-    // Few files have that many at all, and counting is faster than following them.
-    if text.bytes().filter(opening).count() <= BRACKETS as usize {
+    // Few files have that many at all, and counting is faster than following them; fastest in bytes, which hold the
+    // number of a piece.
+    let opening =
+        |piece: &[u8]| piece.iter().map(|byte| u8::from(matches!(byte, b'(' | b'[' | b'{'))).sum::<u8>();
+    let all: usize = text.as_bytes().chunks(255).map(|piece| usize::from(opening(piece))).sum();
+    if all <= BRACKETS as usize {
         return false;
     }
     let mut depth = 0_u32;

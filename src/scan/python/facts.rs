@@ -5,11 +5,43 @@
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Place;
-use crate::scan::source::line_starts;
+use crate::scan::source::SourceFile;
 
 /// A name in the table of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Symbol(pub u32);
+
+/// The names of a file, one after another in one text: a name for itself would cost more to make and to drop than it
+/// is long.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Symbols {
+    text: String,
+    /// Where each name ends.
+    ends: Vec<u32>,
+}
+
+impl Symbols {
+    /// Adds a name.
+    pub fn add(&mut self, name: &str) -> Symbol {
+        self.text.push_str(name);
+        self.ends.push(self.text.len() as u32);
+        Symbol(self.ends.len() as u32 - 1)
+    }
+
+    /// The text of a name.
+    #[must_use]
+    pub fn text(&self, symbol: Symbol) -> &str {
+        let at = symbol.0 as usize;
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        &self.text[start as usize..self.ends[at] as usize]
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+}
 
 /// A value in the table of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -284,7 +316,7 @@ pub struct FileFacts {
     /// Whether offsets are those of the file on disk: only then can it be rewritten.
     pub exact: bool,
     /// The table of names.
-    pub symbols: Vec<Box<str>>,
+    pub symbols: Symbols,
     /// The table of values; the first is [`Value::Unknown`].
     pub values: Vec<Value>,
     /// Alternatives of [`Value::OneOf`].
@@ -315,7 +347,7 @@ impl FileFacts {
     /// The text of a name.
     #[must_use]
     pub fn text(&self, symbol: Symbol) -> &str {
-        &self.symbols[symbol.0 as usize]
+        self.symbols.text(symbol)
     }
 
     /// A value.
@@ -348,16 +380,17 @@ impl FileFacts {
 }
 
 impl Lines {
-    /// Reads a text.
+    /// Of a file.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn of(file: &SourceFile) -> Self {
+        let text = &*file.text;
         let mut continuing = Vec::new();
         // Most files have none, and that is told fast.
         if !text.is_ascii() {
             let bytes = text.bytes().enumerate().filter(|(_, byte)| matches!(byte, 0x80..=0xbf));
             continuing.extend(bytes.map(|(at, _)| at as u32));
         }
-        Self { starts: line_starts(text), continuing, marked: text.starts_with('\u{feff}') }
+        Self { starts: file.starts().to_vec(), continuing, marked: text.starts_with('\u{feff}') }
     }
 
     /// The place of a stretch of the file.
@@ -382,13 +415,12 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::source::SourceFile;
 
     #[test]
     fn lines_agree_with_the_file_they_come_from() {
         let text = "\u{feff}a = 'é'\r\nb = '\u{1f600}'\rc\n\n";
         let file = SourceFile::new("a.py", text.as_bytes().to_vec()).unwrap();
-        let lines = Lines::of(text);
+        let lines = Lines::of(&file);
         for (at, _) in text.char_indices() {
             assert_eq!(lines.position(at as u32), file.position(at as u32), "at byte {at}");
         }

@@ -3,91 +3,84 @@
 //! properties, decorators.
 
 mod decorators;
+mod part;
 pub(super) mod siblings;
 mod sinks;
 pub(super) mod under_lock;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use self::decorators::{Calling, Decorators};
+use self::decorators::{Calling, Decorators, Runners};
+use self::part::Part;
+pub(super) use self::part::{Built, PlainCall};
 use super::facts::{Argument, Call, FileFacts, Flags, Traits, Use, UseKind, Value, ValueId};
 use super::language::{HANDS_OVER, is_route, is_script, is_test};
 use super::modules::module_name;
-use super::names::{FunctionId, Name, Program, Thing, qualified};
+use super::names::{FunctionId, Layout, Learnt, Name, Program, Thing, qualified};
 use crate::catalog::{Api, Effect, Language, Mark, Offload};
 use crate::finding::{Mitigation, Place};
-use crate::scan::callgraph::{CallGraph, Colour, Context, Edge, Node, NodeId};
-
-/// What the graph is made of, and what was learnt on the way.
-pub(super) struct Built {
-    pub(super) graph: CallGraph,
-    /// Calls in the source, those of which it is known what they call, and functions that are async.
-    pub(super) calls: u64,
-    pub(super) resolved: u64,
-    pub(super) asynchronous: u64,
-    /// Plain calls from async functions to functions of the program: caller, callee, place.
-    pub(super) plain: Vec<(NodeId, FunctionId, Place)>,
-    /// The sinks that are functions of a library, by their place in the graph: what they wait for is not an object that
-    /// others may use meanwhile.
-    pub(super) functions: Vec<usize>,
-}
+use crate::scan::callgraph::{Colour, Context, Edge, Node, NodeId};
 
 /// A method without a body stands for those of the classes below, if they are no more than this: of many it is not
 /// known which one is meant.
 const FEW: usize = 3;
 
+/// Some of the files, and who finds out what they are about.
+pub(super) struct Share<'p> {
+    pub(super) program: Program<'p>,
+    pub(super) files: Range<u32>,
+}
+
+/// Shares of a program. Their number and what each of them is asked depends on the files alone.
+pub(super) fn shares<'p>(layout: &'p Layout<'p>) -> Vec<Share<'p>> {
+    layout.shares().into_iter().map(|files| Share { program: Program::of(layout), files }).collect()
+}
+
 /// Builds the graph of a program.
-pub(super) fn build(program: &mut Program<'_>) -> Built {
-    let files = program.files;
-    // Names are followed one after another; what each file tells alone is read meanwhile.
-    let ((), (nodes, properties, told)) = rayon::join(
-        || program.learn_parameters(),
-        || {
-            let told: Vec<_> = files.par_iter().map(sinks::Told::of).collect();
-            (files.par_iter().flat_map_iter(nodes).collect(), properties(files), told)
-        },
-    );
-    let graph = CallGraph::of(nodes);
-    let decorators = Decorators::of(program);
-    let overriding = program.overriding();
-    let paths = files.iter().map(|file| Arc::from(file.path.as_str())).collect();
-    let mut builder = Builder {
-        program,
-        decorators,
-        overriding,
-        paths,
-        file: 0,
-        apis: FxHashMap::default(),
-        told,
-        scheduled: Vec::new(),
-        answering: Vec::new(),
-        entries: Vec::new(),
-        spawning: FxHashSet::default(),
-        built: Built {
-            graph,
-            calls: 0,
-            resolved: 0,
-            asynchronous: 0,
-            plain: Vec::new(),
-            functions: Vec::new(),
-        },
-    };
-    for (file, facts) in files.iter().enumerate() {
-        builder.file = file as u32;
-        builder.registered(facts);
-        for call in &facts.calls {
-            builder.call(facts, call);
-        }
-        for used in &facts.uses {
-            if used.kind != UseKind::Read || reads_one_of(facts, used, &properties) {
-                builder.used(facts, used);
-            }
-        }
+pub(super) fn build<'p>(layout: &'p Layout<'p>, shares: &mut [Share<'p>]) -> Built {
+    let files = layout.files;
+    let told: Vec<_> = files.par_iter().map(sinks::Told::of).collect();
+    let nodes: Vec<Node> = files.par_iter().flat_map_iter(nodes).collect();
+    let lessons: Vec<_> =
+        shares.par_iter_mut().map(|share| share.program.learn(share.files.clone())).collect();
+    let learnt = Arc::new(Learnt::of(lessons));
+    let runners = Runners::of(layout);
+    let (decorators, pairs): (Vec<_>, Vec<_>) = shares
+        .par_iter_mut()
+        .map(|Share { program, files }| {
+            program.take(Arc::clone(&learnt));
+            (Decorators::of(program, &runners, files.clone()), program.overriding(files.clone()))
+        })
+        .unzip();
+    let mut overriding: FxHashMap<FunctionId, Vec<FunctionId>> = FxHashMap::default();
+    for (base, id) in pairs.into_iter().flatten() {
+        overriding.entry(base).or_default().push(id);
     }
-    builder.finish()
+    let known = Known {
+        decorators: Decorators::merged(decorators),
+        overriding,
+        properties: properties(files),
+        paths: files.iter().map(|file| Arc::from(file.path.as_str())).collect(),
+        told,
+    };
+    let parts = shares.par_iter_mut().map(|share| Builder::of(share, &known).part()).collect();
+    Built::of(layout, nodes, parts)
+}
+
+/// What every share must know of the whole program before it can say what calls run.
+struct Known<'p> {
+    decorators: Decorators,
+    /// Methods that say nothing, and those that say it in classes below.
+    overriding: FxHashMap<FunctionId, Vec<FunctionId>>,
+    /// The names of all properties.
+    properties: FxHashSet<&'p str>,
+    paths: Vec<Arc<str>>,
+    /// What each file says of waiting, besides calling what waits.
+    told: Vec<sinks::Told>,
 }
 
 /// The functions of a file.
@@ -133,47 +126,67 @@ fn reads_one_of(facts: &FileFacts, used: &Use, properties: &FxHashSet<&str>) -> 
 
 /// What the catalogue says of a name, remembered.
 #[derive(Clone, Copy)]
-struct Known<'p> {
+struct Said<'p> {
     api: Option<&'p Api>,
     spawns: bool,
 }
 
 struct Builder<'b, 'p> {
     program: &'b mut Program<'p>,
-    decorators: Decorators,
-    /// Methods that say nothing, and those that say it in classes below.
-    overriding: FxHashMap<FunctionId, Vec<FunctionId>>,
-    paths: Vec<Arc<str>>,
+    known: &'b Known<'p>,
+    files: Range<u32>,
     /// The file at hand.
     file: u32,
-    apis: FxHashMap<Name, Known<'p>>,
-    /// What each file says of waiting, besides calling what waits.
-    told: Vec<sinks::Told>,
-    /// What the loop was given to call.
-    scheduled: Vec<FunctionId>,
-    /// Plain functions that answer requests in the threads of a server.
-    answering: Vec<FunctionId>,
-    /// Async functions that a program is started with to do one thing.
-    entries: Vec<FunctionId>,
-    /// Functions that start tasks: while they run, others do as well.
-    spawning: FxHashSet<FunctionId>,
-    built: Built,
+    apis: FxHashMap<Name, Said<'p>>,
+    part: Part,
 }
 
-impl<'p> Builder<'_, 'p> {
+impl<'b, 'p> Builder<'b, 'p> {
+    fn of(share: &'b mut Share<'p>, known: &'b Known<'p>) -> Self {
+        let Share { program, files } = share;
+        let (apis, part) = (FxHashMap::default(), Part::default());
+        Self { program, known, files: files.clone(), file: 0, apis, part }
+    }
+
+    /// What the files of a share add to the graph.
+    fn part(mut self) -> Part {
+        for file in self.files.clone() {
+            self.file = file;
+            let facts = &self.program.files[file as usize];
+            self.registered(facts);
+            for call in &facts.calls {
+                self.call(facts, call);
+            }
+            for used in &facts.uses {
+                if used.kind != UseKind::Read || reads_one_of(facts, used, &self.known.properties) {
+                    self.used(facts, used);
+                }
+            }
+            for value in &facts.start_up {
+                let thing = self.program.evaluate(file, *value);
+                let functions = self.program.several(thing).into_iter().filter_map(|thing| match thing {
+                    Thing::Function(id) => Some(id),
+                    _ => None,
+                });
+                self.part.starting.extend(functions);
+            }
+        }
+        self.part
+    }
+
     fn place(&self, start: u32, end: u32) -> Place {
         let file = self.file as usize;
-        self.program.files[file].lines.place(&self.paths[file], start, end)
+        self.program.files[file].lines.place(&self.known.paths[file], start, end)
     }
 
     fn caller(&self, function: u32) -> FunctionId {
         self.program.function_id(self.file, function)
     }
 
-    fn known(&mut self, name: Name) -> Known<'p> {
+    fn said(&mut self, name: Name) -> Said<'p> {
         let catalog = self.program.catalog;
         let text = self.program.names.text(name);
-        *self.apis.entry(name).or_insert_with(|| Known {
+        *self.apis.entry(name).or_insert_with(|| Said {
             api: catalog.find(Language::Python, text),
             spawns: catalog.has(Language::Python, text, Mark::Spawns)
                 || catalog.has(Language::Python, text, Mark::Gathers),
@@ -200,18 +213,18 @@ impl<'p> Builder<'_, 'p> {
             });
             let id = self.program.function_id(self.file, index as u32);
             match (registered, is_async) {
-                (true, true) => self.entries.push(id),
-                (true, false) => self.answering.push(id),
+                (true, true) => self.part.entries.push(id),
+                (true, false) => self.part.answering.push(id),
                 (false, _) => {}
             }
         }
     }
 
     fn call(&mut self, facts: &'p FileFacts, call: &'p Call) {
-        self.built.calls += 1;
+        self.part.calls += 1;
         let thing = self.program.evaluate(self.file, call.callee);
         let all = self.program.several(thing);
-        self.built.resolved += u64::from(all.iter().any(|thing| self.is_target(*thing)));
+        self.part.resolved += u64::from(all.iter().any(|thing| self.is_target(*thing)));
         if call.flags.has(Flags::DECORATOR) {
             return;
         }
@@ -221,7 +234,7 @@ impl<'p> Builder<'_, 'p> {
             // Of several, what is awaited, if with others, is none of the plain ones, known or not.
             let is_awaited = call.flags.has(Flags::AWAITED)
                 || call.flags.has(Flags::IN_AWAIT)
-                || self.told[self.file as usize].either.contains(&(call.function, call.callee));
+                || self.known.told[self.file as usize].either.contains(&(call.function, call.callee));
             let plain = is_awaited && all.len() > 1;
             if (!awaited && !plain) || self.is_async(*thing) {
                 self.calls(facts, call, *thing, all.len() > 1);
@@ -284,7 +297,7 @@ impl<'p> Builder<'_, 'p> {
 
     /// The functions a call of this one may run: itself; where it says nothing, those few that say it instead.
     fn implementations(&self, id: FunctionId) -> Vec<FunctionId> {
-        match self.overriding.get(&id) {
+        match self.known.overriding.get(&id) {
             Some(overriding) if overriding.len() <= FEW => overriding.clone(),
             _ => vec![id],
         }
@@ -304,14 +317,14 @@ impl<'p> Builder<'_, 'p> {
         if traits.has(Traits::GENERATOR) {
             return;
         }
-        let (first, second) = match self.decorators.calling(to) {
+        let (first, second) = match self.known.decorators.calling(to) {
             Calling::Itself => (Some(to), None),
             Calling::Through(wrapper) => (Some(to), Some(wrapper)),
             Calling::Instead(wrapper) => (None, Some(wrapper)),
             Calling::Elsewhere => (None, None),
         };
         if first.is_some() && !flags.has(Flags::AWAITED) && !traits.has(Traits::ASYNC) {
-            self.built.plain.push((NodeId(caller.0), to, place.clone()));
+            self.part.plain.push((NodeId(caller.0), to, place.clone()));
         }
         for to in [first, second].into_iter().flatten() {
             self.run(caller, to, place.clone(), flags, inferred);
@@ -326,7 +339,7 @@ impl<'p> Builder<'_, 'p> {
         flags: Flags,
         inferred: Option<Mitigation>,
     ) {
-        self.built.graph.edges.push(Edge {
+        self.part.edges.push(Edge {
             from: NodeId(from.0),
             to: NodeId(to.0),
             place,
@@ -338,11 +351,11 @@ impl<'p> Builder<'_, 'p> {
     }
 
     fn external(&mut self, facts: &'p FileFacts, call: &'p Call, name: Name, inferred: Option<Mitigation>) {
-        let known = self.known(name);
-        if known.spawns {
-            self.spawning.insert(self.caller(call.function));
+        let said = self.said(name);
+        if said.spawns {
+            self.part.spawning.insert(self.caller(call.function));
         }
-        let Some(api) = known.api else { return };
+        let Some(api) = said.api else { return };
         match &api.effect {
             Effect::Schedules { function } => {
                 if let Some(given) = sinks::argument(facts, call, function) {
@@ -350,7 +363,7 @@ impl<'p> Builder<'_, 'p> {
                 }
             }
             Effect::Offloads { to: Offload::Task, .. } => {
-                self.spawning.insert(self.caller(call.function));
+                self.part.spawning.insert(self.caller(call.function));
             }
             Effect::RunsLoop => {
                 self.entry(facts, call);
@@ -365,7 +378,7 @@ impl<'p> Builder<'_, 'p> {
         let thing = self.program.evaluate(self.file, given.value);
         for thing in self.program.several(thing) {
             if let Thing::Function(id) = thing {
-                self.scheduled.push(id);
+                self.part.scheduled.push(id);
             }
         }
     }
@@ -379,17 +392,17 @@ impl<'p> Builder<'_, 'p> {
             || matches!(facts.text(function.short), "main" | "cli" | "run" | "_main");
         let Some(given) = facts.arguments_of(call).first().filter(|_| starts) else { return };
         if let Thing::Coroutine(id) = self.program.evaluate(self.file, given.value) {
-            self.entries.push(id);
+            self.part.entries.push(id);
             return;
         }
         // `task = loop.create_task(main())` and `loop.run_until_complete(task)`.
         for before in facts.calls.iter().filter(|before| before.function == call.function) {
             let Some(given) = facts.arguments_of(before).first() else { continue };
             if let Thing::External(name) = self.program.evaluate(self.file, before.callee)
-                && self.known(name).spawns
+                && self.said(name).spawns
                 && let Thing::Coroutine(id) = self.program.evaluate(self.file, given.value)
             {
-                self.entries.push(id);
+                self.part.entries.push(id);
             }
         }
     }
@@ -449,7 +462,7 @@ impl<'p> Builder<'_, 'p> {
                         }
                         let member = self.program.names.intern(method);
                         let name = self.program.names.join(name, member);
-                        if let Some(api) = self.known(name).api {
+                        if let Some(api) = self.said(name).api {
                             self.sink_at(
                                 used.function,
                                 (used.start, used.end),
@@ -497,65 +510,6 @@ impl<'p> Builder<'_, 'p> {
             {
                 self.edge(used.function, id, (used.start, used.end), used.flags, inferred);
             }
-        }
-    }
-
-    fn finish(mut self) -> Built {
-        for file in 0..self.program.files.len() as u32 {
-            let facts = &self.program.files[file as usize];
-            for value in &facts.start_up {
-                let thing = self.program.evaluate(file, *value);
-                for thing in self.program.several(thing) {
-                    if let Thing::Function(id) = thing {
-                        self.mark(id.0, Context::StartUp);
-                    }
-                }
-            }
-        }
-        for id in std::mem::take(&mut self.scheduled) {
-            if !self.program.function(id).1.traits.has(Traits::ASYNC) {
-                self.mark(id.0, Context::Loop);
-            }
-        }
-        for id in std::mem::take(&mut self.answering) {
-            self.mark(id.0, Context::Pool);
-        }
-        let graph = &mut self.built.graph;
-        graph.index();
-        let start_up: Vec<NodeId> = (0..graph.nodes.len() as u32)
-            .map(NodeId)
-            .filter(|node| graph.node(*node).context == Context::StartUp)
-            .collect();
-        let entries: Vec<NodeId> = self
-            .entries
-            .iter()
-            .filter(|id| {
-                let traits = self.program.function(**id).1.traits;
-                !traits.has(Traits::ENDLESS) && !self.spawning.contains(id)
-            })
-            .map(|id| NodeId(id.0))
-            .collect();
-        for (nodes, context) in [(start_up, Context::StartUp), (entries, Context::OneShot)] {
-            if nodes.is_empty() {
-                continue;
-            }
-            let belongs = self.built.graph.only_on_behalf_of(&nodes);
-            for (index, _) in belongs.iter().enumerate().filter(|(_, belongs)| **belongs) {
-                if !self.spawning.contains(&FunctionId(index as u32)) || context == Context::StartUp {
-                    self.mark(index as u32, context);
-                }
-            }
-        }
-        self.built.asynchronous =
-            self.built.graph.nodes.iter().filter(|node| node.colour == Colour::Async).count() as u64;
-        self.built
-    }
-
-    /// Says where a function runs, unless more is known already.
-    fn mark(&mut self, function: u32, context: Context) {
-        let node = &mut self.built.graph.nodes[function as usize];
-        if node.context == Context::Unknown {
-            node.context = context;
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Expressions to symbolic values: see [`super::facts::Value`]. Knows the scopes of one file; decides nothing that
 //! another file could decide otherwise.
 
-use ruff_python_ast::{Expr, ExprCall, Operator};
-use rustc_hash::FxHashMap;
+use std::hash::BuildHasher;
 
-use super::facts::{Symbol, Value, ValueId};
+use ruff_python_ast::{Expr, ExprCall, Operator};
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use super::facts::{Symbol, Symbols, Value, ValueId};
 use super::language::{AWAITABLES, MAPPINGS, SAME_ELEMENTS, SEQUENCES, TRANSPARENT};
 use super::resolve::literal;
 use super::scope::{Binding, Bound, ScopeId, ScopeKind, Scopes, elements, last_part};
@@ -18,8 +20,9 @@ pub(super) struct Values<'a> {
     scopes: &'a Scopes<'a>,
     /// Which function or class, counted separately, a scope belongs to.
     owners: Vec<u32>,
-    symbol_of: FxHashMap<Box<str>, Symbol>,
-    pub(super) symbols: Vec<Box<str>>,
+    /// The names by their hash, or by the next number that is free.
+    symbol_of: FxHashMap<u64, Symbol>,
+    pub(super) symbols: Symbols,
     numbers: FxHashMap<Value, ValueId>,
     pub(super) all: Vec<Value>,
     pub(super) pool: Vec<ValueId>,
@@ -45,7 +48,7 @@ impl<'a> Values<'a> {
             scopes,
             owners,
             symbol_of: FxHashMap::default(),
-            symbols: Vec::new(),
+            symbols: Symbols::default(),
             numbers: FxHashMap::default(),
             all: vec![Value::Unknown],
             pool: Vec::new(),
@@ -60,12 +63,15 @@ impl<'a> Values<'a> {
     }
 
     pub(super) fn symbol(&mut self, text: &str) -> Symbol {
-        if let Some(symbol) = self.symbol_of.get(text) {
-            return *symbol;
+        let mut slot = FxBuildHasher.hash_one(text);
+        while let Some(symbol) = self.symbol_of.get(&slot) {
+            if self.symbols.text(*symbol) == text {
+                return *symbol;
+            }
+            slot = slot.wrapping_add(1);
         }
-        let symbol = Symbol(self.symbols.len() as u32);
-        self.symbols.push(text.into());
-        self.symbol_of.insert(text.into(), symbol);
+        let symbol = self.symbols.add(text);
+        self.symbol_of.insert(slot, symbol);
         symbol
     }
 

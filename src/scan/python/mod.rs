@@ -24,15 +24,19 @@ mod search;
 mod tests;
 mod walk;
 
+use rayon::prelude::*;
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 
 use self::collect::Collector;
 use self::context::Context;
 use self::facts::FileFacts;
-use self::names::Program;
+use self::graph::under_lock::Steps;
+use self::graph::{Built, PlainCall, Share};
+use self::names::Layout;
 use self::resolve::Names;
 use self::scope::Scopes;
 use crate::catalog::Catalog;
+use crate::finding::Observation;
 use crate::scan::blocking;
 use crate::scan::source::SourceFile;
 use crate::scan::{Analysis, Extracted, SyntaxError, Thresholds};
@@ -69,17 +73,20 @@ const RULES: blocking::Rules = blocking::Rules {
 /// Joins the facts of all files. The order of the observations depends on nothing but the facts.
 #[must_use]
 pub fn analyse(facts: &[FileFacts], catalog: &Catalog) -> Analysis {
-    let mut program = Program::of(facts, catalog);
-    let built = graph::build(&mut program);
-    let (mut observations, siblings) = rayon::join(
-        || blocking::observe(&built.graph, RULES),
-        || graph::siblings::observe(&mut program, &built, "async-sibling-exists"),
+    let layout = Layout::of(facts, catalog);
+    let mut shares = graph::shares(&layout);
+    let built = graph::build(&layout, &mut shares);
+    let (mut observations, of_shares) = rayon::join(
+        || {
+            let mut observations = blocking::observe(&built.graph, RULES);
+            observations.extend(blocking::observe_in_pool(&built.graph, "sync-route-exhausts-threads"));
+            observations
+        },
+        || of_shares(shares, &built),
     );
-    observations.extend(blocking::observe_in_pool(&built.graph, "sync-route-exhausts-threads"));
-    observations.extend(siblings);
-    observations.extend(graph::under_lock::observe(&mut program, &built, "blocking-under-lock"));
+    observations.extend(of_shares);
     observations.sort_by(|one, other| {
-        let key = |seen: &crate::finding::Observation| (seen.place.path.clone(), seen.place.bytes, seen.rule);
+        let key = |seen: &Observation| (seen.place.path.clone(), seen.place.bytes, seen.rule);
         key(one).cmp(&key(other)).then_with(|| one.subject.cmp(&other.subject))
     });
     Analysis {
@@ -88,6 +95,19 @@ pub fn analyse(facts: &[FileFacts], catalog: &Catalog) -> Analysis {
         calls_resolved: built.resolved,
         async_functions: built.asynchronous,
     }
+}
+
+/// What needs the values again, now that it is known who calls whom.
+fn of_shares(shares: Vec<Share<'_>>, built: &Built) -> Vec<Observation> {
+    let blocks = built.graph.leading_to_sinks();
+    let steps = Steps::of(built);
+    let observe = |(Share { mut program, files }, plain): (Share<'_>, &Vec<PlainCall>)| {
+        let twins = graph::siblings::observe(&mut program, built, plain, &blocks, "async-sibling-exists");
+        let rule = "blocking-under-lock";
+        let held = graph::under_lock::observe(&mut program, &built.graph, &steps, files, rule);
+        twins.into_iter().chain(held)
+    };
+    shares.into_par_iter().zip(&built.plain).flat_map_iter(observe).collect()
 }
 
 fn read(file: &SourceFile, catalog: &Catalog, thresholds: &Thresholds) -> Extracted<FileFacts> {

@@ -1,5 +1,7 @@
 //! Files and the modules they are. Knows paths and dots, no syntax.
 
+use std::borrow::Cow;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The dotted name of a file's module, as far as its path tells: `src/shop/api/__init__.py` is `shop.api`. Directories
@@ -24,9 +26,9 @@ pub fn is_package(path: &str) -> bool {
 /// The absolute name of what an import names: `module` with `level` dots before it, in the module `here`. `None` where
 /// the dots lead out of everything.
 #[must_use]
-pub fn absolute(here: &str, in_package: bool, level: u32, module: &str) -> Option<String> {
+pub fn absolute<'m>(here: &str, in_package: bool, level: u32, module: &'m str) -> Option<Cow<'m, str>> {
     if level == 0 {
-        return Some(module.to_owned());
+        return Some(Cow::Borrowed(module));
     }
     let mut parts: Vec<&str> = here.split('.').filter(|part| !part.is_empty()).collect();
     let up = level as usize - usize::from(in_package);
@@ -37,7 +39,7 @@ pub fn absolute(here: &str, in_package: bool, level: u32, module: &str) -> Optio
     if !module.is_empty() {
         parts.push(module);
     }
-    Some(parts.join("."))
+    Some(Cow::Owned(parts.join(".")))
 }
 
 /// Where the modules of a project are: which file an import means.
@@ -125,7 +127,7 @@ impl Modules {
     }
 
     /// The absolute name of an import written in a file.
-    pub(super) fn absolute(&self, file: u32, level: u32, module: &str) -> Option<String> {
+    pub(super) fn absolute<'m>(&self, file: u32, level: u32, module: &'m str) -> Option<Cow<'m, str>> {
         let (here, package) = &self.own[file as usize];
         absolute(here, *package, level, module)
     }

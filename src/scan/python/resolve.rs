@@ -112,7 +112,7 @@ impl<'a> Names<'a> {
                 Some(match member {
                     Some(member) if module.is_empty() => member.to_owned(),
                     Some(member) => format!("{module}.{member}"),
-                    None => module,
+                    None => module.into_owned(),
                 })
             }
             Binding::Function(_) | Binding::Class(_) => Some(self.own(owner, name)),
@@ -123,6 +123,9 @@ impl<'a> Names<'a> {
 
     /// The qualified name of something defined in a scope of this file.
     fn own(&self, owner: ScopeId, name: &str) -> String {
+        if owner == ScopeId::MODULE && !self.module.is_empty() {
+            return format!("{}.{name}", self.module);
+        }
         let scope = self.scopes.qualified(owner);
         let locals = matches!(self.scopes.get(owner).kind, ScopeKind::Function(_) | ScopeKind::Lambda(_));
         let parts = [self.module, &scope, if locals { "<locals>" } else { "" }, name];

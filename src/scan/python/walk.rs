@@ -10,7 +10,7 @@ use ruff_python_ast::{
 use super::collect::Collector;
 use super::context::{Ancestor, Context};
 use super::depth;
-use super::patterns::{Visit, patterns};
+use super::patterns::{ASKED, Asked};
 use super::scope::ScopeId;
 
 /// Walks a module. Observations end up in the context, facts in the collector.
@@ -19,11 +19,9 @@ pub(super) fn walk<'a>(
     collector: Collector<'a>,
     body: &'a [Stmt],
 ) -> (Context<'a>, Collector<'a>) {
-    let mut walker = Walker { context, collector };
-    for pattern in patterns() {
-        if let Visit::Module(visit) = pattern.visit {
-            visit(&mut walker.context, body);
-        }
+    let mut walker = Walker { context, collector, asked: &ASKED };
+    for visit in &walker.asked.modules {
+        visit(&mut walker.context, body);
     }
     walker.visit_body(body);
     (walker.context, walker.collector)
@@ -32,6 +30,7 @@ pub(super) fn walk<'a>(
 struct Walker<'a> {
     context: Context<'a>,
     collector: Collector<'a>,
+    asked: &'static Asked,
 }
 
 impl<'a> Walker<'a> {
@@ -57,10 +56,8 @@ impl<'a> Walker<'a> {
         let opened = self.context.names.scopes.opened_by(function);
         self.collector.enter_function(&self.context, function, opened);
         self.inside(Ancestor::Statement(statement), opened, |walker| {
-            for pattern in patterns() {
-                if let Visit::Function(visit) = pattern.visit {
-                    visit(&mut walker.context, function);
-                }
+            for visit in &walker.asked.functions {
+                visit(&mut walker.context, function);
             }
             walker.visit_body(&function.body);
         });
@@ -78,10 +75,8 @@ impl<'a> Walker<'a> {
         });
         let opened = self.context.names.scopes.opened_by(class);
         self.inside(Ancestor::Statement(statement), opened, |walker| {
-            for pattern in patterns() {
-                if let Visit::Class(visit) = pattern.visit {
-                    visit(&mut walker.context, class);
-                }
+            for visit in &walker.asked.classes {
+                visit(&mut walker.context, class);
             }
             walker.visit_body(&class.body);
         });
@@ -119,10 +114,8 @@ impl<'a> Walker<'a> {
     }
 
     fn statement(&mut self, statement: &'a Stmt) {
-        for pattern in patterns() {
-            if let Visit::Statement(visit) = pattern.visit {
-                visit(&mut self.context, statement);
-            }
+        for visit in &self.asked.statements {
+            visit(&mut self.context, statement);
         }
         match statement {
             Stmt::FunctionDef(function) => return self.function(statement, function),
@@ -147,10 +140,8 @@ impl<'a> Walker<'a> {
             }
             Expr::Call(call) => {
                 self.context.meet(call);
-                for pattern in patterns() {
-                    if let Visit::Call(visit) = pattern.visit {
-                        visit(&mut self.context, call);
-                    }
+                for visit in &self.asked.calls {
+                    visit(&mut self.context, call);
                 }
                 self.collector.call(&self.context, call);
             }

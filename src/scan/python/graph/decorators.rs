@@ -1,11 +1,14 @@
 //! What a decorator makes of a function: calls of the function may run a wrapper, and the wrapper may run the function
 //! on the spot, in a thread, or not at all.
 
+use std::ops::Range;
+
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::{Effect, Language};
-use crate::scan::python::facts::{FileFacts, Traits, Value, ValueId};
-use crate::scan::python::names::{FunctionId, Program, Thing};
+use crate::scan::python::facts::{Call, FileFacts, Traits, Value, ValueId};
+use crate::scan::python::names::{FunctionId, Layout, Program, Thing};
 
 /// What calling a function runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,16 +34,21 @@ impl Decorators {
         self.of.get(&function).copied().unwrap_or(Calling::Itself)
     }
 
-    pub(super) fn of(program: &mut Program<'_>) -> Self {
-        let runners = runners(program);
+    /// What has been found out of some files each.
+    pub(super) fn merged(all: impl IntoIterator<Item = Self>) -> Self {
+        Self { of: all.into_iter().flat_map(|decorators| decorators.of).collect() }
+    }
+
+    /// Of the functions of these files.
+    pub(super) fn of(program: &mut Program<'_>, runners: &Runners, files: Range<u32>) -> Self {
         let mut decorators = Self::default();
-        for file in 0..program.files.len() as u32 {
+        for file in files {
             let facts = &program.files[file as usize];
             for (index, function) in facts.functions.iter().enumerate() {
                 let id = program.function_id(file, index as u32);
                 // The innermost is applied first.
                 for decorator in function.decorators.iter().rev() {
-                    let calling = applied(program, &runners, file, *decorator, function.traits);
+                    let calling = applied(program, runners, file, *decorator, function.traits);
                     if calling != Calling::Itself {
                         decorators.of.insert(id, calling);
                         break;
@@ -54,7 +62,7 @@ impl Decorators {
 
 fn applied(
     program: &mut Program<'_>,
-    runners: &FxHashSet<(FunctionId, FunctionId)>,
+    runners: &Runners,
     file: u32,
     decorator: ValueId,
     traits: Traits,
@@ -69,7 +77,7 @@ fn applied(
             match (wraps_async, traits.has(Traits::ASYNC)) {
                 // Whoever awaits either of them runs what it says.
                 (_, true) => Calling::Itself,
-                (false, false) if runners.contains(&(decorator, wrapper)) => Calling::Through(wrapper),
+                (false, false) if runners.0.contains(&(decorator, wrapper)) => Calling::Through(wrapper),
                 (_, false) => Calling::Instead(wrapper),
             }
         }
@@ -99,17 +107,19 @@ fn is_within(program: &Program<'_>, inner: FunctionId, outer: FunctionId) -> boo
 
 /// Which functions call a parameter of a function around them, or of themselves: pairs of the one whose parameter it is
 /// and the one that calls it.
-fn runners(program: &Program<'_>) -> FxHashSet<(FunctionId, FunctionId)> {
-    let mut runners = FxHashSet::default();
-    for (file, facts) in program.files.iter().enumerate() {
-        for call in &facts.calls {
-            if let Some(owner) = parameter(facts, call.callee) {
-                let file = file as u32;
-                runners.insert((program.function_id(file, owner), program.function_id(file, call.function)));
-            }
-        }
+pub(super) struct Runners(FxHashSet<(FunctionId, FunctionId)>);
+
+impl Runners {
+    pub(super) fn of(layout: &Layout<'_>) -> Self {
+        let of_file = |(file, facts): (usize, &FileFacts)| {
+            let pair = |call: &Call| {
+                let id = |function| layout.function_id(file as u32, function);
+                Some((id(parameter(facts, call.callee)?), id(call.function)))
+            };
+            facts.calls.iter().filter_map(pair).collect::<Vec<_>>()
+        };
+        Self(layout.files.par_iter().enumerate().flat_map_iter(of_file).collect())
     }
-    runners
 }
 
 /// The function whose parameter a value is.

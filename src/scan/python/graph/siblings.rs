@@ -2,21 +2,24 @@
 //! that calls `get` took the wrong one. No list of names is needed for that.
 
 use super::Built;
+use super::part::PlainCall;
 use crate::finding::{Observation, Place};
 use crate::scan::callgraph::{Colour, NodeId};
 use crate::scan::python::facts::Traits;
 use crate::scan::python::language::ASYNC_TWINS;
 use crate::scan::python::names::{FunctionId, Program};
 
-/// Observes them, except where the function is already told to block: one root, one finding.
+/// Observes them among these calls, except where the function is already told to block: one root, one finding. `blocks`
+/// says that of each function.
 pub(in crate::scan::python) fn observe(
     program: &mut Program<'_>,
     built: &Built,
+    plain: &[PlainCall],
+    blocks: &[bool],
     rule: &'static str,
 ) -> Vec<Observation> {
-    let blocks = built.graph.leading_to_sinks();
     let mut observations = Vec::new();
-    for (caller, callee, place) in &built.plain {
+    for (caller, callee, place) in plain {
         let colour = built.graph.node(*caller).colour;
         if colour != Colour::Async || blocks[callee.0 as usize] {
             continue;

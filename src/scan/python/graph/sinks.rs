@@ -25,7 +25,7 @@ impl<'p> Builder<'_, 'p> {
     ) {
         // What is awaited is not the function that blocks, whatever its name says.
         let awaited = call.flags.has(Flags::AWAITED);
-        let never_waiting = &self.told[self.file as usize].never_waiting;
+        let never_waiting = &self.known.told[self.file as usize].never_waiting;
         let told = matches!(facts.value(call.callee), Value::Attribute(on, _) if never_waiting.contains(&on));
         if awaited
             || told
@@ -35,16 +35,16 @@ impl<'p> Builder<'_, 'p> {
         {
             return;
         }
-        let before = self.built.graph.sinks.len();
+        let before = self.part.sinks.len();
         self.sink_at(call.function, (call.start, call.end), call.flags, api, name, inferred);
         let fix = fix(facts, call, api);
         let limited = is_limited(facts, call, api);
         let of_object = self.is_method(facts, call);
-        if let Some(sink) = self.built.graph.sinks.get_mut(before) {
+        if let Some(sink) = self.part.sinks.get_mut(before) {
             sink.fix = fix;
             sink.endless &= !limited;
             if !of_object {
-                self.built.functions.push(before);
+                self.part.functions.push(before);
             }
         }
     }
@@ -52,7 +52,7 @@ impl<'p> Builder<'_, 'p> {
     /// Whether the object was asked before, in the same function, whether it is done.
     fn is_there(&self, facts: &FileFacts, call: &Call) -> bool {
         let Value::Attribute(on, _) = facts.value(call.callee) else { return false };
-        let asked = &self.told[self.file as usize].asked;
+        let asked = &self.known.told[self.file as usize].asked;
         asked.get(&(call.function, on)).is_some_and(|asked| *asked < call.start)
     }
 
@@ -101,7 +101,7 @@ impl<'p> Builder<'_, 'p> {
             Effect::Offloads { .. } | Effect::Schedules { .. } | Effect::Harmless => return,
         };
         let mut mitigations = mitigations(flags, inferred);
-        if is_test(&self.paths[self.file as usize]) {
+        if is_test(&self.known.paths[self.file as usize]) {
             mitigations.push(Mitigation::Test);
         }
         if self.program.catalog.has(Language::Python, self.program.names.text(name), Mark::Once) {
@@ -109,7 +109,7 @@ impl<'p> Builder<'_, 'p> {
         }
         let place = self.place(span.0, span.1);
         let endless = cost == Cost::Unbounded && self.waits_for_others(kind, name);
-        self.built.graph.sinks.push(Sink {
+        self.part.sinks.push(Sink {
             node: NodeId(self.caller(function).0),
             place,
             callee: self.program.names.text(name).into(),

@@ -5,6 +5,7 @@
 //! lock held wants the others to wait as well.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -28,17 +29,17 @@ enum Step<'g> {
     Calls(&'g Edge),
 }
 
-/// Observes them. The graph must be indexed.
+/// Observes them in these files.
 pub(in crate::scan::python) fn observe(
     program: &mut Program<'_>,
-    built: &Built,
+    graph: &CallGraph,
+    steps: &Steps<'_>,
+    files: Range<u32>,
     rule: &'static str,
 ) -> Vec<Observation> {
-    let graph = &built.graph;
-    let steps = Steps::of(built);
     let mut told = BTreeSet::new();
     let mut observations = Vec::new();
-    for file in 0..program.files.len() as u32 {
+    for file in files {
         let facts = &program.files[file as usize];
         for hold in facts.holds.iter().filter(|hold| is_lock(program, file, hold)).collect::<Vec<_>>() {
             let node = NodeId(program.function_id(file, hold.function).0);
@@ -70,14 +71,15 @@ fn is_lock(program: &mut Program<'_>, file: u32, hold: &Hold) -> bool {
 }
 
 /// The calls of functions that wait, themselves or further down.
-struct Steps<'g> {
+pub(in crate::scan::python) struct Steps<'g> {
     all: FxHashMap<NodeId, Vec<Step<'g>>>,
     /// The first step of the shortest way to a wait, and how many calls it has.
     nearest: FxHashMap<NodeId, (Step<'g>, usize)>,
 }
 
 impl<'g> Steps<'g> {
-    fn of(built: &'g Built) -> Self {
+    /// Reads them off a graph.
+    pub(in crate::scan::python) fn of(built: &'g Built) -> Self {
         let graph = &built.graph;
         let mut steps = Self { all: FxHashMap::default(), nearest: FxHashMap::default() };
         let mut callers: FxHashMap<NodeId, Vec<&Edge>> = FxHashMap::default();

@@ -1,8 +1,7 @@
 //! Classes: what they inherit, and what a name means on them.
 
+use std::ops::Range;
 use std::sync::Arc;
-
-use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{ClassId, FunctionId, Name, Program, Thing};
 use crate::catalog::Language;
@@ -122,21 +121,15 @@ impl Program<'_> {
         None
     }
 
-    /// For each method without a body: the methods of classes below that give it one.
-    pub(in crate::scan::python) fn overriding(&mut self) -> FxHashMap<FunctionId, Vec<FunctionId>> {
-        let mut overriding: FxHashMap<FunctionId, Vec<FunctionId>> = FxHashMap::default();
-        let bodiless: FxHashSet<&str> = self
-            .files
-            .iter()
-            .flat_map(|file| {
-                let of_file = file.functions.iter().filter(|function| function.traits.has(Traits::ABSTRACT));
-                of_file.filter(|function| function.class.is_some()).map(|function| file.text(function.short))
-            })
-            .collect();
-        for file in 0..self.files.len() as u32 {
+    /// For each method without a body: the methods of classes below, in these files, that give it one.
+    pub(in crate::scan::python) fn overriding(&mut self, files: Range<u32>) -> Vec<(FunctionId, FunctionId)> {
+        let mut overriding = Vec::new();
+        for file in files {
             for (index, function) in self.files[file as usize].functions.iter().enumerate() {
                 let short = self.files[file as usize].text(function.short);
-                let Some(class) = function.class.filter(|_| bodiless.contains(short)) else { continue };
+                let Some(class) = function.class.filter(|_| self.layout.bodiless.contains(short)) else {
+                    continue;
+                };
                 if function.traits.has(Traits::ABSTRACT) {
                     continue;
                 }
@@ -149,7 +142,7 @@ impl Program<'_> {
                     if let Thing::Function(base) = self.evaluate(there, value)
                         && self.function(base).1.traits.has(Traits::ABSTRACT)
                     {
-                        overriding.entry(base).or_default().push(id);
+                        overriding.push((base, id));
                     }
                 }
             }

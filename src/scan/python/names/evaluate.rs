@@ -47,7 +47,7 @@ impl Program<'_> {
             Value::Parameter(function, position) => {
                 self.guesses += 1;
                 let function = self.function_id(file, function);
-                self.given.get(&(function, position)).copied().unwrap_or(Thing::Unknown)
+                self.learnt(function, position)
             }
             Value::Nothing => Thing::Nothing,
             Value::Literal(symbol) => Thing::Made(self.builtin(self.files[file as usize].text(symbol))),
@@ -161,7 +161,7 @@ impl Program<'_> {
     fn import(&mut self, file: u32, level: u32, module: Symbol, member: Option<Symbol>) -> Thing {
         let files = self.files;
         let facts = &files[file as usize];
-        let Some(module) = self.modules.absolute(file, level, facts.text(module)) else {
+        let Some(module) = self.layout.modules.absolute(file, level, facts.text(module)) else {
             return Thing::Unknown;
         };
         match member {
@@ -174,11 +174,11 @@ impl Program<'_> {
                     _ if level > 0 => {
                         let whole =
                             if module.is_empty() { member.to_owned() } else { format!("{module}.{member}") };
-                        self.modules.find(file, &whole).map_or(Thing::Unknown, Thing::Module)
+                        self.layout.modules.find(file, &whole).map_or(Thing::Unknown, Thing::Module)
                     }
                     _ => {
                         let whole = format!("{module}.{member}");
-                        match self.modules.find(file, &whole) {
+                        match self.layout.modules.find(file, &whole) {
                             Some(there) => Thing::Module(there),
                             None => Thing::External(self.names.intern(&whole)),
                         }
@@ -189,7 +189,7 @@ impl Program<'_> {
     }
 
     fn module(&mut self, from: u32, name: &str) -> Thing {
-        match self.modules.find(from, name) {
+        match self.layout.modules.find(from, name) {
             Some(file) => Thing::Module(file),
             None => Thing::External(self.names.intern(name)),
         }
@@ -202,8 +202,8 @@ impl Program<'_> {
         {
             return found;
         }
-        let whole = format!("{}.{}", self.modules.name(file), self.names.text(member));
-        match self.modules.find(file, &whole) {
+        let whole = format!("{}.{}", self.layout.modules.name(file), self.names.text(member));
+        match self.layout.modules.find(file, &whole) {
             Some(below) if below != file => Thing::Module(below),
             _ => Thing::Unknown,
         }
@@ -227,8 +227,10 @@ impl Program<'_> {
                     return Thing::Made(self.names.intern(&attribute));
                 }
                 let name = self.names.join(owner, member);
-                if matches!(base, Thing::External(_)) && self.modules.is_namespace(self.names.text(owner)) {
-                    let found = self.modules.find(from, self.names.text(name));
+                if matches!(base, Thing::External(_))
+                    && self.layout.modules.is_namespace(self.names.text(owner))
+                {
+                    let found = self.layout.modules.find(from, self.names.text(name));
                     return found.map_or(Thing::External(name), Thing::Module);
                 }
                 Thing::External(name)

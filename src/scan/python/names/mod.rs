@@ -3,6 +3,7 @@
 
 mod classes;
 mod evaluate;
+mod layout;
 mod parameters;
 mod table;
 
@@ -11,10 +12,11 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::facts::{FileFacts, Function, ValueId};
-use super::modules::{Modules, module_name};
+use super::modules::module_name;
 use crate::catalog::Catalog;
 
-pub(super) use parameters::is_starred;
+pub(super) use layout::Layout;
+pub(super) use parameters::{Learnt, is_starred};
 pub(super) use table::{Name, Table};
 
 /// A function of the program: functions are numbered through all files.
@@ -67,22 +69,20 @@ enum Answer {
 
 type Namespace = FxHashMap<Name, ValueId>;
 
-/// All files together.
+/// All files together, as somebody sees them who asks what their values are. Several may ask at the same time, each with
+/// answers of his own; numbers of names and of unions are his own as well.
 pub(super) struct Program<'p> {
     pub(super) files: &'p [FileFacts],
     pub(super) catalog: &'p Catalog,
-    pub(super) modules: Modules,
+    layout: &'p Layout<'p>,
     pub(super) names: Table,
-    /// The number of the first function and class of each file, and one past the last.
-    first_function: Vec<u32>,
-    first_class: Vec<u32>,
     known: Vec<Vec<Answer>>,
     /// How often an answer had to do with less than the whole program.
     guesses: u64,
     /// The names of each file in the common table.
     symbols: Vec<Vec<Option<Name>>>,
     /// What parameters nobody annotated get.
-    given: FxHashMap<(FunctionId, u32), Thing>,
+    given: Arc<Learnt>,
     /// What each module binds, and what each class does: in its body and on its instances.
     globals: Vec<Option<Arc<Namespace>>>,
     members: Vec<Option<Arc<(Namespace, Namespace)>>>,
@@ -93,28 +93,18 @@ pub(super) struct Program<'p> {
 }
 
 impl<'p> Program<'p> {
-    pub(super) fn of(files: &'p [FileFacts], catalog: &'p Catalog) -> Self {
-        let count = |counts: &mut dyn Iterator<Item = usize>| {
-            let mut first = vec![0];
-            for count in counts {
-                first.push(first[first.len() - 1] + count as u32);
-            }
-            first
-        };
-        let first_class = count(&mut files.iter().map(|file| file.classes.len()));
-        let classes = first_class.last().copied().unwrap_or_default() as usize;
+    pub(super) fn of(layout: &'p Layout<'p>) -> Self {
+        let (files, classes) = (layout.files.len(), layout.classes());
         Self {
-            files,
-            catalog,
-            modules: Modules::of(files.iter().map(|file| file.path.as_str())),
+            files: layout.files,
+            catalog: layout.catalog,
+            layout,
             names: Table::default(),
-            first_function: count(&mut files.iter().map(|file| file.functions.len())),
-            first_class,
-            known: vec![Vec::new(); files.len()],
+            known: vec![Vec::new(); files],
             guesses: 0,
-            symbols: vec![Vec::new(); files.len()],
-            given: FxHashMap::default(),
-            globals: vec![None; files.len()],
+            symbols: vec![Vec::new(); files],
+            given: Arc::default(),
+            globals: vec![None; files],
             members: vec![None; classes],
             unions: Vec::new(),
             union_of: FxHashMap::default(),
@@ -124,23 +114,21 @@ impl<'p> Program<'p> {
     }
 
     pub(super) fn function_id(&self, file: u32, index: u32) -> FunctionId {
-        FunctionId(self.first_function[file as usize] + index)
+        self.layout.function_id(file, index)
     }
 
     fn class_id(&self, file: u32, index: u32) -> ClassId {
-        ClassId(self.first_class[file as usize] + index)
+        self.layout.class_id(file, index)
     }
 
     /// The file of a function, and the function.
     pub(super) fn function(&self, id: FunctionId) -> (u32, &'p Function) {
-        let file = self.first_function.partition_point(|first| *first <= id.0) - 1;
-        (file as u32, &self.files[file].functions[(id.0 - self.first_function[file]) as usize])
+        self.layout.function(id)
     }
 
     /// The file of a class, and the class.
     fn class(&self, id: ClassId) -> (u32, &'p super::facts::Class) {
-        let file = self.first_class.partition_point(|first| *first <= id.0) - 1;
-        (file as u32, &self.files[file].classes[(id.0 - self.first_class[file]) as usize])
+        self.layout.class(id)
     }
 
     /// The class whose method a function is.
@@ -237,7 +225,7 @@ impl<'p> Program<'p> {
         let facts = &self.files[file as usize];
         let known = &mut self.symbols[file as usize];
         if known.is_empty() {
-            known.resize(facts.symbols.len(), None);
+            known.resize(facts.symbols.count(), None);
         }
         let slot = &mut known[symbol.0 as usize];
         *slot.get_or_insert_with(|| self.names.intern(facts.text(symbol)))

@@ -33,6 +33,11 @@ impl Table {
         &self.texts[name.0 as usize]
     }
 
+    /// The text, for those who have another table.
+    pub(super) fn shared(&self, name: Name) -> Arc<str> {
+        Arc::clone(&self.texts[name.0 as usize])
+    }
+
     /// `owner.member`.
     pub(in crate::scan::python) fn join(&mut self, owner: Name, member: Name) -> Name {
         if let Some(name) = self.joined.get(&(owner, member)) {

@@ -20,6 +20,8 @@ mod processes;
 mod tasks;
 mod threads;
 
+use std::sync::LazyLock;
+
 use ruff_python_ast::{ExprCall, Stmt, StmtClassDef, StmtFunctionDef};
 
 use super::context::Context;
@@ -51,6 +53,30 @@ pub enum Visit {
 
 /// Every detector, by what it is about.
 const TABLES: [&[Pattern]; 3] = [threads::PATTERNS, processes::PATTERNS, tasks::PATTERNS];
+
+/// The detectors by when they are asked: there are too many nodes to go through all of them at each.
+pub(super) struct Asked {
+    pub(super) modules: Vec<for<'a> fn(&mut Context<'a>, &'a [Stmt])>,
+    pub(super) functions: Vec<for<'a> fn(&mut Context<'a>, &'a StmtFunctionDef)>,
+    pub(super) classes: Vec<for<'a> fn(&mut Context<'a>, &'a StmtClassDef)>,
+    pub(super) statements: Vec<for<'a> fn(&mut Context<'a>, &'a Stmt)>,
+    pub(super) calls: Vec<for<'a> fn(&mut Context<'a>, &'a ExprCall)>,
+}
+
+pub(super) static ASKED: LazyLock<Asked> = LazyLock::new(|| {
+    let (modules, functions, classes, statements, calls) = Default::default();
+    let mut asked = Asked { modules, functions, classes, statements, calls };
+    for pattern in patterns() {
+        match pattern.visit {
+            Visit::Module(visit) => asked.modules.push(visit),
+            Visit::Function(visit) => asked.functions.push(visit),
+            Visit::Class(visit) => asked.classes.push(visit),
+            Visit::Statement(visit) => asked.statements.push(visit),
+            Visit::Call(visit) => asked.calls.push(visit),
+        }
+    }
+    asked
+});
 
 /// Every detector.
 pub fn patterns() -> impl Iterator<Item = &'static Pattern> {

@@ -4,6 +4,7 @@ mod contexts;
 mod hostile;
 mod names;
 mod processes;
+mod shares;
 
 use super::facts::FileFacts;
 use super::{analyse, extract};

@@ -150,7 +150,7 @@ pub(super) fn default_pool<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
         Argument::At(..) => call.arguments.args.first().is_some_and(Expr::is_none_literal_expr),
         Argument::Named(_) => false,
     };
-    if !default || context.file.text.contains("set_default_executor") {
+    if !default || context.mentions("set_default_executor") {
         return;
     }
     let wide = context
@@ -222,5 +222,5 @@ fn first_task(context: &Context<'_>, call: &ExprCall) -> Option<String> {
 }
 
 fn forks(context: &Context<'_>) -> bool {
-    context.file.text.contains("set_start_method") || context.file.text.contains("get_context")
+    context.mentions("set_start_method") || context.mentions("get_context")
 }

@@ -54,7 +54,10 @@ pub(super) fn kind(names: &Names<'_>, ty: &str) -> Option<Offload> {
 
 /// The type of pool that a call makes.
 pub(super) fn made(context: &Context<'_>, call: &ExprCall) -> Option<(String, Offload)> {
-    made_in(context.names, call, context.scope())
+    if !matches!(&*call.func, Expr::Name(_) | Expr::Attribute(_)) {
+        return None;
+    }
+    made_by(context.names, &context.callee(call)?)
 }
 
 /// As [`made`], for a call that stands in this scope.
@@ -62,12 +65,15 @@ pub(super) fn made_in(names: &Names<'_>, call: &ExprCall, scope: ScopeId) -> Opt
     if !matches!(&*call.func, Expr::Name(_) | Expr::Attribute(_)) {
         return None;
     }
-    let callee = names.resolve(&call.func, scope)?;
-    let ty = names.catalog.canonical(Language::Python, &callee).map_or_else(
-        || names.catalog.returns(Language::Python, &callee).map(str::to_owned),
-        |_| Some(callee.clone()),
-    )?;
-    kind(names, &ty).map(|kind| (ty, kind))
+    made_by(names, &names.resolve(&call.func, scope)?)
+}
+
+fn made_by(names: &Names<'_>, callee: &str) -> Option<(String, Offload)> {
+    let ty = match names.catalog.canonical(Language::Python, callee) {
+        Some(_) => callee,
+        None => names.catalog.returns(Language::Python, callee)?,
+    };
+    kind(names, ty).map(|kind| (ty.to_owned(), kind))
 }
 
 /// The type that an expression has whichever of its bindings counts; `None` where one of them is not known.

@@ -13,7 +13,7 @@ const CHANGING: &[&str] =
 
 /// Where a thread is given a function of this file: asks what that does.
 pub(super) fn primitives<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
-    if call.arguments.is_empty() || !context.file.text.contains("asyncio") {
+    if call.arguments.is_empty() || !context.mentions("asyncio") {
         return;
     }
     let Some(name) = context.callee(call) else { return };

@@ -49,8 +49,7 @@ pub(super) fn after<'a>(context: &Context<'a>, fetch: &'a ExprCall, body: &'a [S
 
 /// Whoever has processes already has decided what they do.
 fn knows_processes(context: &Context<'_>) -> bool {
-    let text = &context.file.text;
-    ["multiprocessing", "ProcessPool", "joblib"].iter().any(|word| text.contains(word))
+    ["multiprocessing", "ProcessPool", "joblib"].iter().any(|word| context.mentions(word))
 }
 
 /// Whether the innermost loop around a call does it for each of its items, and no round needs, or ends with, another.

@@ -53,7 +53,7 @@ struct Worker<'a> {
 
 /// Asked once per file.
 pub(super) fn queues<'a>(context: &mut Context<'a>, body: &'a [Stmt]) {
-    if !context.file.text.contains("Queue") {
+    if !context.mentions("Queue") {
         return;
     }
     let mut survey = Survey {
@@ -200,7 +200,7 @@ impl<'a> Survey<'_, 'a> {
             return None;
         }
         let name = used.function?.name.as_str();
-        if !self.targets.contains(&name) || self.context.file.text.contains("aemon") {
+        if !self.targets.contains(&name) || self.context.mentions("aemon") {
             return None;
         }
         let leaves = any(&until.body, &mut |node| match node {
@@ -220,7 +220,7 @@ impl<'a> Survey<'_, 'a> {
     fn never_done(&self, queue: &Queue<'a>) -> Option<Observation> {
         let joined = queue.uses.iter().find(|used| used.method == "join")?;
         let taken = queue.uses.iter().any(|used| used.method == "get");
-        if queue.escapes || !taken || self.context.file.text.contains("task_done") {
+        if queue.escapes || !taken || self.context.mentions("task_done") {
             return None;
         }
         Some(self.observation("task-done-missing", joined.call, Some(joined), receiver(joined.call)?))

@@ -14,7 +14,7 @@ const CHANNEL: &str = "pika.BlockingChannel";
 
 /// Observes how a file uses the channels of a broker.
 pub(super) fn observe<'a>(context: &mut Context<'a>, model: &Model<'a>) {
-    if !context.file.text.contains("pika") {
+    if !context.mentions("pika") {
         return;
     }
     for calling in &model.callings {

@@ -17,7 +17,7 @@ use crate::scan::python::scope::ScopeId;
 /// Observes functions that several threads run, and that another process could run as they are. A file that asks
 /// whether there is an interpreter lock knows what it does.
 pub(super) fn observe<'a>(context: &mut Context<'a>, model: &Model<'a>) {
-    if context.file.text.contains("_is_gil_enabled") {
+    if context.mentions("_is_gil_enabled") {
         return;
     }
     let mut told = BTreeSet::new();

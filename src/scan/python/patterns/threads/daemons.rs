@@ -11,7 +11,7 @@ use crate::scan::python::scope::Binding;
 
 /// Observes the daemon threads of a file that write, unless somebody waits for threads there, whichever.
 pub(super) fn observe<'a>(context: &mut Context<'a>, model: &Model<'a>) {
-    if context.file.text.contains("atexit") || model.callings.iter().any(|calling| joins(context, calling)) {
+    if context.mentions("atexit") || model.callings.iter().any(|calling| joins(context, calling)) {
         return;
     }
     for start in &model.starts {

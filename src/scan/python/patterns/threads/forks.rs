@@ -20,7 +20,7 @@ enum Step {
 /// Observes forks after threads were started, in the order of one function's code. Where a start method is chosen
 /// anywhere in the file nothing is said.
 pub(super) fn observe<'a>(context: &mut Context<'a>, model: &Model<'a>) {
-    if context.file.text.contains("set_start_method") {
+    if context.mentions("set_start_method") {
         return;
     }
     let mut started: BTreeMap<ScopeId, Vec<&Calling<'a>>> = BTreeMap::new();

@@ -47,7 +47,7 @@ pub(super) const PATTERNS: &[Pattern] = &[Pattern {
 }];
 
 fn module<'a>(context: &mut Context<'a>, body: &'a [Stmt]) {
-    if !context.file.text.contains("hread") {
+    if !context.mentions("hread") {
         return;
     }
     let model = model::Model::of(context, body);

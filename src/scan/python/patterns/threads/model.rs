@@ -115,7 +115,7 @@ impl<'a> Model<'a> {
             scope: ScopeId::MODULE,
             held: Vec::new(),
             open: Vec::new(),
-            has_locals: context.file.text.contains("local("),
+            has_locals: context.mentions("local("),
             model: Model::default(),
         };
         reader.visit_body(body);
