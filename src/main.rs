@@ -7,6 +7,9 @@ use boundby::cli::Cli;
 use boundby::commands;
 use clap::Parser as _;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match commands::run(Cli::parse()) {
         Ok(code) => ExitCode::from(code),
