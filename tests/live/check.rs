@@ -173,7 +173,9 @@ fn shares(workload: &Workload, mode: Mode, report: &Report, wrong: &mut Vec<Stri
     let stolen = if bands.contains_key("runnable") { 0.0 } else { seconds("runnable").unwrap_or(0.0) };
     for (account, [low, high]) in bands {
         let expected = format!("expected {account} between {low} and {high} of the wall time");
-        match seconds(account).map(|seconds| seconds / (profile.wall_s - stolen)) {
+        // All of the time may come out as a hair more than all of it.
+        let share = |seconds: f64| (seconds / (profile.wall_s - stolen) * 1e9).round() / 1e9;
+        match seconds(account).map(share) {
             None => wrong.push(format!("{expected}, it was not measured")),
             Some(share) if (*low..=*high).contains(&share) => {}
             Some(share) => wrong.push(format!("{expected}, got {share:.3}")),

@@ -139,7 +139,7 @@ pub struct Closed {
     pub threads_seen: u64,
     /// Processes that are only part of the sum under pid 0.
     pub processes_summed: u64,
-    /// Everything the books were told, in order; empty unless [`Ledger::taped`].
+    /// Everything the books were told, in order; empty unless [`taped`](super::Ledger::taped).
     pub tape: Vec<Observation>,
 }
 
