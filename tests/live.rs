@@ -65,7 +65,9 @@ fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
     // ten gone wrong is no accident.
     let mut wrong_workloads = 0;
     for workload in workloads {
+        let stolen_before = stolen();
         let outcome = stage.prepare(workload).and_then(|ready| ready.profile());
+        let stolen = stolen() - stolen_before;
         let row = match outcome {
             Err(stop) if stop.is_skip() => Row::skipped(workload, &stop.to_string()),
             Err(stop) => {
@@ -80,7 +82,8 @@ fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
                     Some(gap) if !wrong.is_empty() => {
                         table::say(&format!("known gap, {}: {gap}", workload.name));
                     }
-                    None if check::is_disturbed(workload, mode, &outcome.report)
+                    None if (check::is_disturbed(workload, mode, &outcome.report)
+                        || stolen > STOLEN * outcome.report.profile.wall_s)
                         && !is_inexcusable(&wrong) =>
                     {
                         table::say(&format!("disturbed by other programs: {}", wrong.join("; ")));
@@ -102,6 +105,17 @@ fn run_all(workloads: &[Workload], mode: Mode, person: Person) {
     }
     let allowed = 1 + workloads.len() / 10;
     assert!(wrong_workloads <= allowed, "{wrong_workloads} workloads went wrong, {allowed} may by accident");
+}
+
+/// Share of a run for which the host may take CPUs away before its shares are excused: the guest's kernel books such time
+/// neither as running nor as waiting for a CPU.
+const STOLEN: f64 = 0.03;
+
+/// Seconds for which the host took CPUs away since the machine started (`steal` in `/proc/stat`); zero where nobody says.
+fn stolen() -> f64 {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks = text.split_ascii_whitespace().nth(8).and_then(|word| word.parse::<f64>().ok());
+    ticks.unwrap_or(0.0) / 100.0
 }
 
 /// Whether neighbours excuse none of these complaints: a wrong answer given with confidence, books that do not balance,
