@@ -124,6 +124,11 @@ impl Callers {
         matches!(self, Self::Native(native) if matches!(native.running, Running::NotYet))
     }
 
+    /// Whether its threads are looked at while they run.
+    pub(super) fn are_sampled(&self) -> bool {
+        matches!(self, Self::Native(native) if matches!(native.running, Running::Sampled(_)))
+    }
+
     /// Looks at these threads while they run, and at whatever they start.
     pub(super) fn sample(&mut self, tids: &[i32], reads: &mut StackReads) {
         let Self::Native(native) = self else { return };

@@ -278,6 +278,7 @@ impl Process {
         }
         lookups.descriptors_left += usize::from(self.memory.take().is_some());
         lookups.descriptors_left += usize::from(self.directory.take().is_some());
+        self.forget_callers(lookups);
         false
     }
 

@@ -16,6 +16,7 @@ use crate::profile::source::procfs::{parse_io, read_small, read_stat};
 const LOOKS_NS: [u64; 4] = [4_000_000, 30_000_000, 250_000_000, 2_000_000_000];
 /// How often name, memory and byte counters are read.
 const CENSUS_NS: u64 = 100_000_000;
+
 impl Process {
     /// Slow facts: name, memory, bytes; and the runtime, after birth and after every exec.
     pub(super) fn census(&mut self, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
@@ -28,7 +29,7 @@ impl Process {
             self.image_since = now;
             self.runtime_looks = 0;
             self.interpreter = None;
-            self.callers = Callers::default();
+            self.forget_callers(lookups);
             self.semaphore_locks = false;
             self.open_memory(lookups);
             for thread in &mut self.threads {

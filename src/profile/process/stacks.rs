@@ -1,6 +1,7 @@
 //! The call stacks of a process's threads, at the moment of a reading.
 
 use super::{Lookups, Process};
+use crate::profile::callers::Callers;
 use crate::profile::ledger::Ledger;
 use crate::profile::source::procfs::parse_schedstat;
 use crate::profile::stack::StackId;
@@ -71,8 +72,14 @@ impl Process {
         if computed < WORTH_SAMPLING || lookups.samplers_left == 0 || !self.callers.wants_sampler() {
             return;
         }
-        lookups.samplers_left -= 1;
         let tids: Vec<i32> = self.threads.iter().map(|thread| thread.tid).collect();
         self.callers.sample(&tids, &mut lookups.stack_reads);
+        lookups.samplers_left -= usize::from(self.callers.are_sampled());
+    }
+
+    /// Its code is gone; another process's threads may be looked at in its place.
+    pub(super) fn forget_callers(&mut self, lookups: &mut Lookups) {
+        lookups.samplers_left += usize::from(self.callers.are_sampled());
+        self.callers = Callers::default();
     }
 }
