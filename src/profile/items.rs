@@ -73,9 +73,9 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
     let mut durations = Durations::default();
     let (mut outstanding, mut blocked) = (0, 0);
     for (_, site) in books.sites.iter().filter(|(id, _)| is_anchor(*id)) {
-        *by_operation.entry(site.key.operation).or_default() += site.ended;
-        durations.merge(&site.durations);
-        blocked += site.blocked;
+        *by_operation.entry(site.key.operation).or_default() += site.waits.ended;
+        durations.merge(&site.waits.durations);
+        blocked += site.waits.blocked;
         if site.event_loop {
             outstanding = outstanding.max(u64::from(site.fan));
         }

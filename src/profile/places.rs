@@ -1,10 +1,10 @@
 //! Time by where in the code it went: waits by blocking point and call stack, CPU by process and call stack. Pure, and
 //! bounded. Knows neither what a stack holds nor whether it was read at the right moment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::ledger::Under;
-use super::sites::Durations;
+use super::sites::Waits;
 use super::stack::StackId;
 use super::thread_clock::{Payment, SiteId};
 
@@ -25,23 +25,6 @@ pub struct Place {
 impl Place {
     /// Blocked, but nothing tells where.
     pub const UNKNOWN: Self = Self { site: SiteId::UNKNOWN, stack: StackId::UNSEEN };
-}
-
-/// The waits at one place. Times are nanoseconds.
-#[derive(Debug, Clone, Default)]
-pub struct Waits {
-    /// Blocked time.
-    pub blocked: u64,
-    /// Waits that ended.
-    pub ended: u64,
-    /// Of them, those seen one by one.
-    pub counted: u64,
-    /// CPU used after them.
-    pub progress: u64,
-    /// How long those were that were seen one by one.
-    pub durations: Durations,
-    /// Threads that waited here, as far as they are remembered.
-    pub threads: BTreeSet<i32>,
 }
 
 /// The CPU time that one stack of one process used, nanoseconds, by how it stood to the interpreter lock.
@@ -82,16 +65,10 @@ impl Places {
         Place { stack: StackId::UNSEEN, ..place }
     }
 
-    /// Books blocked time of a thread. `whole`: one whole wait was seen, and took so long.
+    /// Books blocked time of a thread; see [`Waits::pay`].
     pub fn pay(&mut self, place: Place, tid: i32, payment: &Payment, whole: Option<u64>) {
         let waits = self.waits.entry(place).or_default();
-        waits.blocked += payment.blocked;
-        waits.ended += payment.ended;
-        waits.progress += payment.progress;
-        if let Some(duration) = whole {
-            waits.counted += 1;
-            waits.durations.add(duration);
-        }
+        waits.pay(payment, whole);
         if waits.threads.len() < THREADS_KEPT {
             waits.threads.insert(tid);
         }
@@ -100,8 +77,7 @@ impl Places {
     /// Blocked time that was booked at one place turned out to be of another.
     pub fn repay(&mut self, from: Place, to: Place, tid: i32, blocked: u64) {
         let Some(before) = self.waits.get_mut(&from) else { return };
-        let blocked = blocked.min(before.blocked);
-        before.blocked -= blocked;
+        let blocked = before.take_back(blocked);
         let now = self.waits.entry(to).or_default();
         now.blocked += blocked;
         now.threads.insert(tid);

@@ -31,6 +31,49 @@ pub struct SiteKey {
     pub resource: Option<String>,
 }
 
+/// Waits that belong together. Times are nanoseconds.
+#[derive(Debug, Clone, Default)]
+pub struct Waits {
+    /// Blocked time.
+    pub blocked: u64,
+    /// Waits that ended.
+    pub ended: u64,
+    /// Of them, those that were seen one by one.
+    pub counted: u64,
+    /// CPU used after them.
+    pub progress: u64,
+    /// How long those were that were seen one by one.
+    pub durations: Durations,
+    /// Threads that waited, as far as they are remembered.
+    pub threads: BTreeSet<i32>,
+}
+
+impl Waits {
+    /// Books blocked time. `whole`: one whole wait was seen, and took so long.
+    pub fn pay(&mut self, payment: &Payment, whole: Option<u64>) {
+        self.blocked += payment.blocked;
+        self.ended += payment.ended;
+        self.progress += payment.progress;
+        if let Some(duration) = whole {
+            self.counted += 1;
+            self.durations.add(duration);
+        }
+    }
+
+    /// Takes blocked time back that belongs elsewhere: how much of it was here.
+    pub fn take_back(&mut self, blocked: u64) -> u64 {
+        let taken = blocked.min(self.blocked);
+        self.blocked -= taken;
+        taken
+    }
+}
+
+/// Whether at least half of all waits were seen one by one.
+#[must_use]
+pub fn is_counted(counted: u64, all: u64) -> bool {
+    counted > 0 && counted * 2 >= all
+}
+
 /// What was learnt of one blocking point.
 #[derive(Debug, Clone)]
 pub struct SiteRecord {
@@ -40,18 +83,8 @@ pub struct SiteRecord {
     pub external: bool,
     /// Whether it is an event loop's wait for events.
     pub event_loop: bool,
-    /// Blocked time, nanoseconds.
-    pub blocked: u64,
-    /// Waits that ended.
-    pub ended: u64,
-    /// Of them, those that were seen one by one.
-    pub counted: u64,
-    /// CPU used after its waits, nanoseconds.
-    pub progress: u64,
-    /// Durations of waits that were seen one by one.
-    pub durations: Durations,
-    /// Threads that ever waited here.
-    pub threads: BTreeSet<i32>,
+    /// What was waited here.
+    pub waits: Waits,
     /// Threads waiting right now, since when, and how long it has been how many of them, nanoseconds.
     waiting: (usize, u64, Vec<u64>),
     /// Most connections watched at once (polling calls).
@@ -67,8 +100,9 @@ impl SiteRecord {
         if self.key.kind != WaitKind::Lock || self.key.operation != "futex" {
             return self.key.kind;
         }
-        let all = self.waited(self.threads.len().max(1)) as f64;
-        let parked = all > PARKED_SHARE * self.waited(1) as f64 || self.threads.len() < 2;
+        let threads = self.waits.threads.len();
+        let all = self.waited(threads.max(1)) as f64;
+        let parked = all > PARKED_SHARE * self.waited(1) as f64 || threads < 2;
         if parked { WaitKind::Idle } else { WaitKind::Lock }
     }
 
@@ -112,19 +146,7 @@ impl Default for Sites {
 }
 
 fn record(key: SiteKey, external: bool, event_loop: bool) -> SiteRecord {
-    SiteRecord {
-        key,
-        external,
-        event_loop,
-        blocked: 0,
-        ended: 0,
-        counted: 0,
-        progress: 0,
-        durations: Durations::default(),
-        threads: BTreeSet::new(),
-        waiting: (0, 0, Vec::new()),
-        fan: 0,
-    }
+    SiteRecord { key, external, event_loop, waits: Waits::default(), waiting: (0, 0, Vec::new()), fan: 0 }
 }
 
 impl Sites {
@@ -180,8 +202,8 @@ impl Sites {
         }
         if begins {
             *waiting += 1;
-            if site.threads.len() < THREADS_KEPT {
-                site.threads.insert(tid);
+            if site.waits.threads.len() < THREADS_KEPT {
+                site.waits.threads.insert(tid);
             }
             *self.waiting.entry(site.key.kind).or_default() += 1;
         } else {
@@ -197,24 +219,15 @@ impl Sites {
         site.fan = site.fan.max(fan);
     }
 
-    /// Books blocked time. `began` is the age of the wait where one whole wait was seen.
+    /// Books blocked time; see [`Waits::pay`].
     pub fn pay(&mut self, payment: &Payment, whole: Option<u64>) {
-        let site = &mut self.records[payment.site.0 as usize];
-        site.blocked += payment.blocked;
-        site.ended += payment.ended;
-        site.progress += payment.progress;
-        if let Some(duration) = whole {
-            site.counted += 1;
-            site.durations.add(duration);
-        }
+        self.records[payment.site.0 as usize].waits.pay(payment, whole);
     }
 
     /// Blocked time that was booked on one site turned out to be of another.
     pub fn repay(&mut self, from: SiteId, to: SiteId, blocked: u64) {
-        let site = &mut self.records[from.0 as usize];
-        let blocked = blocked.min(site.blocked);
-        site.blocked -= blocked;
-        self.records[to.0 as usize].blocked += blocked;
+        let blocked = self.records[from.0 as usize].waits.take_back(blocked);
+        self.records[to.0 as usize].waits.blocked += blocked;
     }
 
     /// Threads that wait for this kind of thing right now.

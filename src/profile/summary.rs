@@ -13,7 +13,7 @@ use super::model::{
     Runtime,
 };
 use super::record::Recording;
-use super::sites::{Durations, SiteRecord};
+use super::sites::{Durations, SiteRecord, is_counted};
 use super::thread_clock::SiteId;
 use crate::wait::{Account, Book, WaitKind};
 
@@ -40,6 +40,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
     let runtime = deciding_runtime(books, &critical);
     let total_cpu = nanos(cpu_user + cpu_system);
     let blocking_points = blocking_points(books, &critical);
+    let (sites, call_stacks) = code::by_code(books, &recording.stack_reads);
     let items = items::find(books, nanos(recording.wall));
     Profile {
         launched: recording.launched,
@@ -58,8 +59,8 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         parallelism: parallelism(books, total_cpu, nanos(recording.wall)),
         cpu_split: cpu_split(books),
         blocking_points,
-        sites: code::sites(books),
-        call_stacks: code::stacks(books, &recording.stack_reads),
+        sites,
+        call_stacks,
         items,
         event_loop: event_loop(books),
         process_groups: groups(books),
@@ -223,7 +224,8 @@ fn deciding_runtime(books: &Closed, waits: &BTreeMap<SiteId, u64>) -> Runtime {
 fn blocking_points(books: &Closed, critical: &BTreeMap<SiteId, u64>) -> Vec<BlockingPoint> {
     type Point<'a> = (String, WaitKind, &'a str, Option<&'a str>);
     let mut merged: BTreeMap<Point<'_>, (BlockingPoint, Durations, u64)> = BTreeMap::new();
-    for (id, site) in books.sites.iter().filter(|(id, site)| *id != SiteId::UNKNOWN && site.blocked > 0) {
+    for (id, site) in books.sites.iter().filter(|(id, site)| *id != SiteId::UNKNOWN && site.waits.blocked > 0)
+    {
         let name = books.process_name(site.key.pid);
         let kind = site.kind();
         // The address of a parking spot means nothing to a reader; that of a contended lock tells locks apart.
@@ -247,19 +249,19 @@ fn blocking_points(books: &Closed, critical: &BTreeMap<SiteId, u64>) -> Vec<Bloc
             (empty, Durations::default(), 0)
         });
         let critical = critical.get(&id).copied().unwrap_or(0);
-        entry.0.episodes += site.ended;
-        entry.0.wait += Duration::from_nanos(site.blocked);
+        entry.0.episodes += site.waits.ended;
+        entry.0.wait += Duration::from_nanos(site.waits.blocked);
         entry.0.critical += Duration::from_nanos(critical);
         entry.0.queued = entry.0.queued.max(Duration::from_nanos(site.waited(1)));
-        entry.0.cpu += Duration::from_nanos(site.progress);
-        entry.0.threads += site.threads.len() as u64;
-        entry.1.merge(&site.durations);
-        entry.2 += site.counted;
+        entry.0.cpu += Duration::from_nanos(site.waits.progress);
+        entry.0.threads += site.waits.threads.len() as u64;
+        entry.1.merge(&site.waits.durations);
+        entry.2 += site.waits.counted;
     }
     let mut sites: Vec<BlockingPoint> = merged
         .into_values()
         .map(|(mut site, durations, counted)| {
-            site.counted = counted * 2 >= site.episodes && counted > 0;
+            site.counted = is_counted(counted, site.episodes);
             if site.counted && counted >= COUNTED_ENOUGH {
                 site.p95 = durations.quantile(0.95).map(Duration::from_nanos);
             }

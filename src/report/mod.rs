@@ -54,16 +54,23 @@ pub enum Format {
     Flamegraph,
 }
 
-type Render = fn(&Report<'_>, &Style) -> Vec<u8>;
+/// What a format shows, and what writes it.
+#[derive(Clone, Copy)]
+enum Render {
+    /// The report.
+    Whole(fn(&Report<'_>, &Style) -> Vec<u8>),
+    /// Its call stacks, for a viewer.
+    Stacks(fn(&Profile) -> Vec<u8>),
+}
 
 const RENDERERS: Formats<Format, Render> = Formats(&[
-    (Format::Text, "text", |report, style| text::to_text(report, style).into_bytes()),
-    (Format::Json, "json", |report, _| json::to_json(report)),
-    (Format::Folded, "folded", |report, _| stacks::to_folded(report.profile).into_bytes()),
-    (Format::Speedscope, "speedscope", |report, _| stacks::to_speedscope(report.profile).into_bytes()),
-    (Format::Firefox, "firefox", |report, _| stacks::to_firefox(report.profile).into_bytes()),
-    (Format::Pprof, "pprof", |report, _| stacks::to_pprof(report.profile)),
-    (Format::Flamegraph, "flamegraph", |report, _| stacks::to_flamegraph(report.profile).into_bytes()),
+    (Format::Text, "text", Render::Whole(|report, style| text::to_text(report, style).into_bytes())),
+    (Format::Json, "json", Render::Whole(|report, _| json::to_json(report))),
+    (Format::Folded, "folded", Render::Stacks(|profile| stacks::to_folded(profile).into_bytes())),
+    (Format::Speedscope, "speedscope", Render::Stacks(|profile| stacks::to_speedscope(profile).into_bytes())),
+    (Format::Firefox, "firefox", Render::Stacks(|profile| stacks::to_firefox(profile).into_bytes())),
+    (Format::Pprof, "pprof", Render::Stacks(stacks::to_pprof)),
+    (Format::Flamegraph, "flamegraph", Render::Stacks(|profile| stacks::to_flamegraph(profile).into_bytes())),
 ]);
 
 impl Format {
@@ -87,14 +94,17 @@ impl Format {
     /// Whether it shows call stacks for a viewer, and nothing else.
     #[must_use]
     pub fn is_of_stacks(self) -> bool {
-        !matches!(self, Self::Text | Self::Json)
+        matches!(RENDERERS.renderer(self), Render::Stacks(_))
     }
 }
 
 /// The report as bytes, ending in a newline. Same report and style in, same bytes out.
 #[must_use]
 pub fn render(report: &Report<'_>, format: Format, style: &Style) -> Vec<u8> {
-    RENDERERS.renderer(format)(report, style)
+    match RENDERERS.renderer(format) {
+        Render::Whole(write) => write(report, style),
+        Render::Stacks(write) => write(report.profile),
+    }
 }
 
 #[cfg(test)]

@@ -71,14 +71,16 @@ pub struct Outcome {
 /// See [`run`].
 pub fn scanned(path: &Path, own: Option<&Path>, profile: &Profile) -> Result<Vec<Measured>> {
     let here = std::env::current_dir().context("the current directory is not there")?;
-    let args = ScanArgs { paths: vec![path.to_owned()], quiet: true, ..ScanArgs::default() };
-    let ground = Ground::find(&args, &here, None)?;
-    let own = own.map(Path::to_owned).or_else(|| ground.config.rules.clone());
-    let rules = load_source(own.as_deref())?;
-    let settings = Settings::new(&args, ground, &rules)?;
+    let args = ScanArgs {
+        paths: vec![path.to_owned()],
+        rules: own.map(Path::to_owned),
+        quiet: true,
+        ..ScanArgs::default()
+    };
+    let Prepared { settings, rules, own_apis, own } = prepare(&args, &here, None)?;
     // That there is no cache is no news to who asks about a profile.
     let cache = cache::open(&here, &settings, own.as_deref(), &mut Vec::new());
-    let seen = look(&args, &settings, &rules, cache.as_ref(), Catalog::builtin)?;
+    let seen = look(&args, &settings, &rules, cache.as_ref(), || catalog(own_apis.as_ref()))?;
     let judged = judge(seen.observations, &seen.comments, &settings, &rules);
     let counts = |finding: &Finding| {
         (finding.severity >= settings.level || finding.opportunity)
@@ -88,13 +90,17 @@ pub fn scanned(path: &Path, own: Option<&Path>, profile: &Profile) -> Result<Vec
     Ok(ranked(findings, &settings.root, &profile.call_stacks))
 }
 
-/// Scans as if started in a directory; writes only what `--fix` and `--update-baseline` are for.
-///
-/// # Errors
-/// See [`run`].
-pub fn scan_in(args: &ScanArgs, here: &Path) -> Result<Outcome> {
-    let top = args.diff.as_ref().map(|_| changed::top(here)).transpose()?;
-    let top = top.map(|top| top.canonicalize().unwrap_or(top));
+/// What a scan goes by.
+struct Prepared {
+    settings: Settings,
+    rules: SourceRules,
+    /// The user's own rules.
+    own: Option<PathBuf>,
+    /// The catalogue with the user's own entries, if there are any.
+    own_apis: Option<Catalog>,
+}
+
+fn prepare(args: &ScanArgs, here: &Path, top: Option<PathBuf>) -> Result<Prepared> {
     // Reading the catalogue takes about as long as listing some thousand files. Whoever needs it first waits for it, or
     // reads it where there was no thread to be had.
     let _ = thread::Builder::new().spawn(Catalog::builtin);
@@ -103,8 +109,23 @@ pub fn scan_in(args: &ScanArgs, here: &Path) -> Result<Outcome> {
     let rules = load_source(own.as_deref())?;
     let settings = Settings::new(args, ground, &rules)?;
     let own_apis = own_catalog(own.as_deref())?;
-    // Whoever asks waits for the one that is built in: what is known from an earlier scan needs none.
-    let catalog = || own_apis.as_ref().unwrap_or_else(|| Catalog::builtin());
+    Ok(Prepared { settings, rules, own, own_apis })
+}
+
+/// The catalogue to ask. Whoever asks waits for the one that is built in: what is known from an earlier scan needs none.
+fn catalog(own: Option<&Catalog>) -> &Catalog {
+    own.unwrap_or_else(|| Catalog::builtin())
+}
+
+/// Scans as if started in a directory; writes only what `--fix` and `--update-baseline` are for.
+///
+/// # Errors
+/// See [`run`].
+pub fn scan_in(args: &ScanArgs, here: &Path) -> Result<Outcome> {
+    let top = args.diff.as_ref().map(|_| changed::top(here)).transpose()?;
+    let top = top.map(|top| top.canonicalize().unwrap_or(top));
+    let Prepared { settings, rules, own_apis, own } = prepare(args, here, top)?;
+    let catalog = || catalog(own_apis.as_ref());
     let mut asides = Vec::new();
     let cache = cache::open(here, &settings, own.as_deref(), &mut asides);
     let seen = look(args, &settings, &rules, cache.as_ref(), catalog)?;

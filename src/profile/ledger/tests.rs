@@ -247,7 +247,7 @@ proptest! {
         let processes: u64 = books.processes.values().map(|process| process.cpu).sum();
         prop_assert_eq!(threads, processes);
         // What the sites were paid is what the threads paid.
-        let paid: u64 = books.sites.iter().map(|(_, site)| site.blocked).sum();
+        let paid: u64 = books.sites.iter().map(|(_, site)| site.waits.blocked).sum();
         let waited: u64 = books.threads.iter().flat_map(|thread| thread.sites.values()).map(|(b, _)| b).sum();
         prop_assert_eq!(paid, waited);
     }
@@ -264,7 +264,7 @@ proptest! {
             let sums = of_site.fold((0, 0, 0), |(blocked, ended, progress), (_, waits)| {
                 (blocked + waits.blocked, ended + waits.ended, progress + waits.progress)
             });
-            prop_assert_eq!(sums, (site.blocked, site.ended, site.progress));
+            prop_assert_eq!(sums, (site.waits.blocked, site.waits.ended, site.waits.progress));
         }
         let placed: u64 = books.places.computing().map(|(_, _, computing)| computing.total()).sum();
         let threads: u64 = books.threads.iter().map(|thread| thread.clock.cpu()).sum();
@@ -470,7 +470,7 @@ fn threads_beyond_the_limit_are_booked_in_full() {
     let books = books.close(1, 0);
     assert_eq!((books.threads.len(), books.threads_seen), (FINISHED_KEPT, lives));
     assert_eq!(books.folded.blocked, BTreeMap::from([(site, 10 * MS)]));
-    assert_eq!(books.sites.get(site).blocked, lives * MS);
+    assert_eq!(books.sites.get(site).waits.blocked, lives * MS);
 }
 
 #[test]
@@ -551,8 +551,8 @@ fn a_wait_whose_name_is_found_late_is_booked_under_it_whole() {
     books.named(1, unnamed);
     books.round(102 * MS, &[reading(Counters { run: 2 * MS, delay: 0, slices: 2 }, inbound)]);
     let books = books.close(1, 0);
-    assert_eq!(books.sites.get(unnamed).blocked, 0);
-    assert_eq!(books.sites.get(inbound).blocked, 101 * MS);
+    assert_eq!(books.sites.get(unnamed).waits.blocked, 0);
+    assert_eq!(books.sites.get(inbound).waits.blocked, 101 * MS);
     assert_eq!(books.wall.by_site().get(&unnamed), None);
     assert_eq!(books.threads[0].sites.get(&unnamed).map_or(0, |(blocked, _)| *blocked), 0);
 }

@@ -4,24 +4,20 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::account;
+use super::{COUNTED_ENOUGH, SITES_REPORTED, account};
 use crate::profile::code::{CallStacks, Location, Site, StackTime};
 use crate::profile::ledger::Closed;
-use crate::profile::places::{Computing, Waits};
+use crate::profile::places::Computing;
 use crate::profile::record::StackReads;
-use crate::profile::sites::Durations;
+use crate::profile::sites::{Durations, Waits, is_counted};
 use crate::profile::stack::{Frame, StackId, Stacks};
 use crate::profile::thread_clock::SiteId;
 use crate::wait::{Account, WaitKind};
 
-/// Lines reported; the rest has next to no weight.
-const SITES_REPORTED: usize = 100;
 /// Stacks reported one by one.
 const STACKS_REPORTED: usize = 2000;
 /// Callers named.
 const CALLERS: usize = 3;
-/// A percentile is given from this many waits seen one by one.
-const COUNTED_ENOUGH: u64 = 10;
 /// Parents of a process that are asked.
 const ANCESTORS: usize = 64;
 /// Functions through which event loops call what they run: end of the file's path, and function.
@@ -84,11 +80,17 @@ fn pieces(books: &Closed) -> Vec<Piece<'_>> {
     waits.chain(computing).filter(|piece| piece.time > 0).collect()
 }
 
-/// The stacks with their time.
-pub(super) fn stacks(books: &Closed, reads: &StackReads) -> CallStacks {
+/// What lines of the program's own code did, most wall time first; and all stacks with their time.
+pub(super) fn by_code(books: &Closed, reads: &StackReads) -> (Vec<Site>, CallStacks) {
+    let pieces = pieces(books);
+    let stacks = stacks(books, &pieces, reads);
+    (sites(books, pieces), stacks)
+}
+
+fn stacks(books: &Closed, pieces: &[Piece<'_>], reads: &StackReads) -> CallStacks {
     type Key<'a> = (String, Account, &'static str, Option<&'a str>, StackId);
     let mut merged: BTreeMap<Key<'_>, (u64, u64, u64)> = BTreeMap::new();
-    for piece in pieces(books) {
+    for piece in pieces {
         let name = books.process_name(piece.pid);
         let key = (name, piece.account, piece.operation, piece.resource, piece.stack);
         let sums = merged.entry(key).or_default();
@@ -156,14 +158,17 @@ struct Sum<'a> {
     lockless: bool,
 }
 
-/// What lines of the program's own code did, most wall time first.
-pub(super) fn sites(books: &Closed) -> Vec<Site> {
+fn sites(books: &Closed, mut pieces: Vec<Piece<'_>>) -> Vec<Site> {
     type Key<'a> = (String, Account, Option<Location>, Option<(&'static str, Option<&'a str>)>);
     let mut sums: BTreeMap<Key<'_>, Sum<'_>> = BTreeMap::new();
-    let mut pieces = pieces(books);
-    hand_up(books, &mut pieces);
+    // Many pieces share a stack.
+    let mut lines: BTreeMap<StackId, Option<Location>> = BTreeMap::new();
+    for piece in &pieces {
+        lines.entry(piece.stack).or_insert_with(|| innermost_own(&books.stacks, piece.stack));
+    }
+    hand_up(books, &lines, &mut pieces);
     for piece in pieces {
-        let at = innermost_own(&books.stacks, piece.stack);
+        let at = lines[&piece.stack].clone();
         // Without the code, what the kernel knows tells the waits apart.
         let kernel = at.is_none().then_some((piece.operation, piece.resource));
         let sum = match sums.entry((books.process_name(piece.pid), piece.account, at, kernel)) {
@@ -183,8 +188,8 @@ pub(super) fn sites(books: &Closed) -> Vec<Site> {
 
 /// The wall book charges what a child did, not that its parent waited for it. Of a child without lines of its own nothing
 /// can be named but the line that waits for it.
-fn hand_up(books: &Closed, pieces: &mut [Piece<'_>]) {
-    let has_line = |piece: &Piece<'_>| innermost_own(&books.stacks, piece.stack).is_some();
+fn hand_up(books: &Closed, lines: &BTreeMap<StackId, Option<Location>>, pieces: &mut [Piece<'_>]) {
+    let has_line = |piece: &Piece<'_>| lines[&piece.stack].is_some();
     let seen: BTreeSet<i32> = pieces.iter().filter(|piece| has_line(piece)).map(|piece| piece.pid).collect();
     let mut handed: BTreeMap<i32, u64> = BTreeMap::new();
     for piece in pieces.iter_mut().filter(|piece| !seen.contains(&piece.pid)) {
@@ -237,7 +242,7 @@ impl<'a> Sum<'a> {
         let (operation, (episodes, counted)) = busiest.unwrap_or_default();
         let heaviest = self.stacks.into_iter().max_by_key(|(_, time)| *time);
         let stack = heaviest.map_or(StackId::UNSEEN, |(stack, _)| stack);
-        let counted = counted * 2 >= episodes && counted > 0;
+        let counted = is_counted(counted, episodes);
         let seen = counted && self.durations.count() >= COUNTED_ENOUGH;
         let computes = account == Account::Cpu;
         let classed = self.under + self.outside;

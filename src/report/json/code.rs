@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names;
 use super::read::{JsonError, named, optional, refuse, seconds as time, share};
-use super::write::{derived, seconds};
+use super::write::{derived, mean_wait, seconds};
 use crate::profile::stack::Frame;
 use crate::profile::{CallStacks, Location, Profile, Site, StackTime};
 use crate::wait::Account;
@@ -116,7 +116,6 @@ pub(super) fn sites_v1(profile: &Profile) -> Vec<SiteV1> {
 
 fn site_v1(site: &Site) -> SiteV1 {
     let Location { function, file, line } = site.at.clone().unwrap_or_default();
-    let mean = || derived(seconds(site.wait) / site.episodes as f64);
     SiteV1 {
         file,
         line,
@@ -131,7 +130,7 @@ fn site_v1(site: &Site) -> SiteV1 {
         counted: site.counted,
         wait_s: seconds(site.wait),
         critical_s: Some(seconds(site.critical)),
-        mean_wait_s: (site.episodes > 0).then(mean).flatten(),
+        mean_wait_s: mean_wait(site.wait, site.episodes),
         p95_wait_s: site.p95.map(seconds),
         cpu_s: seconds(site.cpu),
         gil_share: site.under_lock.and_then(derived),

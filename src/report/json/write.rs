@@ -61,6 +61,11 @@ pub(super) fn seconds(duration: Duration) -> f64 {
     duration.as_nanos() as f64 / 1e9
 }
 
+/// How long one wait took; `None` without any.
+pub(super) fn mean_wait(wait: Duration, episodes: u64) -> Option<f64> {
+    derived(seconds(wait) / episodes as f64)
+}
+
 /// A derived number with six digits; `None` where it is not finite.
 pub(super) fn derived(value: f64) -> Option<f64> {
     if value.is_finite() { format!("{value:.5e}").parse().ok() } else { None }
@@ -151,7 +156,6 @@ fn book(book: &Book, profile: &Profile, machine: &Machine) -> BookV1 {
 }
 
 fn blocking_point(point: &BlockingPoint) -> BlockingPointV1 {
-    let mean = || derived(seconds(point.wait) / point.episodes as f64);
     BlockingPointV1 {
         kind: point.kind.name().to_owned(),
         operation: point.operation.clone(),
@@ -162,7 +166,7 @@ fn blocking_point(point: &BlockingPoint) -> BlockingPointV1 {
         wait_s: seconds(point.wait),
         critical_s: Some(seconds(point.critical)),
         queued_s: Some(seconds(point.queued)),
-        mean_wait_s: (point.episodes > 0).then(mean).flatten(),
+        mean_wait_s: mean_wait(point.wait, point.episodes),
         p95_wait_s: point.p95.map(seconds),
         cpu_s: seconds(point.cpu),
         threads: Some(point.threads),

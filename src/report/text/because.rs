@@ -67,17 +67,15 @@ fn line_of(items: &Items, profile: &Profile) -> Option<String> {
 
 /// The costliest blocking point in words: `200 waits of 56.1 ms for db.local:5432`.
 fn waits(site: &BlockingPoint) -> String {
-    let about = if site.counted { "" } else { "about " };
-    let what = if site.kind == WaitKind::Sleep { "sleep" } else { "wait" };
-    let mean = site.wait.as_secs_f64() / site.episodes as f64;
-    let mean = if site.episodes > 0 { format!(" of {}", units::seconds(mean)) } else { String::new() };
+    let sleeps = site.kind == WaitKind::Sleep;
+    let waits = lines::waits(site.episodes, site.counted, sleeps, site.wait);
     let object = match (&site.resource, site.kind) {
         (_, WaitKind::Sleep) => String::new(),
         (_, WaitKind::Lock | WaitKind::Gil) | (None, _) => format!(" for {}", object_of(site.kind)),
         (Some(resource), _) => format!(" for {}", short(resource)),
     };
     let threads = if site.threads > 1 { format!(" in {} threads", site.threads) } else { String::new() };
-    format!("{about}{}{mean}{object}{threads}", units::count(site.episodes, what))
+    format!("{waits}{object}{threads}")
 }
 
 /// The work items in words: how many, how they run today, what each of them does.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::lines::waits;
 use super::page::{Paragraph, Text};
 use crate::advice::{Evidence, Recommendation, Workers};
 use crate::facts::{self, Origin, Unit, Value};
@@ -31,16 +32,12 @@ pub(super) fn paragraphs(best: &Recommendation, report: &Report<'_>) -> Vec<Para
 
 /// The costliest blocking point as the kernel knows it.
 fn blocking_point(site: &BlockingPoint) -> String {
-    let about = if site.counted { "" } else { "about " };
-    let mean = site.wait.as_secs_f64() / site.episodes as f64;
-    let mean = (site.episodes > 0).then(|| format!(" of {}", units::seconds(mean)));
     let p95 = site.p95.map(|p95| format!(" (95 % under {})", units::seconds(p95.as_secs_f64())));
     let short = |name: &str| Text::plain(name).shortened(NAME, "…").to_string();
     let resource = site.resource.as_ref().map(|resource| format!(" on {}", short(resource)));
     let threads = (site.threads > 1).then(|| format!(", {} threads", site.threads));
     [
-        format!("{about}{}", units::count(site.episodes, "wait")),
-        mean.unwrap_or_default(),
+        waits(site.episodes, site.counted, false, site.wait),
         p95.unwrap_or_default(),
         format!(" in {}", short(&site.operation)),
         resource.unwrap_or_default(),

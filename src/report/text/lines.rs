@@ -1,6 +1,7 @@
 //! The lines of the program's own source that its wall time was spent on, and how lines are named.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::page::{Page, Paragraph, Role, Text};
 use crate::profile::{Location, Profile, Site};
@@ -9,6 +10,8 @@ use crate::wait::{Account, WaitKind};
 
 /// Lines shown, unless everything is asked for.
 const SHOWN: (usize, usize) = (4, 20);
+/// What a line that sleeps is accounted to.
+const SLEEP: Account = Account::Wait(WaitKind::Sleep);
 /// Lines below this share of the wall time are not worth theirs.
 const LEAST: f64 = 0.02;
 /// What lies on no line is said from this share on.
@@ -67,7 +70,7 @@ fn told(site: &Site, profile: &Profile) -> Text {
         said.push("blocks the event loop".to_owned());
     }
     if site.episodes > 0 && !site.in_event_loop {
-        said.push(visits(site));
+        said.push(waits(site.episodes, site.counted, site.account == SLEEP, site.wait));
     }
     if let Some(caller) = site.callers.first().filter(|caller| **caller != *at) {
         said.push(format!("from {}", named(caller, profile)));
@@ -76,12 +79,13 @@ fn told(site: &Site, profile: &Profile) -> Text {
     Text::new(Role::Strong, &place(at, profile)).and(Role::Plain, &format!("{}{said}", inside(at)))
 }
 
-/// `200 waits of 56.1 ms`.
-pub(super) fn visits(site: &Site) -> String {
-    let about = if site.counted { "" } else { "about " };
-    let what = if site.account == Account::Wait(WaitKind::Sleep) { "sleep" } else { "wait" };
-    let mean = site.wait.as_secs_f64() / site.episodes.max(1) as f64;
-    format!("{about}{} of {}", units::count(site.episodes, what), units::seconds(mean))
+/// `about 200 waits of 56.1 ms`: how many there were, if estimated; how long one took.
+pub(super) fn waits(episodes: u64, counted: bool, are_sleeps: bool, waited: Duration) -> String {
+    let about = if counted { "" } else { "about " };
+    let what = if are_sleeps { "sleep" } else { "wait" };
+    let mean = waited.as_secs_f64() / episodes as f64;
+    let mean = if episodes > 0 { format!(" of {}", units::seconds(mean)) } else { String::new() };
+    format!("{about}{}{mean}", units::count(episodes, what))
 }
 
 /// `etl.py:42 in fetch_row`.

@@ -167,7 +167,7 @@ mod tests {
         ] {
             assert!(is_foreign_source(foreign), "{foreign}");
         }
-        for own in ["/home/me/project/src/main.rs", "src/lib.rs", "/work/server/store.cc"] {
+        for own in ["/home/me/project/src/main.rs", "src/lib.rs", "/srv/server/store.cc"] {
             assert!(!is_foreign_source(own), "{own}");
         }
     }
