@@ -15,6 +15,7 @@ Examples:
   boundby scan src/                                   findings, with the source they are about
   boundby scan --diff origin/main                     only what this branch adds
   boundby scan --format github --format sarif=out.sarif
+  boundby scan --profile etl.json                     what each finding cost in a run, the costliest first
   boundby scan --baseline known.json --update-baseline
   boundby rules explain blocking-call-in-async        what a rule is about
 
@@ -77,6 +78,9 @@ pub struct ScanArgs {
     /// Fail where a file was not understood (2), and where a suppression or the baseline is out of date (1)
     #[arg(long, help_heading = "Exit status")]
     pub strict: bool,
+    /// Say what each finding cost in this run, the costliest first: a profile of this source, saved with `profile -o`
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub profile: Option<PathBuf>,
     /// Rewrite the source where that is safe
     #[arg(long, conflicts_with = "diff_fixes", help_heading = "Fixes")]
     pub fix: bool,

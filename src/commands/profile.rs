@@ -48,15 +48,13 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
     let rules = users_rules.map_or_else(|| load(None), Ok).map_err(own)?;
     let advice = advise(&measured, &machine, &rules);
     // A profile that was measured is not lost because its source cannot be scanned.
-    let scanned = args
-        .scan
-        .as_deref()
-        .map_or_else(|| Ok(Vec::new()), |path| scanned(path, args.rules.as_deref(), &measured));
-    let (findings, scanned) = match scanned {
-        Ok(findings) => (findings, Ok(())),
-        Err(error) => (Vec::new(), Err(error)),
+    let scanned =
+        args.scan.as_deref().map(|path| scanned(path, args.rules.as_deref(), &measured)).transpose();
+    let (source, scanned) = match scanned {
+        Ok(source) => (source, Ok(())),
+        Err(error) => (None, Err(error)),
     };
-    let report = Report { profile: &measured, machine: &machine, advice: &advice, findings: &findings };
+    let report = Report { profile: &measured, machine: &machine, advice: &advice, source: source.as_ref() };
     let saved = args.output.as_ref().map_or(Ok(()), |path| {
         let json = render(&report, Format::Json, &style_for(Sink::File));
         save(&json, path)

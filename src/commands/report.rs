@@ -46,12 +46,10 @@ pub fn run(args: &ReportArgs, advise: impl Fn(&Profile, &Machine) -> Result<Advi
         if !bytes.is_empty() {
             bytes.push(b'\n');
         }
-        let findings = match &args.scan {
-            Some(path) => scanned(path, args.rules.as_deref(), &profile)?,
-            None => Vec::new(),
-        };
+        let source =
+            args.scan.as_deref().map(|path| scanned(path, args.rules.as_deref(), &profile)).transpose()?;
         let report =
-            Report { profile: &profile, machine: &machine, advice: &conclusion, findings: &findings };
+            Report { profile: &profile, machine: &machine, advice: &conclusion, source: source.as_ref() };
         bytes.extend(render(&report, args.format, &style));
     }
     deliver(&bytes, args.output.as_deref())

@@ -16,7 +16,7 @@ pub use style::{Style, Terminal};
 
 use self::formats::Formats;
 use crate::advice::Advice;
-use crate::join::Measured;
+use crate::join::Joined;
 use crate::machine::Machine;
 use crate::profile::Profile;
 
@@ -29,8 +29,8 @@ pub struct Report<'a> {
     pub machine: &'a Machine,
     /// What follows from it.
     pub advice: &'a Advice,
-    /// What a scan of its source says; empty: none was made, or nothing was found.
-    pub findings: &'a [Measured],
+    /// What a scan of its source says, where one was made.
+    pub source: Option<&'a Joined>,
 }
 
 /// The formats a report can be written in. A new one is one file, one variant and one row of `RENDERERS`.

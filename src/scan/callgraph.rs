@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use super::CostlyCalls;
 use crate::finding::{Cost, Fix, Hop, Mitigation, Place};
 use crate::wait::WaitKind;
 
@@ -201,6 +202,21 @@ impl CallGraph {
     #[must_use]
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize]
+    }
+
+    /// The calls of what waits or computes, by file and place.
+    #[must_use]
+    pub fn costly_calls(&self) -> CostlyCalls {
+        let mut calls = CostlyCalls::new();
+        for Sink { place, callee, .. } in &self.sinks {
+            let of_file = calls.entry(Arc::clone(&place.path)).or_default();
+            of_file.push((place.line, place.end_line, Arc::clone(callee)));
+        }
+        for of_file in calls.values_mut() {
+            of_file.sort();
+            of_file.dedup();
+        }
+        calls
     }
 
     /// Brings the edges in order; call it once, after the last of them.

@@ -67,7 +67,13 @@ pub struct Analysis {
     pub calls_resolved: u64,
     /// Functions, blocks and closures that run on an event loop.
     pub async_functions: u64,
+    /// Calls of what waits or computes.
+    pub costly: CostlyCalls,
 }
+
+/// Calls of what waits or computes, of each file by its path: the first and the last line, and the name in the
+/// catalogue; in order.
+pub type CostlyCalls = BTreeMap<Arc<str>, Vec<(u32, u32, Arc<str>)>>;
 
 /// A stretch of a file that could not be parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +125,8 @@ pub struct Scan {
     pub calls: (u64, u64),
     /// Functions, blocks and closures that run on an event loop.
     pub async_functions: u64,
+    /// Calls of what waits or computes.
+    pub costly: CostlyCalls,
 }
 
 /// Follows a scan. Called from many threads.
@@ -277,6 +285,7 @@ fn languages(
         scan.calls.0 += part.analysis.calls;
         scan.calls.1 += part.analysis.calls_resolved;
         scan.async_functions += part.analysis.async_functions;
+        scan.costly.extend(part.analysis.costly);
     }
     scan
 }

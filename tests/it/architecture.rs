@@ -26,8 +26,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("facts", &["profile", "machine", "wait", "units"]),
     ("rules", &["facts", "catalog", "finding", "yaml", "wait", "units"]),
     ("advice", &["facts", "rules", "profile", "machine", "wait", "units"]),
-    ("join", &["finding", "profile", "wait"]),
-    ("report", &["join", "advice", "rules", "finding", "facts", "profile", "machine", "wait", "units"]),
+    ("join", &["catalog", "finding", "profile", "wait"]),
+    (
+        "report",
+        &["join", "advice", "rules", "catalog", "finding", "facts", "profile", "machine", "wait", "units"],
+    ),
     // The enums that a flag is parsed into, and the parsers of numbers with units.
     ("cli", &["report", "advice", "finding", "units"]),
     (

@@ -16,5 +16,6 @@ mod rules_load;
 mod rules_readme;
 mod sarif;
 mod scan_command;
+mod scan_profile;
 mod schema;
 mod source_rules;

@@ -39,7 +39,7 @@ fn every_case_reads_as_its_goldens() {
             profile: &saved.profile,
             machine: &saved.machine,
             advice: &saved.advice_was,
-            findings: &[],
+            source: None,
         };
         for width in [60, 80] {
             let text = render(&report, Format::Text, &Style { width, ..Style::PLAIN });

@@ -38,7 +38,7 @@ fn every_case_comes_back_as_it_was() {
             profile: &saved.profile,
             machine: &saved.machine,
             advice: &saved.advice_was,
-            findings: &[],
+            source: None,
         };
         assert_eq!(
             String::from_utf8(to_json(&again)).unwrap(),
@@ -333,7 +333,7 @@ proptest! {
             }
         }
         if let Ok(saved) = from_json(&bytes) {
-            let report = Report { profile: &saved.profile, machine: &saved.machine, advice: &saved.advice_was, findings: &[] };
+            let report = Report { profile: &saved.profile, machine: &saved.machine, advice: &saved.advice_was, source: None };
             let _ = render(&report, Format::Text, &Style::PLAIN);
             let again = from_json(&to_json(&report));
             prop_assert!(again.is_ok(), "{:?}", again.err());

@@ -25,6 +25,12 @@ fn schema() -> Value {
     serde_json::from_slice(&text).unwrap()
 }
 
+/// What of a file does not follow the schema.
+pub(crate) fn broken(sarif: &Value) -> Vec<String> {
+    let schema = schema();
+    violations(&schema, &schema, sarif, "")
+}
+
 /// Everything that every rule sees in every fixture, and a file that cannot be read.
 fn everything() -> Value {
     let root = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ mod judge;
 mod progress;
 mod settings;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -17,14 +18,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use self::judge::{Judged, judge};
 use self::progress::Watched;
 use self::settings::{Ground, Settings};
-use super::report::deliver;
+use super::report::{deliver, load};
 use super::rules::load_source;
 use super::terminal::{Sink, style_for};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Language};
 use crate::cli::{Output, ScanArgs};
 use crate::exit;
 use crate::finding::Finding;
-use crate::join::{Measured, ranked};
+use crate::join::{CostlyCall, Joined, Run, Scanned, Spent, join};
 use crate::profile::Profile;
 use crate::report::Style;
 use crate::report::scan::{Notice, NoticeKind, ScanFormat, ScanReport, Totals, render, statistics};
@@ -65,11 +66,11 @@ pub struct Outcome {
     pub asides: Vec<String>,
 }
 
-/// What a scan of this source says by the settings of its project, opportunities included, with what it cost in a run.
+/// A scan of this source by the settings of its project, opportunities included, beside a run.
 ///
 /// # Errors
 /// See [`run`].
-pub fn scanned(path: &Path, own: Option<&Path>, profile: &Profile) -> Result<Vec<Measured>> {
+pub fn scanned(path: &Path, own: Option<&Path>, profile: &Profile) -> Result<Joined> {
     let here = std::env::current_dir().context("the current directory is not there")?;
     let args = ScanArgs {
         paths: vec![path.to_owned()],
@@ -81,13 +82,29 @@ pub fn scanned(path: &Path, own: Option<&Path>, profile: &Profile) -> Result<Vec
     // That there is no cache is no news to who asks about a profile.
     let cache = cache::open(&here, &settings, own.as_deref(), &mut Vec::new());
     let seen = look(&args, &settings, &rules, cache.as_ref(), || catalog(own_apis.as_ref()))?;
+    let catalog = catalog(own_apis.as_ref());
+    let mut files: BTreeMap<&str, Vec<CostlyCall<'_>>> =
+        seen.sources.keys().map(|path| (&**path, Vec::new())).collect();
+    for (path, calls) in &seen.costly {
+        let Some(Kind::Source(language)) = seen.sources.get(path).map(|(_, kind)| *kind) else { continue };
+        let calls = calls.iter().filter_map(|(line, end_line, name)| {
+            Some(CostlyCall { line: *line, end_line: *end_line, api: catalog.find(language, name)? })
+        });
+        files.entry(&**path).or_default().extend(calls);
+    }
+    let by_name = |name: &str| {
+        let language = if name.contains("::") { Language::Rust } else { Language::Python };
+        catalog.find(language, name)
+    };
     let judged = judge(seen.observations, &seen.comments, &settings, &rules);
+    let run = Run::of(profile, &settings.root);
     let counts = |finding: &Finding| {
-        (finding.severity >= settings.level || finding.opportunity)
-            && finding.confidence >= settings.confidence
+        ((finding.severity >= settings.level || finding.opportunity)
+            && finding.confidence >= settings.confidence)
+            || run.is_costly(&finding.seen.place)
     };
     let findings = judged.findings.into_iter().filter(counts).collect();
-    Ok(ranked(findings, &settings.root, &profile.call_stacks))
+    Ok(join(Scanned { root: &settings.root, findings, files, by_name: &by_name }, profile))
 }
 
 /// What a scan goes by.
@@ -124,7 +141,9 @@ fn catalog(own: Option<&Catalog>) -> &Catalog {
 pub fn scan_in(args: &ScanArgs, here: &Path) -> Result<Outcome> {
     let top = args.diff.as_ref().map(|_| changed::top(here)).transpose()?;
     let top = top.map(|top| top.canonicalize().unwrap_or(top));
+    let profile = args.profile.as_ref().map(|path| load(&here.join(path))).transpose()?;
     let Prepared { settings, rules, own_apis, own } = prepare(args, here, top)?;
+    let run = profile.as_ref().map(|saved| Run::of(&saved.profile, &settings.root));
     let catalog = || catalog(own_apis.as_ref());
     let mut asides = Vec::new();
     let cache = cache::open(here, &settings, own.as_deref(), &mut asides);
@@ -137,7 +156,7 @@ pub fn scan_in(args: &ScanArgs, here: &Path) -> Result<Outcome> {
     }
     let totals = totals(&seen);
     let mut report =
-        Report { here, args, settings: &settings, rules: &rules, cache: cache.as_ref(), asides, totals };
+        Report { here, args, settings: &settings, rules: &rules, cache: cache.as_ref(), run, asides, totals };
     let problems = notices(&seen);
     let Scan { observations, sources, comments, .. } = seen;
     let judged = judge(observations, &comments, &settings, &rules);
@@ -145,17 +164,21 @@ pub fn scan_in(args: &ScanArgs, here: &Path) -> Result<Outcome> {
     let Judged { findings, notices, .. } = judged;
     let mut notices = [notices, problems].concat();
     let known = report.known(&findings, &mut notices, catalog)?;
-    let shown: Vec<Finding> = findings
+    let mut shown: Vec<Finding> = findings
         .into_iter()
         .zip(known)
         .filter_map(|(finding, known)| {
-            let low = finding.severity < settings.level || finding.confidence < settings.confidence;
+            let low = (finding.severity < settings.level || finding.confidence < settings.confidence)
+                && !report.run.as_ref().is_some_and(|run| run.is_costly(&finding.seen.place));
             // A finding that is both is counted once, where it would have been shown.
             report.totals.below_level += u64::from(low && !known);
             report.totals.known += u64::from(known);
             (!low && !known).then_some(finding)
         })
         .collect();
+    if let Some(run) = &report.run {
+        shown.sort_by_cached_key(|finding| Reverse(run.spent(&finding.seen.place).map(Spent::weight)));
+    }
     report.finish(shown, notices, &sources)
 }
 
@@ -165,6 +188,7 @@ struct Report<'a> {
     settings: &'a Settings,
     rules: &'a SourceRules,
     cache: Option<&'a Cache>,
+    run: Option<Run<'a>>,
     asides: Vec<String>,
     totals: Totals,
 }
@@ -363,6 +387,7 @@ impl Report<'_> {
             notices,
             totals: &self.totals,
             rules: self.rules,
+            run: self.run.as_ref(),
             text: &text,
             quiet: self.args.quiet,
             from_here: &from_here,

@@ -5,9 +5,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::findings::{self, InSourceV1};
 use super::names;
 use super::read::{JsonError, named, optional, refuse, seconds as time, share};
 use super::write::{derived, mean_wait, seconds};
+use crate::join::Joined;
 use crate::profile::stack::Frame;
 use crate::profile::{CallStacks, Location, Profile, Site, StackTime};
 use crate::wait::Account;
@@ -62,6 +64,9 @@ pub(super) struct SiteV1 {
     /// Whether an event loop called it, so that no other task could go on meanwhile.
     #[serde(default)]
     blocks_event_loop: bool,
+    /// What a scan says of the line; absent: none was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<InSourceV1>,
 }
 
 /// A place in the source.
@@ -110,11 +115,17 @@ pub(super) struct StackV1 {
     episodes: u64,
 }
 
-pub(super) fn sites_v1(profile: &Profile) -> Vec<SiteV1> {
-    profile.sites.iter().map(site_v1).collect()
+pub(super) fn sites_v1(profile: &Profile, source: Option<&Joined>) -> Vec<SiteV1> {
+    let in_source = source.into_iter().flat_map(|source| source.sites.iter().map(Some));
+    profile
+        .sites
+        .iter()
+        .zip(in_source.chain(std::iter::repeat(None)))
+        .map(|(site, in_source)| site_v1(site, in_source.map(findings::in_source)))
+        .collect()
 }
 
-fn site_v1(site: &Site) -> SiteV1 {
+fn site_v1(site: &Site, source: Option<InSourceV1>) -> SiteV1 {
     let Location { function, file, line } = site.at.clone().unwrap_or_default();
     SiteV1 {
         file,
@@ -137,6 +148,7 @@ fn site_v1(site: &Site) -> SiteV1 {
         threads: site.threads,
         in_event_loop: site.in_event_loop,
         blocks_event_loop: site.blocks_event_loop,
+        source,
     }
 }
 

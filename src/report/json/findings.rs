@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::write::seconds;
-use crate::join::Measured;
+use crate::catalog::Effect;
+use crate::join::{InSource, Measured};
 
 /// A finding of the scan.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +40,45 @@ pub(super) struct FindingV1 {
     waits: Option<u64>,
     /// Stable across edits elsewhere in the file.
     fingerprint: String,
+}
+
+/// What a scan says of the line of a site.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct InSourceV1 {
+    /// Whether its file was scanned.
+    scanned: bool,
+    /// Whether a finding is on the line.
+    finding: bool,
+    /// The call there that does what was measured, by its name in the catalogue; null: not known.
+    call: Option<String>,
+    /// What the catalogue says that it waits for; null: it computes, or the call is not known.
+    waits_for: Option<String>,
+    /// Whether it lets go of the interpreter lock while it computes; null: not known.
+    releases_gil: Option<bool>,
+    /// What to call instead on an event loop.
+    async_sibling: Option<String>,
+    /// What to do, where no sibling says it.
+    cure: Option<String>,
+}
+
+pub(super) fn in_source(known: &InSource) -> InSourceV1 {
+    let InSource { scanned, found, call } = known;
+    let effect = call.as_ref().map(|api| &api.effect);
+    InSourceV1 {
+        scanned: *scanned,
+        finding: *found,
+        call: call.as_ref().map(|api| api.name.clone()),
+        waits_for: match effect {
+            Some(Effect::Blocks { wait, .. }) => Some(wait.name().to_owned()),
+            _ => None,
+        },
+        releases_gil: match effect {
+            Some(Effect::Computes { releases_gil, .. }) => *releases_gil,
+            _ => None,
+        },
+        async_sibling: call.as_ref().and_then(|api| api.sibling.clone()),
+        cure: call.as_ref().and_then(|api| api.cure.clone()),
+    }
 }
 
 pub(super) fn finding(measured: &Measured) -> FindingV1 {

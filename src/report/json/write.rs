@@ -36,7 +36,7 @@ pub fn to_json(report: &Report<'_>) -> Vec<u8> {
 }
 
 fn contract(report: &Report<'_>) -> ReportV1 {
-    let Report { profile, machine, advice, findings } = *report;
+    let Report { profile, machine, advice, source } = *report;
     ReportV1 {
         schema: SCHEMA.to_owned(),
         command: profile.command.clone(),
@@ -47,11 +47,11 @@ fn contract(report: &Report<'_>) -> ReportV1 {
         }),
         machine: machine_v1(machine),
         runtime: runtime(&profile.runtime),
-        profile: profile_v1(profile, machine),
+        profile: profile_v1(report),
         verdict: verdict(&advice.verdict),
         recommendations: advice.recommendations.iter().map(recommendation).collect(),
         rejected: advice.rejected.iter().map(rejected).collect(),
-        findings: findings.iter().map(findings::finding).collect(),
+        findings: source.iter().flat_map(|source| &source.findings).map(findings::finding).collect(),
         not_decided: advice.not_decided.iter().map(not_decided).collect(),
     }
 }
@@ -101,7 +101,8 @@ fn runtime(runtime: &Runtime) -> RuntimeV1 {
     }
 }
 
-fn profile_v1(profile: &Profile, machine: &Machine) -> ProfileV1 {
+fn profile_v1(report: &Report<'_>) -> ProfileV1 {
+    let Report { profile, machine, source, .. } = *report;
     let shares = &profile.parallelism.share_of_wall_by_running_threads;
     ProfileV1 {
         wall_s: seconds(profile.wall),
@@ -123,7 +124,7 @@ fn profile_v1(profile: &Profile, machine: &Machine) -> ProfileV1 {
             native_s: profile.cpu_split.native.map(seconds),
             samples: profile.cpu_split.samples,
         },
-        sites: code::sites_v1(profile),
+        sites: code::sites_v1(profile, source),
         blocking_points: profile.blocking_points.iter().map(blocking_point).collect(),
         call_stacks: code::call_stacks_v1(&profile.call_stacks),
         items: profile.items.as_ref().map(items),

@@ -18,7 +18,7 @@ pub(super) fn render(report: &ScanReport<'_>) -> String {
             place.column,
             finding.severity.name(),
             finding.seen.rule,
-            harmless(&finding.message)
+            harmless(&report.message(finding))
         );
     }
     text.push_str(&notices(report));

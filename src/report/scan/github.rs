@@ -30,7 +30,8 @@ pub(super) fn render(report: &ScanReport<'_>) -> String {
                 let _ = write!(properties, ",endLine={}", place.end_line);
             }
             let elsewhere = cause.elsewhere(str::to_owned).map(|places| format!("\nwith it: {places}"));
-            let message = format!("{}\n{}{}", finding.message, finding.cure, elsewhere.unwrap_or_default());
+            let message =
+                format!("{}\n{}{}", report.message(finding), finding.cure, elsewhere.unwrap_or_default());
             let message = data(&message);
             let _ =
                 writeln!(text, "::{command} {properties},title={}::{message}", property(finding.seen.rule));

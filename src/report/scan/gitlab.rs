@@ -6,13 +6,13 @@ use super::ScanReport;
 use crate::finding::{Finding, Severity};
 
 pub(super) fn render(report: &ScanReport<'_>) -> String {
-    let rows: Vec<_> = report.findings.iter().map(row).collect();
+    let rows: Vec<_> = report.findings.iter().map(|finding| row(report, finding)).collect();
     let mut text = serde_json::to_string_pretty(&Value::Array(rows)).unwrap_or_default();
     text.push('\n');
     text
 }
 
-fn row(finding: &Finding) -> Value {
+fn row(report: &ScanReport<'_>, finding: &Finding) -> Value {
     let place = &finding.seen.place;
     let severity = match (finding.opportunity, finding.severity) {
         (true, _) | (_, Severity::Note) => "info",
@@ -20,7 +20,7 @@ fn row(finding: &Finding) -> Value {
         (_, Severity::Error) => "major",
     };
     json!({
-        "description": format!("{}. {}", finding.message, finding.cure),
+        "description": format!("{}. {}", report.message(finding), finding.cure),
         "check_name": finding.seen.rule,
         // Holds no line: the same finding further down is the same.
         "fingerprint": finding.fingerprint,

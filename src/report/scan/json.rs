@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::causes::causes;
 use super::{Notice, ScanReport};
 use crate::finding::{Finding, Hop, Place};
+use crate::join::Spent;
 
 const SCHEMA: &str = "boundby/scan/1";
 
@@ -15,7 +16,7 @@ pub(super) fn render(report: &ScanReport<'_>) -> String {
         "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
         "base": totals.base,
-        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
+        "findings": report.findings.iter().map(|found| with_cost(report, found)).collect::<Vec<_>>(),
         "notices": report.notices.iter().map(notice).collect::<Vec<_>>(),
         "totals": {
             "files": totals.files,
@@ -38,9 +39,26 @@ pub(super) fn render(report: &ScanReport<'_>) -> String {
     text
 }
 
-/// One finding, as it stands here and in a report of schema 1.
-#[must_use]
-pub fn finding(finding: &Finding) -> Value {
+/// A finding, and where there is a run what it cost in that; `null`: its line was in no stack that was seen.
+fn with_cost(report: &ScanReport<'_>, found: &Finding) -> Value {
+    let mut value = finding(found);
+    if report.run.is_some() {
+        value["measured"] = report.spent(found).map_or(Value::Null, cost);
+    }
+    value
+}
+
+/// What a line cost in a run.
+pub(super) fn cost(spent: Spent) -> Value {
+    json!({
+        "wall_s": spent.wall.as_secs_f64(),
+        "waited_s": spent.waited.as_secs_f64(),
+        "cpu_s": spent.computed.as_secs_f64(),
+        "waits": spent.waits,
+    })
+}
+
+fn finding(finding: &Finding) -> Value {
     let seen = &finding.seen;
     let fix = seen.fix.as_ref().map(|fix| {
         let edits = fix.edits.iter();

@@ -41,7 +41,7 @@ pub(super) fn render(report: &ScanReport<'_>) -> String {
             errors.len()
         );
         for finding in findings {
-            case(&mut xml, path, finding);
+            case(&mut xml, path, finding, &report.message(finding));
         }
         for error in errors {
             let _ = writeln!(
@@ -57,7 +57,7 @@ pub(super) fn render(report: &ScanReport<'_>) -> String {
     xml
 }
 
-fn case(xml: &mut String, path: &str, finding: &Finding) {
+fn case(xml: &mut String, path: &str, finding: &Finding, message: &str) {
     let place = &finding.seen.place;
     let _ = writeln!(
         xml,
@@ -73,7 +73,7 @@ fn case(xml: &mut String, path: &str, finding: &Finding) {
         xml,
         "      <failure type=\"{}\" message=\"{}\">{}</failure>\n    </testcase>",
         finding.severity.name(),
-        escaped(&finding.message),
+        escaped(message),
         escaped(&format!(
             "{}:{}:{}\n{}\nInstead: {}",
             path, place.line, place.column, finding.why, finding.cure

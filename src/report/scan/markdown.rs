@@ -60,7 +60,7 @@ fn one(text: &mut String, report: &ScanReport<'_>, cause: &Cause<'_>) {
     let seen = &finding.seen;
     let place = format!("{}:{}:{}", seen.place.path, seen.place.line, seen.place.column);
     let _ = writeln!(text, "\n**{}** {} `{}`\n", finding.severity.name(), code(&place), seen.rule);
-    let _ = writeln!(text, "{}. {}\n", prose(&finding.message), prose(&finding.why));
+    let _ = writeln!(text, "{}. {}\n", prose(&report.message(finding)), prose(&finding.why));
     if let Some(source) = (report.text)(&seen.place.path).and_then(|text| line(text, seen.place.bytes.0)) {
         let fence = if source.contains("```") { "~~~~" } else { "```" };
         let language = if seen.place.path.ends_with(".rs") { "rust" } else { "python" };

@@ -16,12 +16,11 @@ mod text;
 use std::borrow::Cow;
 
 use crate::finding::{Finding, Hop, Severity};
+use crate::join::{Run, Spent};
 use crate::report::Style;
 use crate::report::formats::Formats;
 use crate::rules::source::SourceRules;
 use crate::units;
-
-pub use json::finding as json_finding;
 
 /// What a report shows.
 #[derive(Clone, Copy)]
@@ -34,6 +33,8 @@ pub struct ScanReport<'a> {
     pub totals: &'a Totals,
     /// Titles and groups of the rules.
     pub rules: &'a SourceRules,
+    /// The run that the findings are put beside, if there is one.
+    pub run: Option<&'a Run<'a>>,
     /// The text of a file of the scan.
     pub text: &'a dyn Fn(&str) -> Option<&'a str>,
     /// Findings only: no summary for people.
@@ -191,13 +192,43 @@ pub fn statistics(findings: &[Finding]) -> String {
 }
 
 impl ScanReport<'_> {
-    /// The findings, worst first, in stable order.
+    /// The findings, worst first, in stable order; beside a run as they are, the costliest first.
     fn worst_first(&self) -> Vec<&Finding> {
         let mut findings: Vec<_> = self.findings.iter().collect();
+        if self.run.is_some() {
+            return findings;
+        }
         findings.sort_by_key(|finding| {
             std::cmp::Reverse((!finding.opportunity, finding.severity, finding.confidence))
         });
         findings
+    }
+
+    fn spent(&self, finding: &Finding) -> Option<Spent> {
+        self.run?.spent(&finding.seen.place)
+    }
+
+    /// What a finding cost in the run: `3.2 s of 12.4 s, 57 waits`. `None` where there is no run.
+    fn measured(&self, finding: &Finding) -> Option<String> {
+        let run = self.run?;
+        let Some(spent) = run.spent(&finding.seen.place) else {
+            return Some("not seen in the run".to_owned());
+        };
+        let time = |time: std::time::Duration| units::seconds(time.as_secs_f64());
+        let waits = (spent.waits > 0).then(|| format!(", {}", units::count(spent.waits, "wait")));
+        let computes = spent.computed > spent.waited;
+        let cpu = computes.then(|| format!(", {} of CPU time", time(spent.computed)));
+        let said = format!("{} of the run's {}", time(spent.wall), time(run.wall));
+        let said = [said, waits.unwrap_or_default(), cpu.unwrap_or_default()].concat();
+        Some(said)
+    }
+
+    /// The message of a finding, with what it cost.
+    fn message<'f>(&self, finding: &'f Finding) -> Cow<'f, str> {
+        match self.measured(finding) {
+            Some(measured) => Cow::Owned(format!("{} ({measured})", finding.message)),
+            None => Cow::Borrowed(&finding.message),
+        }
     }
 
     fn title<'b>(&'b self, rule: &'b str) -> &'b str {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::json::cost;
 use super::{Notice, NoticeKind, ScanReport, way};
 use crate::finding::{Confidence, Finding, Hop, Place, Severity};
 use crate::rules::source::SourceRule;
@@ -44,7 +45,7 @@ pub(super) fn render(report: &ScanReport<'_>) -> String {
             }},
             "columnKind": "unicodeCodePoints",
             "invocations": [{"executionSuccessful": true, "toolExecutionNotifications": notices}],
-            "results": findings.iter().map(|finding| result(finding, index[finding.seen.rule])).collect::<Vec<_>>(),
+            "results": findings.iter().map(|finding| result(report, finding, index[finding.seen.rule])).collect::<Vec<_>>(),
         }],
     });
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
@@ -72,9 +73,9 @@ fn rule(id: &str, rule: Option<&SourceRule>) -> Value {
     })
 }
 
-fn result(finding: &Finding, index: usize) -> Value {
+fn result(report: &ScanReport<'_>, finding: &Finding, index: usize) -> Value {
     let seen = &finding.seen;
-    let mut text = format!("{}. {}", finding.message, finding.cure);
+    let mut text = format!("{}. {}", report.message(finding), finding.cure);
     for chain in seen.chains.iter().skip(1) {
         text.push_str("\nAlso: ");
         text.push_str(&way(chain));
@@ -105,6 +106,14 @@ fn result(finding: &Finding, index: usize) -> Value {
             .collect();
         result["codeFlows"] = json!(flows);
         result["relatedLocations"] = json!(related);
+    }
+    if let Some(run) = report.run {
+        let spent = run.spent(&seen.place);
+        let wall = spent.map_or(0.0, |spent| spent.wall.as_secs_f64());
+        // Of the results that a reader sorts by it, those first that took most of the run.
+        result["rank"] =
+            json!((100.0 * wall / run.wall.as_secs_f64().max(f64::MIN_POSITIVE)).clamp(0.0, 100.0));
+        result["properties"]["measured"] = spent.map_or(Value::Null, cost);
     }
     if let Some(fix) = &seen.fix {
         let replacements: Vec<_> = fix

@@ -125,6 +125,7 @@ fn with_report<T>(findings: &[Finding], notices: &[Notice], act: impl FnOnce(&Sc
         notices,
         totals: &totals,
         rules: &rules,
+        run: None,
         text: &text,
         quiet: false,
         from_here: &from_here,

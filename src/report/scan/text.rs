@@ -58,6 +58,9 @@ fn shown(report: &ScanReport<'_>, cause: &Cause<'_>, style: &Style) -> String {
         let text = wrapped(text, width, name.len() + 2);
         elements.push(Level::NOTE.with_name(name).message(text).into());
     };
+    if let Some(measured) = report.measured(finding) {
+        say("measured", &measured);
+    }
     if seen.reached_from > 1 {
         say("reached", &format!("from {}", units::count(seen.reached_from as u64, "function")));
     }

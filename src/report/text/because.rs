@@ -143,7 +143,7 @@ fn short(name: &str) -> String {
     Text::plain(name).shortened(NAME, "…").to_string()
 }
 
-fn object_of(kind: WaitKind) -> &'static str {
+pub(super) fn object_of(kind: WaitKind) -> &'static str {
     match kind {
         WaitKind::Gil => "the GIL",
         WaitKind::Network => "the network",

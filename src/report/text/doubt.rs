@@ -97,7 +97,7 @@ mod tests {
         profile.wall_book[Account::Runnable] = queued;
         let machine = Machine { capacity: Some(2.0), ..Machine::default() };
         let advice = Advice::default();
-        largest(best, &Report { profile: &profile, machine: &machine, advice: &advice, findings: &[] })
+        largest(best, &Report { profile: &profile, machine: &machine, advice: &advice, source: None })
     }
 
     #[test]

@@ -1,50 +1,81 @@
 //! What the scan of the source says, beside what the run says of it.
 
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use super::lines;
 use super::page::{Page, Paragraph, Role, Text};
-use crate::join::Measured;
+use crate::join::{InSource, Joined};
+use crate::profile::{Profile, Site};
 use crate::report::Report;
 use crate::units;
 
-/// Findings shown, unless everything is asked for.
+/// Lines shown, unless everything is asked for.
 const SHOWN: (usize, usize) = (5, 50);
 
-/// Writes the section; nothing where nothing was scanned.
+/// A line of the section: what it cost, if it was seen, and what is to be said of it.
+type Row = (Option<Duration>, Text);
+
+/// Writes the section; nothing where nothing was scanned, or there is nothing to say.
 pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
-    let findings = report.findings;
-    let Some(first) = findings.first() else { return };
-    let most = if verbose { SHOWN.1 } else { SHOWN.0 };
-    let costs: Vec<String> = findings.iter().take(most).map(cost).collect();
+    let Some(source) = report.source else { return };
+    let mut all: Vec<Row> = findings(source).chain(unexplained(source, report.profile)).collect();
+    all.sort_by_key(|(spent, _)| Reverse(*spent));
+    let unseen = all.iter().filter(|(spent, _)| spent.is_none()).count();
+    let is_seen = unseen < all.len();
+    let left_out = all.len().saturating_sub(if verbose { SHOWN.1 } else { SHOWN.0 });
+    all.truncate(all.len() - left_out);
+    let costs: Vec<String> = all.iter().map(|(spent, _)| cost(*spent)).collect();
     let width = costs.iter().map(String::len).max().unwrap_or(0);
-    let mut rows: Vec<Paragraph> = findings
-        .iter()
-        .zip(&costs)
-        .map(|(measured, cost)| {
-            let place = &measured.finding.seen.place;
-            let role = if measured.spent.is_some() { Role::Waiting } else { Role::Faint };
-            let lead = Text::new(role, &format!("{cost:>width$}  ")).unbroken();
-            let body = Text::new(Role::Strong, &format!("{}:{}", place.path, place.line))
-                .and(Role::Plain, &format!(" {}: {}", measured.finding.seen.rule, measured.finding.message));
-            Paragraph { lead, body }
+    let mut rows: Vec<Paragraph> = all
+        .into_iter()
+        .zip(costs)
+        .map(|((spent, body), cost)| {
+            let role = if spent.is_some() { Role::Waiting } else { Role::Faint };
+            Paragraph { lead: Text::new(role, &format!("{cost:>width$}  ")).unbroken(), body }
         })
         .collect();
-    let seen = findings.iter().filter(|measured| measured.spent.is_some()).count();
     let mut rest = Vec::new();
-    if findings.len() > most {
-        rest.push(format!("{} more with -v", findings.len() - most));
+    if left_out > 0 {
+        rest.push(format!("{left_out} more with -v"));
     }
-    if seen < findings.len() && first.spent.is_some() {
-        rest.push(format!(
-            "{} on lines that were not seen in this run",
-            units::count((findings.len() - seen) as u64, "finding")
-        ));
+    if unseen > 0 && is_seen {
+        let findings = units::count(unseen as u64, "finding");
+        rest.push(format!("{findings} on lines that were not seen in this run"));
     }
     if !rest.is_empty() {
         rows.push(Text::new(Role::Faint, &rest.join("; ")).into());
     }
-    page.section("In source", rows);
-    page.blank();
+    if !rows.is_empty() {
+        page.section("In source", rows);
+        page.blank();
+    }
 }
 
-fn cost(measured: &Measured) -> String {
-    measured.spent.map_or_else(|| "not seen".to_owned(), |spent| units::seconds(spent.wall.as_secs_f64()))
+fn findings(source: &Joined) -> impl Iterator<Item = Row> {
+    source.findings.iter().map(|measured| {
+        let finding = &measured.finding;
+        let place = &finding.seen.place;
+        let said = format!(" {}: {}", finding.seen.rule, finding.message);
+        let body = Text::new(Role::Strong, &format!("{}:{}", place.path, place.line)).and(Role::Plain, &said);
+        (measured.spent.map(|spent| spent.wall), body)
+    })
+}
+
+/// Lines that took a good part of the time, and that no finding is about.
+fn unexplained<'r>(source: &'r Joined, profile: &'r Profile) -> impl Iterator<Item = Row> + 'r {
+    let least = profile.wall.mul_f64(lines::LEAST);
+    let of_interest = move |(site, known): &(&Site, &InSource)| {
+        known.scanned && !known.found && !site.in_event_loop && site.critical >= least
+    };
+    profile.sites.iter().zip(&source.sites).filter(of_interest).filter_map(|(site, known)| {
+        let call = known.call.as_ref().map(|api| format!("; calls {}", lines::explained(api, site.account)));
+        let body = Text::new(Role::Strong, &lines::place(site.at.as_ref()?, profile));
+        let said = format!(" no finding ({}){}", site.account.name(), call.unwrap_or_default());
+        Some((Some(site.critical), body.and(Role::Plain, &said)))
+    })
+}
+
+fn cost(spent: Option<Duration>) -> String {
+    spent.map_or_else(|| "not seen".to_owned(), |spent| units::seconds(spent.as_secs_f64()))
 }

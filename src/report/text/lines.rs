@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::because::object_of;
 use super::page::{Page, Paragraph, Role, Text};
+use crate::catalog::{Api, Effect};
 use crate::profile::{Location, Profile, Site};
+use crate::report::Report;
 use crate::units;
 use crate::wait::{Account, WaitKind};
 
@@ -13,33 +16,38 @@ const SHOWN: (usize, usize) = (4, 20);
 /// What a line that sleeps is accounted to.
 const SLEEP: Account = Account::Wait(WaitKind::Sleep);
 /// Lines below this share of the wall time are not worth theirs.
-const LEAST: f64 = 0.02;
+pub(super) const LEAST: f64 = 0.02;
 /// What lies on no line is said from this share on.
 const NOWHERE: f64 = 0.05;
 
 /// Writes the section; nothing where no stack was seen.
-pub(super) fn write(page: &mut Page<'_>, profile: &Profile, verbose: bool) {
+pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
+    let profile = report.profile;
     let wall = profile.wall.as_secs_f64();
-    let placed: Vec<&Site> = profile.sites.iter().filter(|site| site.at.is_some()).collect();
+    let placed: Vec<(usize, &Site)> =
+        profile.sites.iter().enumerate().filter(|(_, site)| site.at.is_some()).collect();
     if placed.is_empty() || wall <= 0.0 {
         return;
     }
     let share = |site: &Site| site.critical.as_secs_f64() / wall;
     let most = if verbose { SHOWN.1 } else { SHOWN.0 };
-    let shown: Vec<&Site> = placed.iter().copied().filter(|site| share(site) >= LEAST).take(most).collect();
+    let shown: Vec<(usize, &Site)> =
+        placed.into_iter().filter(|(_, site)| share(site) >= LEAST).take(most).collect();
     let nowhere: f64 = profile.sites.iter().filter(|site| site.at.is_none()).map(share).sum();
-    let shares: Vec<f64> = shown.iter().map(|site| share(site)).chain([nowhere]).collect();
+    let shares: Vec<f64> = shown.iter().map(|(_, site)| share(site)).chain([nowhere]).collect();
     let percents = units::percent_column(&shares);
     let width = percents.iter().map(String::len).max().unwrap_or(0);
-    let kinds = shown.iter().map(|site| kind(site).len()).max().unwrap_or(0);
+    let kinds = shown.iter().map(|(_, site)| kind(site).len()).max().unwrap_or(0);
     let mut rows: Vec<Paragraph> = shown
         .iter()
         .zip(&percents)
-        .map(|(site, percent)| {
+        .map(|((number, site), percent)| {
+            let in_source = report.source.and_then(|source| source.sites.get(*number));
+            let call = in_source.and_then(|in_source| in_source.call.as_ref());
             let role = if site.account == Account::Cpu { Role::Busy } else { Role::Waiting };
             let lead =
                 Text::plain(&format!("{percent:>width$}  ")).and(role, &format!("{:kinds$}  ", kind(site)));
-            Paragraph { lead: lead.unbroken(), body: told(site, profile) }
+            Paragraph { lead: lead.unbroken(), body: told(site, call, profile) }
         })
         .collect();
     if nowhere >= NOWHERE && !shown.is_empty() {
@@ -59,11 +67,14 @@ fn kind(site: &Site) -> &'static str {
     }
 }
 
-/// `etl.py:42 in fetch_row: requests.api.get; 200 waits of 56.1 ms; from load at etl.py:88`.
-fn told(site: &Site, profile: &Profile) -> Text {
+/// `etl.py:42 in fetch_row: calls requests.api.get; 200 waits of 56.1 ms; from load at etl.py:88`. `call`: what the
+/// catalogue says of what is called.
+fn told(site: &Site, call: Option<&Api>, profile: &Profile) -> Text {
     let Some(at) = &site.at else { return Text::default() };
     let mut said = Vec::new();
-    if let Some(call) = &site.call {
+    if let Some(api) = call {
+        said.push(format!("calls {}", explained(api, site.account)));
+    } else if let Some(call) = &site.call {
         said.push(format!("calls {call}"));
     }
     if site.blocks_event_loop && site.account != Account::Cpu {
@@ -77,6 +88,19 @@ fn told(site: &Site, profile: &Profile) -> Text {
     }
     let said = if said.is_empty() { String::new() } else { format!(": {}", said.join("; ")) };
     Text::new(Role::Strong, &place(at, profile)).and(Role::Plain, &format!("{}{said}", inside(at)))
+}
+
+/// `requests.get (async: httpx.AsyncClient.get)`; what it waits for is said where the kernel has another word for it.
+pub(super) fn explained(api: &Api, measured: Account) -> String {
+    let other = match &api.effect {
+        Effect::Blocks { wait, .. } if Account::Wait(*wait) != measured => {
+            format!(", which waits for {}", object_of(*wait))
+        }
+        Effect::Computes { releases_gil: Some(true), .. } => ", outside the GIL".to_owned(),
+        _ => String::new(),
+    };
+    let sibling = api.sibling.as_ref().map(|sibling| format!(" (async: {sibling})")).unwrap_or_default();
+    format!("{}{other}{sibling}", api.name)
 }
 
 /// `about 200 waits of 56.1 ms`: how many there were, if estimated; how long one took.
@@ -103,7 +127,7 @@ fn inside(at: &Location) -> String {
 }
 
 /// `etl.py:42`: the file's name, with its folder where several files of the program have that name.
-fn place(at: &Location, profile: &Profile) -> String {
+pub(super) fn place(at: &Location, profile: &Profile) -> String {
     let Some(file) = &at.file else { return at.function.clone() };
     let path = Path::new(file);
     let own_name = path.file_name();

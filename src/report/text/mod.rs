@@ -29,7 +29,7 @@ pub(super) fn to_text(report: &Report<'_>, style: &Style) -> String {
     page.blank();
     book::write(&mut page, report.profile);
     page.blank();
-    lines::write(&mut page, report.profile, style.verbose);
+    lines::write(&mut page, report, style.verbose);
     findings::write(&mut page, report, style.verbose);
     advice::write(&mut page, report, style.verbose);
     unseen::write(&mut page, report, style.verbose);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::wire::Observations;
 use crate::scan::source::SourceFile;
-use crate::scan::{Extracted, Problem, Scan, SyntaxError};
+use crate::scan::{CostlyCalls, Extracted, Problem, Scan, SyntaxError};
 
 #[derive(Serialize, Deserialize)]
 struct OfFile<F> {
@@ -25,6 +25,7 @@ struct OfScan {
     lines: u64,
     calls: (u64, u64),
     async_functions: u64,
+    costly: CostlyCalls,
 }
 
 pub(super) fn of_extracted<F: Serialize>(extracted: &Extracted<F>) -> Option<Vec<u8>> {
@@ -51,12 +52,13 @@ pub(super) fn of_scan(scan: &Scan) -> Option<Vec<u8>> {
         lines: scan.lines,
         calls: scan.calls,
         async_functions: scan.async_functions,
+        costly: scan.costly.clone(),
     })
     .ok()
 }
 
 pub(super) fn scan_of(bytes: &[u8]) -> Option<Scan> {
-    let OfScan { observations, problems, lines, calls, async_functions } =
+    let OfScan { observations, problems, lines, calls, async_functions, costly } =
         postcard::from_bytes(bytes).ok()?;
     let problem = |(path, line, column, what): (String, u32, u32, String)| Problem {
         path: Arc::from(path),
@@ -70,6 +72,7 @@ pub(super) fn scan_of(bytes: &[u8]) -> Option<Scan> {
         lines,
         calls,
         async_functions,
+        costly,
         ..Scan::default()
     })
 }

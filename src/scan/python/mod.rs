@@ -94,6 +94,7 @@ pub fn analyse(facts: &[FileFacts], catalog: &Catalog) -> Analysis {
         calls: built.calls,
         calls_resolved: built.resolved,
         async_functions: built.asynchronous,
+        costly: built.graph.costly_calls(),
     }
 }
 

@@ -10,6 +10,7 @@ use super::values::Target;
 use super::vocabulary as words;
 use crate::catalog::{Api, Effect, Language, Mark};
 use crate::finding::{Cost, Edit, Fix, Mitigation, Observation};
+use crate::scan::CostlyCalls;
 use crate::scan::blocking::{self, Rules};
 use crate::scan::callgraph::{CallGraph, Colour, Context, Edge, Node, NodeId, Sink, SinkKind};
 use crate::wait::WaitKind;
@@ -27,8 +28,8 @@ const NESTED: &str = "nested-runtimes";
 /// A trait's method with more implementations than this could be anything.
 const MOST_IMPLEMENTATIONS: usize = 3;
 
-/// What blocks a loop, anywhere in the program.
-pub(super) fn observe(program: &Program<'_>) -> Vec<Observation> {
+/// What blocks a loop, anywhere in the program; and all calls of what waits or computes.
+pub(super) fn observe(program: &Program<'_>) -> (Vec<Observation>, CostlyCalls) {
     let graph = graph(program);
     let mut observations = blocking::observe(&graph, RULES);
     for seen in &mut observations {
@@ -38,7 +39,7 @@ pub(super) fn observe(program: &Program<'_>) -> Vec<Observation> {
             seen.rule = NESTED;
         }
     }
-    observations
+    (observations, graph.costly_calls())
 }
 
 fn graph(program: &Program<'_>) -> CallGraph {

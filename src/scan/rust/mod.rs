@@ -46,7 +46,7 @@ pub fn extract(file: &SourceFile, _catalog: &Catalog) -> Extracted<FileFacts> {
 pub fn analyse(files: &[FileFacts], catalog: &Catalog) -> Analysis {
     let names = names::Names::new(files, catalog);
     let program = program::Program::new(values::Values::new(names, catalog));
-    let mut observations = calls::observe(&program);
+    let (mut observations, costly) = calls::observe(&program);
     for detector in detect::DETECTORS {
         detector(&program, &mut observations);
     }
@@ -60,7 +60,7 @@ pub fn analyse(files: &[FileFacts], catalog: &Catalog) -> Analysis {
     let (calls, calls_resolved) = calls::resolved(&program);
     let async_functions =
         program.functions().filter(|id| program.function(*id).marks.is_async).count() as u64;
-    Analysis { observations, calls, calls_resolved, async_functions }
+    Analysis { observations, calls, calls_resolved, async_functions, costly }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) fn report(&self) -> Report<'_> {
-        Report { profile: &self.profile, machine: &self.machine, advice: &self.advice, findings: &[] }
+        Report { profile: &self.profile, machine: &self.machine, advice: &self.advice, source: None }
     }
 }
 
