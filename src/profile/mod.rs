@@ -13,6 +13,7 @@
 mod callers;
 pub mod code;
 mod dispatches;
+pub mod history;
 mod items;
 pub mod launch;
 pub mod ledger;

@@ -32,6 +32,8 @@ pub struct Profile {
     /// What the program was doing at each moment of wall time; sums to `wall`. Here `Wait(Gil)` is time in which
     /// a thread ran while others queued for the interpreter lock, so that only one could run the language's code.
     pub wall_book: Book,
+    /// The same by when it was.
+    pub timeline: Timeline,
     /// The same accounts in thread-time; sums to the lifetimes of all threads. Here `Wait(Gil)` is queueing.
     pub thread_book: Book,
     /// How many threads ran at once.
@@ -54,6 +56,15 @@ pub struct Profile {
     pub throttling: Throttling,
     /// How good the measurement is.
     pub quality: Quality,
+}
+
+/// The wall book by when it was.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Timeline {
+    /// Length of a stretch; the last may be shorter.
+    pub stretch: Duration,
+    /// One after the other, from the beginning; each sums to its length.
+    pub books: Vec<Book>,
 }
 
 /// How a program ended.

@@ -1,6 +1,7 @@
 //! Sums a recording up into a [`Profile`]: both books, sites, groups, quality. Pure.
 
 mod code;
+mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -54,6 +55,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         processes: books.processes.len() as u64 + books.processes_summed,
         threads: books.threads_seen,
         runtime,
+        timeline: timeline::timeline(books, &wall_book),
         wall_book,
         thread_book,
         parallelism: parallelism(books, total_cpu, nanos(recording.wall)),

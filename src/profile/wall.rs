@@ -15,6 +15,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::history::{Doing, History};
 use super::places::Place;
 use super::thread_clock::SiteId;
 
@@ -66,6 +67,8 @@ pub struct WallTotals {
     pub waits: BTreeMap<Place, u64>,
     /// Nanoseconds with 0, 1, 2, … threads running.
     pub running: Vec<u64>,
+    /// The same, by when it was.
+    pub history: History,
 }
 
 impl WallTotals {
@@ -117,6 +120,14 @@ impl Overlap {
     }
 }
 
+/// Quiet time of one span, not charged yet; nanoseconds since the beginning.
+#[derive(Debug, Clone, Copy)]
+struct Quiet {
+    began: u64,
+    ended: u64,
+    time: u64,
+}
+
 /// The state of the wall book.
 #[derive(Debug, Clone)]
 pub struct WallClock {
@@ -124,8 +135,8 @@ pub struct WallClock {
     open: u64,
     quiet: u64,
     credits: BTreeMap<Place, Credit>,
-    /// Uncharged quiet time by the end of its span: counters that lag may yet turn it into something else.
-    recent: VecDeque<(u64, u64)>,
+    /// Uncharged quiet time, the oldest first: counters that lag may yet turn it into something else.
+    recent: VecDeque<Quiet>,
     /// Time that went by, nanoseconds.
     now: u64,
     /// CPU time and run-queue time of the span that follows, from counters that were read long after the nominal end
@@ -180,19 +191,28 @@ impl WallClock {
         self.revoke_late(span, movers);
 
         let active = (active_time(span, movers, self.cpus, self.overlap.apart()) + ran_ahead).min(span);
-        match contention {
-            Contention::Free => self.totals.cpu += active,
-            Contention::Serialised => self.totals.gil += active,
-        }
+        let began = self.now - span;
+        let doing = match contention {
+            Contention::Free => {
+                self.totals.cpu += active;
+                Doing::Running
+            }
+            Contention::Serialised => {
+                self.totals.gil += active;
+                Doing::Serialised
+            }
+        };
+        self.totals.history.add(began, self.now, doing, active);
         let sum: u64 = movers.iter().map(|mover| mover.run.min(span)).sum();
         self.count_running(span - active, active, sum as f64);
         let delay = movers.iter().map(|mover| mover.delay).max().unwrap_or(0);
         let runnable = (delay + queued_ahead).min(span - active);
         self.totals.runnable += runnable;
+        self.totals.history.add(began, self.now, Doing::Runnable, runnable);
         let quiet = span - active - runnable;
         self.quiet += quiet;
         if quiet > 0 {
-            self.recent.push_back((self.now, quiet));
+            self.recent.push_back(Quiet { began, ended: self.now, time: quiet });
         }
         if self.quiet >= CHARGE_AFTER && (self.active == 0 || self.quiet >= CHARGE_AT_LAST) {
             self.charge(LAG);
@@ -203,7 +223,7 @@ impl WallClock {
     /// run queue only when it is over. Meanwhile the spans looked quiet.
     fn revoke_late(&mut self, span: u64, movers: &[Mover]) {
         let late = movers.iter().map(|mover| mover.run.saturating_sub(span)).max().unwrap_or(0);
-        let ran = self.take_back(late.min(LAG), self.now.saturating_sub(span + LAG));
+        let ran = self.take_back(late.min(LAG), self.now.saturating_sub(span + LAG), Doing::Running);
         self.totals.cpu += ran;
         if ran > 0 {
             self.count_running(0, ran, ran as f64);
@@ -213,7 +233,7 @@ impl WallClock {
         if let Some(longest) = movers.iter().max_by_key(|mover| mover.run + mover.delay) {
             let late = longest.delay.min((longest.run + longest.delay).saturating_sub(span));
             let began = longest.over.max(longest.run + longest.delay);
-            queued = self.take_back(late, self.now.saturating_sub(began));
+            queued = self.take_back(late, self.now.saturating_sub(began), Doing::Runnable);
             self.totals.runnable += queued;
         }
         let beyond = |mover: &Mover| {
@@ -225,17 +245,17 @@ impl WallClock {
         self.ahead = movers.iter().map(beyond).max_by_key(|(run, delay)| run + delay).unwrap_or_default();
     }
 
-    /// Takes up to `amount` of the quiet time that lies after `since`, the latest first.
-    fn take_back(&mut self, amount: u64, since: u64) -> u64 {
+    /// Takes up to `amount` of the quiet time that lies after `since`, the latest first: in truth, this was done then.
+    fn take_back(&mut self, amount: u64, since: u64, doing: Doing) -> u64 {
         let mut left = amount;
         while left > 0
-            && let Some((end, quiet)) = self.recent.back_mut()
-            && *end > since
+            && let Some(quiet) = self.recent.back_mut().filter(|quiet| quiet.ended > since)
         {
-            let moved = left.min(*quiet);
-            *quiet -= moved;
+            let moved = left.min(quiet.time);
+            quiet.time -= moved;
             left -= moved;
-            if *quiet == 0 {
+            self.totals.history.add(quiet.began, quiet.ended, doing, moved);
+            if quiet.time == 0 {
                 self.recent.pop_back();
             }
         }
@@ -284,22 +304,23 @@ impl WallClock {
             if share > 0 {
                 *self.totals.waits.entry(claim.place).or_default() += share;
             }
-            self.settle(share);
+            self.settle(share, claim.place.site);
         }
         claims.retain(|claim| claim.blocked > 0);
     }
 
     /// Quiet time that is charged can no longer be taken back; the oldest goes first.
-    fn settle(&mut self, charged: u64) {
+    fn settle(&mut self, charged: u64, to: SiteId) {
         self.quiet -= charged;
         let mut left = charged;
         while left > 0
-            && let Some((_, quiet)) = self.recent.front_mut()
+            && let Some(quiet) = self.recent.front_mut()
         {
-            let settled = left.min(*quiet);
-            *quiet -= settled;
+            let settled = left.min(quiet.time);
+            quiet.time -= settled;
             left -= settled;
-            if *quiet == 0 {
+            self.totals.history.add(quiet.began, quiet.ended, Doing::Waiting(to), settled);
+            if quiet.time == 0 {
                 self.recent.pop_front();
             }
         }
@@ -312,6 +333,7 @@ impl WallClock {
         self.charge(u64::MAX);
         let open = self.open;
         self.quiet += open;
+        self.recent.push_back(Quiet { began: self.now - open, ended: self.now, time: open });
         self.count_running(open, 0, 0.0);
         for credit in current {
             self.credit(*credit);
@@ -319,6 +341,7 @@ impl WallClock {
         self.charge(0);
         if self.quiet > 0 {
             *self.totals.waits.entry(Place::UNKNOWN).or_default() += self.quiet;
+            self.settle(self.quiet, SiteId::UNKNOWN);
         }
         self.totals
     }
@@ -533,6 +556,13 @@ mod tests {
             }
             let totals = wall.finish(&[]);
             prop_assert_eq!(totals.total(), elapsed);
+            let of = |wanted: fn(&Doing) -> bool| -> u64 {
+                let stretches = totals.history.stretches.iter().flatten();
+                stretches.filter(|(doing, _)| wanted(doing)).map(|(_, time)| time).sum()
+            };
+            prop_assert_eq!(of(|doing| *doing == Doing::Running), totals.cpu);
+            prop_assert_eq!(of(|doing| *doing == Doing::Runnable), totals.runnable);
+            prop_assert_eq!(of(|doing| matches!(doing, Doing::Waiting(_))), totals.waits.values().sum::<u64>());
             let running: u64 = totals.running.iter().sum();
             prop_assert!(running.abs_diff(elapsed) <= elapsed / 1000 + 1000, "{} {}", running, elapsed);
         }

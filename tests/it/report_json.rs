@@ -5,7 +5,7 @@ use std::time::Duration;
 use boundby::profile::stack::Frame;
 use boundby::profile::{
     BlockingPoint, CallStacks, EventLoop, Items, Location, Profile, Quality, Refused, Segment, Site,
-    StackTime,
+    StackTime, Timeline,
 };
 use boundby::report::json::{JsonError, from_json, to_json};
 use boundby::report::{Format, Report, Style, render};
@@ -283,6 +283,7 @@ prop_compose! {
     fn any_profile()(
         command in prop::collection::vec(any_text(), 0..4), launched in any::<bool>(),
         (wall_book, thread_book) in (any_book(), any_book()), (cpu_user, cpu_system) in (any_time(), any_time()),
+        (stretch, books) in (any_time(), prop::collection::vec(any_book(), 0..3)),
         max_rss in prop::option::of(any::<u64>()), (processes, threads) in any::<(u64, u64)>(),
         blocking_points in prop::collection::vec(any_point(), 0..4),
         (sites, call_stacks) in (prop::collection::vec(any_site(), 0..4), any_stacks()), items in prop::option::of(any_items()),
@@ -292,8 +293,11 @@ prop_compose! {
         let refused = vec![Refused { source: "perf".into(), reason, costs }];
         let quality = Quality { samples, late, lost, own_cpu, remarks, refused, ..Quality::default() };
         let wall = wall_book.total();
+        // Stretches in which nothing was is as good as none.
+        let is_empty = books.iter().all(|book| book.total().is_zero());
+        let timeline = if is_empty { Timeline::default() } else { Timeline { stretch, books } };
         Profile {
-            command, launched, wall, cpu_user, cpu_system, max_rss, processes, threads, wall_book, thread_book,
+            timeline, command, launched, wall, cpu_user, cpu_system, max_rss, processes, threads, wall_book, thread_book,
             blocking_points, sites, call_stacks, items, event_loop, quality, ..Profile::default()
         }
     }

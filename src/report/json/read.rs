@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::code;
-use super::names;
 use super::v1::{
     BlockingPointV1, BookV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, ProcessGroupV1, ProfileV1,
     QualityV1, RecommendationV1, ReportV1, RuntimeV1, SCHEMA, ThrottlingV1, ValueV1, VerdictV1,
 };
+use super::{names, timeline};
 use crate::advice::{
     Action, Advice, Evidence, NotDecided, Predicted, Recommendation, Rejected, Stage, Strategy, Verdict,
     Workers,
@@ -268,6 +268,7 @@ fn profile(profile: &ProfileV1) -> Result<Profile, JsonError> {
         sites: sites.map(|(i, one)| code::site(one, i)).collect::<Result<_, _>>()?,
         blocking_points: points.map(|(i, one)| blocking_point(one, i)).collect::<Result<_, _>>()?,
         call_stacks: code::call_stacks(&profile.call_stacks)?,
+        timeline: profile.timeline.as_ref().map(timeline::timeline).transpose()?.unwrap_or_default(),
         items: profile.items.as_ref().map(items).transpose()?,
         process_groups: groups.map(|(i, one)| process_group(one, i)).collect::<Result<_, _>>()?,
         throttling: throttling(&profile.throttling)?,

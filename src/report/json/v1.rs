@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::code::{CallStacksV1, SiteV1};
 use super::findings::FindingV1;
 use super::names;
+use super::timeline::TimelineV1;
 
 /// The name and version of this format.
 pub(super) const SCHEMA: &str = "boundby/report/1";
@@ -158,6 +159,9 @@ pub(super) struct ProfileV1 {
     /// Time by call stack.
     #[serde(default)]
     pub(super) call_stacks: CallStacksV1,
+    /// What the program was doing in each stretch of its wall time; absent: saved before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) timeline: Option<TimelineV1>,
     /// The dominating repeated work; null: none found.
     pub(super) items: Option<ItemsV1>,
     /// The program's event loop; null: it has none, or none was recognised.

@@ -12,7 +12,7 @@ use super::v1::{
     RecommendationV1, RefusedV1, RejectedV1, ReportV1, RuntimeV1, SCHEMA, StageV1, ThrottlingV1, ValueV1,
     VerdictV1,
 };
-use super::{code, findings};
+use super::{code, findings, timeline};
 use crate::advice::{Evidence, NotDecided, Predicted, Recommendation, Rejected, Verdict};
 use crate::facts::Value;
 use crate::machine::Machine;
@@ -127,6 +127,7 @@ fn profile_v1(report: &Report<'_>) -> ProfileV1 {
         sites: code::sites_v1(profile, source),
         blocking_points: profile.blocking_points.iter().map(blocking_point).collect(),
         call_stacks: code::call_stacks_v1(&profile.call_stacks),
+        timeline: timeline::timeline_v1(&profile.timeline),
         items: profile.items.as_ref().map(items),
         event_loop: profile.event_loop.as_ref().map(event_loop),
         process_groups: profile.process_groups.iter().map(process_group).collect(),
