@@ -15,7 +15,7 @@ use crate::cli::ReportArgs;
 use crate::machine::Machine;
 use crate::profile::Profile;
 use crate::report::json::{Saved, from_json};
-use crate::report::{Format, Report, Style, render};
+use crate::report::{Report, Style, render_all};
 
 /// More than any run writes; what is larger is not a report, and must not fill the memory.
 const SIZE_MAX: u64 = 16 << 20;
@@ -27,31 +27,36 @@ const SIZE_MAX: u64 = 16 << 20;
 /// A file that cannot be read or is not a report, rules that fail, an output that cannot be written; a usage error
 /// in the sense of [`crate::exit`]. A reader that goes away is none.
 pub fn run(args: &ReportArgs, advise: impl Fn(&Profile, &Machine) -> Result<Advice>) -> Result<()> {
-    if args.format != Format::Text && args.profiles.len() > 1 {
+    if !args.format.holds_several() && args.profiles.len() > 1 {
         bail!(
-            "{} profiles do not fit into one {} report: give one --profile, or --format text",
+            "{} profiles do not fit into one {} report: give one --profile, or --format text, html or markdown",
             args.profiles.len(),
             args.format.name()
         );
     }
     let sink = if args.output.is_some() { Sink::File } else { Sink::Stdout };
     let style = Style { verbose: args.verbose, ..style_for(sink) };
-    let mut bytes = Vec::new();
+    let mut programs = Vec::with_capacity(args.profiles.len());
     for path in &args.profiles {
         let Saved { profile, machine, .. } = load(path)?;
         if args.format.is_of_stacks() && profile.call_stacks.stacks.is_empty() {
             bail!("{} holds no call stacks: profile the program again", path.display());
         }
         let conclusion = advise(&profile, &machine)?;
-        if !bytes.is_empty() {
-            bytes.push(b'\n');
-        }
         let source =
             args.scan.as_deref().map(|path| scanned(path, args.rules.as_deref(), &profile)).transpose()?;
-        let report =
-            Report { profile: &profile, machine: &machine, advice: &conclusion, source: source.as_ref() };
-        bytes.extend(render(&report, args.format, &style));
+        programs.push((profile, machine, conclusion, source));
     }
+    let reports: Vec<Report<'_>> = programs
+        .iter()
+        .map(|(profile, machine, advice, source)| Report {
+            profile,
+            machine,
+            advice,
+            source: source.as_ref(),
+        })
+        .collect();
+    let bytes = render_all(&reports, args.format, &style);
     deliver(&bytes, args.output.as_deref())
 }
 

@@ -6,7 +6,10 @@
 //! types.
 
 mod formats;
+mod html;
 pub mod json;
+mod markdown;
+mod markup;
 pub mod scan;
 mod stacks;
 mod style;
@@ -42,6 +45,10 @@ pub enum Format {
     Text,
     /// For programs: the stable contract, readable again by [`json::from_json`].
     Json,
+    /// For people, as one page of a browser.
+    Html,
+    /// For people, in a wiki, a comment or a summary.
+    Markdown,
     /// Call stacks in lines, for `FlameGraph` and its kin.
     Folded,
     /// Call stacks for <https://www.speedscope.app>.
@@ -59,6 +66,8 @@ pub enum Format {
 enum Render {
     /// The report.
     Whole(fn(&Report<'_>, &Style) -> Vec<u8>),
+    /// Several reports in one.
+    Document(fn(&[Report<'_>]) -> String),
     /// Its call stacks, for a viewer.
     Stacks(fn(&Profile) -> Vec<u8>),
 }
@@ -66,6 +75,8 @@ enum Render {
 const RENDERERS: Formats<Format, Render> = Formats(&[
     (Format::Text, "text", Render::Whole(|report, style| text::to_text(report, style).into_bytes())),
     (Format::Json, "json", Render::Whole(|report, _| json::to_json(report))),
+    (Format::Html, "html", Render::Document(html::to_html)),
+    (Format::Markdown, "markdown", Render::Document(markdown::to_markdown)),
     (Format::Folded, "folded", Render::Stacks(|profile| stacks::to_folded(profile).into_bytes())),
     (Format::Speedscope, "speedscope", Render::Stacks(|profile| stacks::to_speedscope(profile).into_bytes())),
     (Format::Firefox, "firefox", Render::Stacks(|profile| stacks::to_firefox(profile).into_bytes())),
@@ -96,14 +107,28 @@ impl Format {
     pub fn is_of_stacks(self) -> bool {
         matches!(RENDERERS.renderer(self), Render::Stacks(_))
     }
+
+    /// Whether several reports make one of it.
+    #[must_use]
+    pub fn holds_several(self) -> bool {
+        self == Self::Text || matches!(RENDERERS.renderer(self), Render::Document(_))
+    }
 }
 
 /// The report as bytes, ending in a newline. Same report and style in, same bytes out.
 #[must_use]
 pub fn render(report: &Report<'_>, format: Format, style: &Style) -> Vec<u8> {
+    render_all(std::slice::from_ref(report), format, style)
+}
+
+/// Several reports, one after the other or, where the format has room for them, in one document.
+#[must_use]
+pub fn render_all(reports: &[Report<'_>], format: Format, style: &Style) -> Vec<u8> {
+    let each = |write: &dyn Fn(&Report<'_>) -> Vec<u8>| reports.iter().map(write).collect::<Vec<_>>();
     match RENDERERS.renderer(format) {
-        Render::Whole(write) => write(report, style),
-        Render::Stacks(write) => write(report.profile),
+        Render::Whole(write) => each(&|report| write(report, style)).join(&b'\n'),
+        Render::Stacks(write) => each(&|report| write(report.profile)).concat(),
+        Render::Document(write) => write(reports).into_bytes(),
     }
 }
 

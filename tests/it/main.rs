@@ -9,6 +9,7 @@ mod replay;
 mod report_cases;
 mod report_command;
 mod report_golden;
+mod report_html;
 mod report_json;
 mod report_schema;
 mod rules_builtin;

@@ -12,7 +12,7 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/reports").join(name)
 }
 
-fn check(path: &Path, fresh: &[u8]) {
+pub(crate) fn check(path: &Path, fresh: &[u8]) {
     if std::env::var_os("BLESS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, fresh).unwrap();

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{NoticeKind, ScanReport};
 use crate::finding::Finding;
+use crate::report::markup;
 
 pub(super) fn render(report: &ScanReport<'_>) -> String {
     let mut suites: BTreeMap<&str, (Vec<&Finding>, Vec<String>)> = BTreeMap::new();
@@ -81,20 +82,7 @@ fn case(xml: &mut String, path: &str, finding: &Finding, message: &str) {
     );
 }
 
-/// What XML cannot hold becomes a space.
+/// In an attribute, where a line must not end.
 fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push_str("&#10;"),
-            '\u{fffe}' | '\u{ffff}' => out.push(' '),
-            char if char.is_control() => out.push(' '),
-            char => out.push(char),
-        }
-    }
-    out
+    text.split('\n').map(markup::escaped).collect::<Vec<_>>().join("&#10;")
 }

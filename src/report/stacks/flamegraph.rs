@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use super::{Level, hue, rows};
 use crate::profile::Profile;
+use crate::report::markup::escaped;
 use crate::units;
 use crate::wait::Account;
 
@@ -136,22 +137,6 @@ fn shortened(name: &str, columns: usize) -> String {
         (count, _) if count <= columns => name.to_owned(),
         _ => name.chars().take(columns - 1).chain(['…']).collect(),
     }
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            // XML has no way to write these.
-            char if char.is_control() => safe.push(' '),
-            char => safe.push(char),
-        }
-    }
-    safe
 }
 
 fn page(profile: &Profile, root: &Node<'_>, levels: &str) -> String {

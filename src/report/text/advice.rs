@@ -88,13 +88,13 @@ fn held(workers: &Workers) -> Option<String> {
 }
 
 /// Resident memory it adds, where anybody would notice.
-pub(super) fn memory(one: &Recommendation) -> Option<String> {
+pub(in crate::report) fn memory(one: &Recommendation) -> Option<String> {
     let memory = one.memory.filter(|memory| *memory >= NOTABLE_MEMORY)?;
     Some(format!("+{}", units::rough_bytes(memory as f64)))
 }
 
 /// The shortest words for what to do: `threads × 16`, `keep sequential`.
-pub(super) fn plan(one: &Recommendation) -> String {
+pub(in crate::report) fn plan(one: &Recommendation) -> String {
     let model = model(one);
     match one.action {
         Action::Adopt => model,
@@ -142,7 +142,7 @@ fn gain_of(predicted: Predicted, now: f64) -> Text {
 }
 
 /// `9.4–12×`.
-pub(super) fn range(predicted: Predicted) -> String {
+pub(in crate::report) fn range(predicted: Predicted) -> String {
     let (low, high) = (units::factor(predicted.low), units::factor(predicted.high));
     if low == high { low } else { format!("{}–{high}", low.trim_end_matches('×')) }
 }

@@ -16,13 +16,16 @@ const INDENT: usize = 3;
 /// Columns that names may take in any case.
 const NAMES: usize = 48;
 
-struct Row {
+pub(in crate::report) struct Row {
+    /// Which account; `None`: several small ones.
+    pub(in crate::report) account: Option<Account>,
     /// The name of the account.
-    kind: Text,
+    pub(in crate::report) kind: Text,
     /// What in particular; empty where there is no more to say.
-    detail: Text,
-    time: Duration,
-    share: f64,
+    pub(in crate::report) detail: Text,
+    pub(in crate::report) time: Duration,
+    /// Of the wall time.
+    pub(in crate::report) share: f64,
     role: Role,
 }
 
@@ -76,7 +79,8 @@ fn bar(line: Text, share: f64, width: usize, role: Role) -> Text {
     line.and(Role::Plain, "  ").and(role, &"█".repeat(filled)).and(Role::Faint, &"░".repeat(width - filled))
 }
 
-fn rows(profile: &Profile) -> Vec<Row> {
+/// The wall book, largest first.
+pub(in crate::report) fn rows(profile: &Profile) -> Vec<Row> {
     let book = &profile.wall_book;
     let mut lines: Vec<(Account, f64)> = Account::ALL
         .into_iter()
@@ -94,7 +98,7 @@ fn rows(profile: &Profile) -> Vec<Row> {
     // What rounds to nothing would only raise questions.
     if share >= 0.0005 {
         let (kind, detail) = (Text::new(Role::Faint, "all else"), Text::default());
-        rows.push(Row { kind, detail, time: rest, share, role: Role::Faint });
+        rows.push(Row { account: None, kind, detail, time: rest, share, role: Role::Faint });
     }
     rows
 }
@@ -107,7 +111,14 @@ fn row(profile: &Profile, account: Account, share: f64) -> Row {
         Account::Throttled => (Role::Warning, String::new()),
         Account::Runnable | Account::Unattributed => (Role::Faint, String::new()),
     };
-    let name = match account {
+    let (name, time) = (name_of(account), profile.wall_book.get(account));
+    let detail = Text::new(Role::Plain, &detail);
+    Row { account: Some(account), kind: Text::plain(name), detail, time, share, role }
+}
+
+/// An account in words.
+pub(in crate::report) fn name_of(account: Account) -> &'static str {
+    match account {
         Account::Runnable => "waiting for a CPU",
         Account::Throttled => "stopped by CPU quota",
         Account::Unattributed => "not attributed",
@@ -115,9 +126,7 @@ fn row(profile: &Profile, account: Account, share: f64) -> Row {
         Account::Wait(WaitKind::Child) => "child process",
         Account::Wait(WaitKind::Gil) => "GIL",
         other => other.name(),
-    };
-    let time = profile.wall_book.get(account);
-    Row { kind: Text::plain(name), detail: Text::new(Role::Plain, &detail), time, share, role }
+    }
 }
 
 /// How the CPU time stands to the interpreter lock, and on how many CPUs it ran.

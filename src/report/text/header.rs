@@ -1,21 +1,20 @@
 //! The first line: which program, how long, how it ended, on what.
 
-use super::page::{Page, Role, Text};
+use super::page::{Role, Text};
 use crate::machine::Machine;
 use crate::profile::{Exit, Language, Profile, Runtime};
 use crate::report::Report;
 use crate::units;
 
-pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) {
+pub(super) fn items(report: &Report<'_>) -> Vec<Text> {
     let Report { profile, machine, .. } = *report;
-    let items = [
+    vec![
         Text::new(Role::Strong, &command_line(&profile.command)),
         Text::plain(&wall(profile)),
         Text::plain(&ending(profile.exit)),
         Text::plain(&runtime(&profile.runtime)),
         Text::plain(&cpus(machine)),
-    ];
-    page.items(items.to_vec());
+    ]
 }
 
 /// The command as it would be typed into a shell.

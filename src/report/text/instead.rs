@@ -5,6 +5,9 @@ use super::page::{Page, Text};
 use crate::advice::{Action, Recommendation, Rejected};
 use crate::units;
 
+/// What the section is called.
+pub(super) const LABEL: &str = "Instead";
+
 /// Lines shown when not everything is asked for.
 const LINES: usize = 2;
 
@@ -17,7 +20,7 @@ pub(super) fn write(
 ) {
     let room = if verbose { usize::MAX } else { page.room() };
     let lines = lines(best, others, rejected, verbose).into_iter();
-    page.section("Instead", lines.map(|line| Text::plain(&without_asides(line, room)).into()));
+    page.section(LABEL, lines.map(|line| Text::plain(&without_asides(line, room)).into()));
 }
 
 /// Other plans in order, then what was ruled out, the most promising first.

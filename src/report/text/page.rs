@@ -11,7 +11,7 @@ use crate::report::Style;
 
 /// What a piece of text is for the reader; the page knows its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(in crate::report) enum Role {
     Plain,
     Label,
     Strong,
@@ -40,7 +40,7 @@ pub(super) const NO_BREAK: char = '\u{a0}';
 
 /// Text in pieces, each with its role.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Text {
+pub(in crate::report) struct Text {
     chars: Vec<(char, Role)>,
 }
 
@@ -119,11 +119,16 @@ impl Text {
         self
     }
 
+    /// In pieces of one role each.
+    pub(in crate::report) fn pieces(&self) -> impl Iterator<Item = (Role, String)> {
+        runs(&self.chars)
+    }
+
     pub(super) fn width(&self) -> usize {
         width(&self.chars)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::report) fn is_empty(&self) -> bool {
         self.chars.is_empty()
     }
 
@@ -237,9 +242,9 @@ fn seam(line: &[(char, Role)]) -> usize {
 
 /// A paragraph: an unbroken lead, then text that hangs beside it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Paragraph {
-    pub(super) lead: Text,
-    pub(super) body: Text,
+pub(in crate::report) struct Paragraph {
+    pub(in crate::report) lead: Text,
+    pub(in crate::report) body: Text,
 }
 
 impl From<Text> for Paragraph {
@@ -255,15 +260,30 @@ const HANG: usize = 2;
 /// Below this width labels stand on a line of their own.
 const NARROW: usize = 48;
 
-/// A page being filled.
-pub(super) struct Page<'a> {
+/// A part of a page.
+#[derive(Debug, Clone)]
+pub(in crate::report) enum Block {
+    /// An empty line.
+    Blank,
+    /// One line as it is, at an indent.
+    Line(usize, Text),
+    /// Lines of code.
+    Code(String),
+    /// What stands beside a label.
+    Section(String, Vec<Paragraph>),
+    /// Side by side, on as many lines as they need.
+    Items(Vec<Text>),
+}
+
+/// A page being filled; what is in it is laid out when it is finished.
+pub(in crate::report) struct Page<'a> {
     style: &'a Style,
-    out: String,
+    blocks: Vec<Block>,
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(style: &'a Style) -> Self {
-        Self { style, out: String::new() }
+    pub(in crate::report) fn new(style: &'a Style) -> Self {
+        Self { style, blocks: Vec::new() }
     }
 
     /// Columns of the page.
@@ -282,25 +302,55 @@ impl<'a> Page<'a> {
     }
 
     pub(super) fn blank(&mut self) {
-        self.out.push('\n');
+        self.blocks.push(Block::Blank);
     }
 
     /// One line as it is, at an indent.
     pub(super) fn line(&mut self, indent: usize, text: Text) {
-        let text = text.shown(self.style);
-        self.write(indent, &text.chars);
+        self.blocks.push(Block::Line(indent, text));
     }
 
     /// Lines as they are, at the indent of sections: code.
     pub(super) fn code(&mut self, code: &str) {
-        let indent = if self.width() < NARROW { 3 } else { LABEL };
-        for line in code.trim_end().lines() {
-            self.line(indent, Text::plain(line));
-        }
+        self.blocks.push(Block::Code(code.trim_end().to_owned()));
     }
 
     /// A labelled section; nothing at all without paragraphs.
     pub(super) fn section(&mut self, label: &str, paragraphs: impl IntoIterator<Item = Paragraph>) {
+        self.blocks.push(Block::Section(label.to_owned(), paragraphs.into_iter().collect()));
+    }
+
+    /// Items side by side, on as many lines as they need; the later lines are indented.
+    pub(super) fn items(&mut self, items: Vec<Text>) {
+        self.blocks.push(Block::Items(items));
+    }
+
+    /// What is in it, for whoever lays out otherwise.
+    pub(in crate::report) fn into_blocks(self) -> Vec<Block> {
+        self.blocks
+    }
+
+    /// In lines of at most as many columns as the style says.
+    pub(super) fn finish(mut self) -> String {
+        let mut out = String::new();
+        for block in std::mem::take(&mut self.blocks) {
+            match block {
+                Block::Blank => out.push('\n'),
+                Block::Line(indent, text) => self.write(&mut out, indent, &text.shown(self.style).chars),
+                Block::Code(code) => {
+                    let indent = if self.width() < NARROW { 3 } else { LABEL };
+                    for line in code.lines() {
+                        self.write(&mut out, indent, &Text::plain(line).shown(self.style).chars);
+                    }
+                }
+                Block::Section(label, paragraphs) => self.lay_out_section(&mut out, &label, paragraphs),
+                Block::Items(items) => self.lay_out_items(&mut out, items),
+            }
+        }
+        out
+    }
+
+    fn lay_out_section(&self, out: &mut String, label: &str, paragraphs: Vec<Paragraph>) {
         let mut label = Some(Text::new(Role::Label, label));
         let indent = if self.width() < NARROW { 3 } else { LABEL };
         for paragraph in paragraphs {
@@ -313,30 +363,29 @@ impl<'a> Page<'a> {
                 front.extend(line);
                 match label.take() {
                     Some(label) if indent < LABEL => {
-                        self.write(1, &label.chars);
-                        self.write(indent, &front);
+                        self.write(out, 1, &label.chars);
+                        self.write(out, indent, &front);
                     }
                     Some(label) => {
                         let mut whole = label.chars.clone();
                         whole.resize(LABEL - 1, (' ', Role::Plain));
                         whole.extend(front);
-                        self.write(1, &whole);
+                        self.write(out, 1, &whole);
                     }
-                    None => self.write(indent, &front),
+                    None => self.write(out, indent, &front),
                 }
             }
         }
     }
 
-    /// Items side by side, on as many lines as they need; the later lines are indented.
-    pub(super) fn items(&mut self, items: Vec<Text>) {
+    fn lay_out_items(&self, out: &mut String, items: Vec<Text>) {
         const GAP: usize = 3;
         let mut line: Vec<(char, Role)> = Vec::new();
         let mut indent = 1;
         for item in items {
             let item = self.fit(item, self.width() - 2);
             if !line.is_empty() && indent + width(&line) + GAP + item.width() > self.width() {
-                self.write(indent, &std::mem::take(&mut line));
+                self.write(out, indent, &std::mem::take(&mut line));
                 indent = GAP;
             }
             if !line.is_empty() {
@@ -344,32 +393,33 @@ impl<'a> Page<'a> {
             }
             line.extend(item.chars);
         }
-        self.write(indent, &line);
+        self.write(out, indent, &line);
     }
 
-    pub(super) fn finish(self) -> String {
-        self.out
-    }
-
-    fn write(&mut self, indent: usize, line: &[(char, Role)]) {
+    fn write(&self, out: &mut String, indent: usize, line: &[(char, Role)]) {
         let end =
             line.iter().rposition(|(char, _)| !matches!(*char, ' ' | NO_BREAK)).map_or(0, |last| last + 1);
         if end > 0 {
-            self.out.extend(std::iter::repeat_n(' ', indent));
+            out.extend(std::iter::repeat_n(' ', indent));
         }
-        for run in line[..end].chunk_by(|(_, one), (_, other)| one == other) {
-            let text: String =
-                run.iter().map(|(char, _)| if *char == NO_BREAK { ' ' } else { *char }).collect();
-            match run.first() {
-                Some((_, role)) if self.style.color && *role != Role::Plain => {
-                    let paint = role.paint();
-                    write!(self.out, "{paint}{text}{paint:#}").expect("writing to a string cannot fail");
-                }
-                _ => self.out.push_str(&text),
+        for (role, text) in runs(&line[..end]) {
+            if self.style.color && role != Role::Plain {
+                let paint = role.paint();
+                write!(out, "{paint}{text}{paint:#}").expect("writing to a string cannot fail");
+            } else {
+                out.push_str(&text);
             }
         }
-        self.out.push('\n');
+        out.push('\n');
     }
+}
+
+/// Pieces of one role each.
+fn runs(chars: &[(char, Role)]) -> impl Iterator<Item = (Role, String)> {
+    let shown = |char: char| if char == NO_BREAK { ' ' } else { char };
+    chars
+        .chunk_by(|(_, one), (_, other)| one == other)
+        .map(move |run| (run[0].1, run.iter().map(|(char, _)| shown(*char)).collect()))
 }
 
 #[cfg(test)]
