@@ -1,5 +1,6 @@
 //! What can be typed. Only clap types and the parsers of their values.
 
+mod compare;
 mod scan;
 
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report::Format;
 
+pub use compare::{CompareArgs, CompareFormat, FailOn};
 pub use scan::{Output, ScanArgs};
 
 /// What is your program bound by, which concurrency model makes it faster, with how many workers, and by how much?
@@ -32,6 +34,8 @@ pub enum Command {
     Scan(Box<ScanArgs>),
     /// Show a saved profile again, with the advice of the present rules
     Report(ReportArgs),
+    /// What changed between two saved profiles, is it more than noise, and did the prediction come true?
+    Compare(CompareArgs),
     /// The rules behind advice and scan: list, explain, check your own
     Rules(RulesArgs),
     /// Which measuring sources work here, what each missing one costs, and what to type to enable it

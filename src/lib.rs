@@ -36,6 +36,8 @@ pub mod advice;
 
 pub mod join;
 
+pub mod compare;
+
 pub mod report;
 
 pub mod cli;

@@ -1,5 +1,6 @@
 //! One file per subcommand: the only place that joins stages.
 
+pub mod compare;
 pub mod doctor;
 pub mod profile;
 pub mod report;
@@ -29,6 +30,7 @@ pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
             let shown = report::run(&args, |profile, machine| Ok(advise(profile, machine, &rules)));
             shown.map(|()| exit::SUCCESS).map_err(usage)
         }
+        Command::Compare(args) => compare::run(&args).map_err(usage),
         Command::Rules(args) => to_stdout(|out| rules::run(&args, out)),
         Command::Doctor(args) => to_stdout(|out| doctor::run(&args, out)),
         Command::Completions { shell } => to_stdout(|out| {

@@ -70,7 +70,7 @@ fn considered(out: &mut String, report: &Report<'_>) {
     out.push('\n');
 }
 
-fn sections(out: &mut String, blocks: &[Block]) {
+pub(super) fn sections(out: &mut String, blocks: &[Block]) {
     for block in blocks {
         match block {
             Block::Blank => {}

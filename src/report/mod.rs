@@ -5,6 +5,7 @@
 //! what the reader's terminal can show. [`json`] defines the public format, which is separate from all other
 //! types.
 
+pub mod comparison;
 mod formats;
 mod html;
 pub mod json;

@@ -27,17 +27,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rules", &["facts", "catalog", "finding", "yaml", "wait", "units"]),
     ("advice", &["facts", "rules", "profile", "machine", "wait", "units"]),
     ("join", &["catalog", "finding", "profile", "wait"]),
+    ("compare", &["advice", "machine", "profile", "wait"]),
     (
         "report",
-        &["join", "advice", "rules", "catalog", "finding", "facts", "profile", "machine", "wait", "units"],
+        &[
+            "compare", "join", "advice", "rules", "catalog", "finding", "facts", "profile", "machine",
+            "wait", "units",
+        ],
     ),
     // The enums that a flag is parsed into, and the parsers of numbers with units.
     ("cli", &["report", "advice", "finding", "units"]),
     (
         "commands",
         &[
-            "cli", "report", "join", "advice", "rules", "facts", "profile", "machine", "scan", "catalog",
-            "finding", "yaml", "wait", "units", "exit",
+            "cli", "report", "compare", "join", "advice", "rules", "facts", "profile", "machine", "scan",
+            "catalog", "finding", "yaml", "wait", "units", "exit",
         ],
     ),
     ("main", &["cli", "commands", "exit"]),

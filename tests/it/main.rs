@@ -5,6 +5,7 @@
 )]
 
 mod architecture;
+mod compare_command;
 mod replay;
 mod report_cases;
 mod report_command;

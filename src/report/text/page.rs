@@ -47,17 +47,17 @@ pub(in crate::report) struct Text {
 impl Text {
     /// Text of one role. Control and direction characters become visible escapes: a file name must not be able to
     /// rewrite the terminal.
-    pub(super) fn new(role: Role, text: &str) -> Self {
+    pub(in crate::report) fn new(role: Role, text: &str) -> Self {
         Self::default().and(role, text)
     }
 
-    pub(super) fn plain(text: &str) -> Self {
+    pub(in crate::report) fn plain(text: &str) -> Self {
         Self::new(Role::Plain, text)
     }
 
     /// Appends.
     #[must_use]
-    pub(super) fn and(mut self, role: Role, text: &str) -> Self {
+    pub(in crate::report) fn and(mut self, role: Role, text: &str) -> Self {
         for char in text.chars() {
             if char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
                 self.chars.extend(char.escape_default().map(|char| (char, role)));
@@ -70,14 +70,14 @@ impl Text {
 
     /// Appends another text with its roles.
     #[must_use]
-    pub(super) fn append(mut self, other: Self) -> Self {
+    pub(in crate::report) fn append(mut self, other: Self) -> Self {
         self.chars.extend(other.chars);
         self
     }
 
     /// Forbids line breaks within.
     #[must_use]
-    pub(super) fn unbroken(mut self) -> Self {
+    pub(in crate::report) fn unbroken(mut self) -> Self {
         for (char, _) in &mut self.chars {
             if *char == ' ' {
                 *char = NO_BREAK;
@@ -301,7 +301,7 @@ impl<'a> Page<'a> {
         text.shown(self.style).shortened(limit, if self.style.unicode { "…" } else { ".." })
     }
 
-    pub(super) fn blank(&mut self) {
+    pub(in crate::report) fn blank(&mut self) {
         self.blocks.push(Block::Blank);
     }
 
@@ -316,7 +316,11 @@ impl<'a> Page<'a> {
     }
 
     /// A labelled section; nothing at all without paragraphs.
-    pub(super) fn section(&mut self, label: &str, paragraphs: impl IntoIterator<Item = Paragraph>) {
+    pub(in crate::report) fn section(
+        &mut self,
+        label: &str,
+        paragraphs: impl IntoIterator<Item = Paragraph>,
+    ) {
         self.blocks.push(Block::Section(label.to_owned(), paragraphs.into_iter().collect()));
     }
 
@@ -331,7 +335,7 @@ impl<'a> Page<'a> {
     }
 
     /// In lines of at most as many columns as the style says.
-    pub(super) fn finish(mut self) -> String {
+    pub(in crate::report) fn finish(mut self) -> String {
         let mut out = String::new();
         for block in std::mem::take(&mut self.blocks) {
             match block {
