@@ -38,6 +38,8 @@ pub mod join;
 
 pub mod compare;
 
+pub mod sweep;
+
 pub mod report;
 
 pub mod cli;

@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rules", &["facts", "catalog", "finding", "yaml", "wait", "units"]),
     ("advice", &["facts", "rules", "profile", "machine", "wait", "units"]),
     ("join", &["catalog", "finding", "profile", "wait"]),
+    ("sweep", &[]),
     ("compare", &["advice", "machine", "profile", "wait"]),
     (
         "report",
@@ -40,8 +41,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
-            "cli", "report", "compare", "join", "advice", "rules", "facts", "profile", "machine", "scan",
-            "catalog", "finding", "yaml", "wait", "units", "exit",
+            "cli", "report", "compare", "sweep", "join", "advice", "rules", "facts", "profile", "machine",
+            "scan", "catalog", "finding", "yaml", "wait", "units", "exit",
         ],
     ),
     ("main", &["cli", "commands", "exit"]),

@@ -1,0 +1,181 @@
+//! Which number of workers to run next. Numbers are doubled until more of them no longer help, the knee is closed in on
+//! from both sides, and what decides is repeated until it is certain.
+
+use super::Samples;
+
+/// What is looked for, and how hard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The numbers that may be tried, ascending, each once.
+    pub grid: Vec<u32>,
+    /// Whether each of them is to be tried.
+    pub exhaustive: bool,
+    /// Most runs of one number.
+    pub repeats: usize,
+    /// A number whose throughput is this share of the best one's is as good.
+    pub near_best: f64,
+    /// By how much one run is taken to be off where that is not measured yet, as a share.
+    pub noise: f64,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Run it with so many workers.
+    Run(u32),
+    /// The answer is certain, or cannot be made more so.
+    Done {
+        /// Whether it is certain.
+        certain: bool,
+    },
+}
+
+/// The smallest number that is about as good as the best.
+#[must_use]
+pub fn knee(samples: &Samples, near_best: f64) -> Option<u32> {
+    let (_, best) = samples.best()?;
+    samples.curve().into_iter().find(|(_, time)| *time <= best / near_best).map(|(workers, _)| workers)
+}
+
+/// So much slower than the best, a number shows that the best lies behind.
+const WORSE: f64 = 1.15;
+/// Deviations between what two numbers take and what would make them equal, to be certain: 90 % of cases on one side.
+const CERTAIN: f64 = 1.282;
+
+/// Decides what to run next.
+#[must_use]
+pub fn next(samples: &Samples, settings: &Settings) -> Next {
+    let untried =
+        |workers: &u32| !samples.times().contains_key(workers) && !samples.failed().contains_key(workers);
+    if settings.exhaustive {
+        // Round after round, so that a machine that becomes slower does so for all.
+        let runs = |workers: &u32| samples.times().get(workers).map_or(0, Vec::len);
+        let open = settings.grid.iter().filter(|workers| !samples.failed().contains_key(workers));
+        return match open.min_by_key(|workers| runs(workers)) {
+            Some(workers) if runs(workers) < settings.repeats => Next::Run(*workers),
+            _ => Next::Done { certain: true },
+        };
+    }
+    if let Some(workers) = climb(samples, settings).filter(untried) {
+        return Next::Run(workers);
+    }
+    let Some(knee) = knee(samples, settings.near_best) else { return Next::Done { certain: false } };
+    // Between the knee and the largest smaller number that is not good enough.
+    let below = samples.times().keys().rfind(|workers| **workers < knee).copied().unwrap_or(0);
+    let between: Vec<u32> =
+        settings.grid.iter().copied().filter(|n| *n > below && *n < knee && untried(n)).collect();
+    if let Some(middle) = between.get(between.len() / 2) {
+        return Next::Run(*middle);
+    }
+    doubtful(samples, settings, knee, below)
+}
+
+/// The next number of the climb; `None`: more workers no longer help.
+fn climb(samples: &Samples, settings: &Settings) -> Option<u32> {
+    let Some((best_at, best)) = samples.best() else {
+        return settings.grid.iter().find(|n| !samples.failed().contains_key(n)).copied();
+    };
+    let largest = *samples.times().keys().next_back()?;
+    // Twice in a row: one slow run would be taken for the end of the way.
+    let beyond = samples.curve().into_iter().filter(|(n, time)| *n > best_at && *time > WORSE * best).count();
+    let is_worse = samples.median(largest)? > WORSE * best;
+    if samples.failed().keys().next_back().is_some_and(|failed| *failed > largest)
+        || (is_worse && beyond >= 2)
+    {
+        return None;
+    }
+    let last = *settings.grid.last()?;
+    let target = largest.saturating_mul(2).min(last);
+    // The grid need not have the double.
+    settings.grid.iter().find(|n| **n >= target && **n > largest).copied()
+}
+
+/// Repeats what the decision hangs on.
+fn doubtful(samples: &Samples, settings: &Settings, knee: u32, below: u32) -> Next {
+    let noise = samples.noise(settings.noise);
+    let runs = |workers: u32| samples.times().get(&workers).map_or(0, Vec::len);
+    let Some((best_at, best)) = samples.best() else { return Next::Done { certain: false } };
+    let apart = |workers: u32| {
+        let time = samples.median(workers).unwrap_or(best);
+        let deviation =
+            noise * (1.0 / runs(workers).max(1) as f64 + 1.0 / runs(best_at).max(1) as f64).sqrt();
+        ((time / best * settings.near_best).ln() / deviation).abs()
+    };
+    let is_decided = |workers: u32| workers == 0 || workers == best_at || apart(workers) >= CERTAIN;
+    let sides: Vec<u32> = [below, knee].into_iter().filter(|workers| !is_decided(*workers)).collect();
+    let undecided = sides.iter().copied().chain((!sides.is_empty()).then_some(best_at));
+    match undecided.filter(|workers| runs(*workers) < settings.repeats).min_by_key(|workers| runs(*workers)) {
+        Some(workers) => Next::Run(workers),
+        None => Next::Done { certain: sides.is_empty() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn settings(grid: Vec<u32>) -> Settings {
+        Settings { grid, exhaustive: false, repeats: 4, near_best: 0.95, noise: 0.05 }
+    }
+
+    /// Runs the search on a curve; the knee, and how many runs it took.
+    fn found(settings: &Settings, time: impl Fn(u32, usize) -> Option<f64>) -> (Option<u32>, usize) {
+        let mut samples = Samples::default();
+        for run in 0..10_000 {
+            match next(&samples, settings) {
+                Next::Run(workers) => match time(workers, run) {
+                    Some(time) => samples.add(workers, time),
+                    None => samples.fail(workers, "no".to_owned()),
+                },
+                Next::Done { .. } => return (knee(&samples, settings.near_best), samples.runs()),
+            }
+        }
+        panic!("it does not end");
+    }
+
+    #[test]
+    fn the_knee_of_a_pool_is_where_the_cores_end() {
+        let pool = |cores: u32| move |n: u32, _: usize| Some(0.5 + 12.0 / f64::from(n.min(cores)));
+        let grid: Vec<u32> = (1..=16).collect();
+        for cores in [1, 2, 3, 4, 6, 8] {
+            let (knee, runs) = found(&settings(grid.clone()), pool(cores));
+            assert_eq!(knee, Some(cores), "{cores}");
+            assert!(runs <= 16 * 4 / 2, "{cores}: {runs}");
+        }
+    }
+
+    #[test]
+    fn what_fails_is_out_and_ends_the_climb() {
+        let time = |n: u32, _: usize| (n <= 8).then(|| 10.0 / f64::from(n));
+        let (knee, _) = found(&settings(vec![1, 2, 4, 8, 16, 32]), time);
+        assert_eq!(knee, Some(8));
+        assert_eq!(found(&settings(vec![1, 2]), |_, _| None), (None, 2));
+    }
+
+    #[test]
+    fn a_number_that_nothing_depends_on_is_found_out_in_a_few_runs() {
+        let (knee, runs) = found(&settings((1..=64).collect()), |_, run| Some(1.0 + 0.01 * (run % 3) as f64));
+        assert_eq!(knee, Some(1));
+        assert!(runs <= 12, "{runs}");
+    }
+
+    proptest! {
+        #[test]
+        fn the_search_ends_and_is_at_most_a_step_off(
+            cores in 1u32..40, serial in 0.0..0.3f64, seed in 0u64..1000,
+        ) {
+            let grid: Vec<u32> = (1..=32).collect();
+            let exact = |n: u32| serial + (1.0 - serial) / f64::from(n.min(cores)) + 0.0005 * f64::from(n);
+            let noisy = |n: u32, run: usize| {
+                let turn = (seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(run as u64 * 1_442_695_041)) >> 33;
+                Some(exact(n) * (1.0 + 0.004 * (turn % 5) as f64))
+            };
+            let (found, runs) = found(&settings(grid.clone()), noisy);
+            let best = grid.iter().map(|n| exact(*n)).fold(f64::INFINITY, f64::min);
+            let time = exact(found.unwrap());
+            prop_assert!(time <= best / 0.90, "{} of {}", time, best);
+            prop_assert!(runs <= 64, "{}", runs);
+        }
+    }
+}
