@@ -84,6 +84,16 @@ costs! {
     batch_overhead,
     /// At least this many batches for every worker.
     batches_per_worker,
+    /// Slots of a server over those its arrivals keep busy.
+    server_headroom,
+    /// Share of the time a server's CPU may be busy.
+    server_utilisation,
+    /// Share of requests that may take longer than the time that is promised.
+    server_tail,
+    /// Threads per core that the guides recommend for waiting, from.
+    guide_threads_low,
+    /// Threads per core that the guides recommend for waiting, to.
+    guide_threads_high,
     /// Hard cap on threads.
     max_threads,
     /// Hard cap on processes.
