@@ -2,6 +2,8 @@
 
 mod compare;
 mod scan;
+mod simulate;
+pub mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,6 +16,7 @@ use crate::report::Format;
 
 pub use compare::{CompareArgs, CompareFormat, FailOn};
 pub use scan::{Output, ScanArgs};
+pub use simulate::SimulateArgs;
 
 /// What is your program bound by, which concurrency model makes it faster, with how many workers, and by how much?
 #[derive(Debug, Parser)]
@@ -36,6 +39,8 @@ pub enum Command {
     Report(ReportArgs),
     /// What changed between two saved profiles, is it more than noise, and did the prediction come true?
     Compare(CompareArgs),
+    /// What each model would give for work stated in numbers: a table, the knee, a drawing
+    Simulate(Box<SimulateArgs>),
     /// The rules behind advice and scan: list, explain, check your own
     Rules(RulesArgs),
     /// Which measuring sources work here, what each missing one costs, and what to type to enable it

@@ -3,8 +3,10 @@
 //! Knows every fact a rule may name ([`VOCABULARY`]); must not know a rule or a strategy's mechanics.
 
 mod collect;
+mod declared;
 
 pub use collect::{NO_ITEMS, collect};
+pub use declared::{LANGUAGES, has_gil};
 
 use std::collections::BTreeMap;
 

@@ -42,14 +42,14 @@ pub(super) fn caps(rules: &RuleSet, facts: &Facts) -> Vec<StrategyCap> {
 pub(super) fn decide(case: &mut Case<'_>) -> Decision {
     predicted::pools(&mut case.facts, &case.plans);
     // Whether two stages are worth it is judged against the best pool that remains.
-    let before = vetoes(case);
+    let before = vetoes(case.rules, &case.facts);
     let single = case
         .plans
         .plans
         .iter()
         .find(|plan| plan.strategy != Strategy::Hybrid && !before.contains_key(&plan.strategy));
     predicted::hybrid(&mut case.facts, &case.plans, single);
-    let vetoed = vetoes(case);
+    let vetoed = vetoes(case.rules, &case.facts);
     let mut scored: Vec<(f64, &Plan)> = case
         .plans
         .plans
@@ -73,9 +73,9 @@ pub(super) fn decide(case: &mut Case<'_>) -> Decision {
 }
 
 /// Strategies ruled out, each with the first rule that does it.
-fn vetoes(case: &Case<'_>) -> BTreeMap<Strategy, String> {
+pub(super) fn vetoes(rules: &RuleSet, facts: &Facts) -> BTreeMap<Strategy, String> {
     let mut out = BTreeMap::new();
-    for outcome in case.rules.evaluate(RuleKind::Gate, &case.facts) {
+    for outcome in rules.evaluate(RuleKind::Gate, facts) {
         let (Truth::True, Then::Gate { only, veto, .. }) = (&outcome.truth, &outcome.rule.then) else {
             continue;
         };

@@ -16,6 +16,7 @@ mod predicted;
 mod recommend;
 #[cfg(test)]
 mod scenarios;
+pub mod simulate;
 pub mod types;
 mod work;
 

@@ -237,7 +237,7 @@ fn workers(case: &Case<'_>, plan: &Plan) -> Workers {
 
 /// The closed form that explains the number, with its numbers put in: what is printed can be checked by hand. The
 /// chosen number differs from it by overheads, rounds and the 95 % that are enough.
-fn formula(subject: &Subject, plan: &Plan) -> String {
+pub(super) fn formula(subject: &Subject, plan: &Plan) -> String {
     let work = &subject.work;
     let (wait, cpu) = (units::seconds(work.wait), units::seconds(work.cpu()));
     let cores = units::significant(subject.host.cores);

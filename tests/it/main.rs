@@ -20,4 +20,5 @@ mod sarif;
 mod scan_command;
 mod scan_profile;
 mod schema;
+mod simulate_command;
 mod source_rules;

@@ -9,6 +9,7 @@ mod layout;
 mod names;
 mod read;
 mod timeline;
+pub(super) mod simulation;
 mod v1;
 mod write;
 

@@ -13,6 +13,7 @@ mod header;
 mod instead;
 mod lines;
 pub(in crate::report) mod page;
+pub(super) mod simulation;
 mod unseen;
 mod verdict;
 
