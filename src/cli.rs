@@ -1,6 +1,7 @@
 //! What can be typed. Only clap types and the parsers of their values.
 
 mod compare;
+mod decide;
 mod scan;
 mod simulate;
 pub mod values;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::report::Format;
 
 pub use compare::{CompareArgs, CompareFormat, FailOn};
+pub use decide::{BOUNDS, DecideArgs};
 pub use scan::{Output, ScanArgs};
 pub use simulate::SimulateArgs;
 
@@ -39,6 +41,8 @@ pub enum Command {
     Report(ReportArgs),
     /// What changed between two saved profiles, is it more than noise, and did the prediction come true?
     Compare(CompareArgs),
+    /// Which model, without a program to measure: from flags, or from a few answers
+    Decide(Box<DecideArgs>),
     /// What each model would give for work stated in numbers: a table, the knee, a drawing
     Simulate(Box<SimulateArgs>),
     /// The rules behind advice and scan: list, explain, check your own
@@ -170,6 +174,8 @@ pub enum KindArg {
     Note,
     /// Reports what goes wrong under circumstances
     Hazard,
+    /// Names the engine for work on several machines
+    Engine,
     /// Scan: does not do what it looks like
     Mistake,
     /// Scan: could be faster

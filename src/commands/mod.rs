@@ -1,6 +1,7 @@
 //! One file per subcommand: the only place that joins stages.
 
 pub mod compare;
+pub mod decide;
 pub mod doctor;
 pub mod profile;
 pub mod report;
@@ -32,6 +33,7 @@ pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
             shown.map(|()| exit::SUCCESS).map_err(usage)
         }
         Command::Compare(args) => compare::run(&args).map_err(usage),
+        Command::Decide(args) => decide::run(&args).map(|()| exit::SUCCESS).map_err(usage),
         Command::Simulate(args) => simulate::run(&args).map(|()| exit::SUCCESS).map_err(usage),
         Command::Rules(args) => to_stdout(|out| rules::run(&args, out)),
         Command::Doctor(args) => to_stdout(|out| doctor::run(&args, out)),

@@ -6,6 +6,7 @@
 //! types.
 
 pub mod comparison;
+pub mod decision;
 mod formats;
 mod html;
 pub mod json;

@@ -6,6 +6,7 @@
 
 mod architecture;
 mod compare_command;
+mod decide_command;
 mod replay;
 mod report_cases;
 mod report_command;

@@ -6,6 +6,7 @@
 pub(in crate::report) mod advice;
 mod because;
 pub(in crate::report) mod book;
+pub(super) mod decision;
 mod doubt;
 mod evidence;
 mod findings;
