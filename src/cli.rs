@@ -4,7 +4,7 @@ mod compare;
 mod decide;
 mod scan;
 mod simulate;
-pub mod values;
+pub(crate) mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,6 +19,7 @@ pub use compare::{CompareArgs, CompareFormat, FailOn};
 pub use decide::{BOUNDS, DecideArgs};
 pub use scan::{Output, ScanArgs};
 pub use simulate::SimulateArgs;
+pub use values::WorkerRange;
 
 /// What is your program bound by, which concurrency model makes it faster, with how many workers, and by how much?
 #[derive(Debug, Parser)]

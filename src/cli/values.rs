@@ -9,7 +9,7 @@ const LIST_MAX: usize = 64;
 const CORES_MAX: f64 = 4096.0;
 
 /// A whole number of at least one: `1000`, `1_000`, `1e9`.
-pub fn count(text: &str) -> Result<u64, String> {
+pub(crate) fn count(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no count: type a whole number from 1 on, for example 1000");
     let plain: String = text.chars().filter(|char| !matches!(char, '_' | ',')).collect();
     if let Ok(number) = plain.parse::<u64>() {
@@ -21,7 +21,7 @@ pub fn count(text: &str) -> Result<u64, String> {
 }
 
 /// A time that may be nothing.
-pub fn time(text: &str) -> Result<f64, String> {
+pub(crate) fn time(text: &str) -> Result<f64, String> {
     if text.trim_start().starts_with('-') {
         return Err(format!("`{text}` is less than nothing: type how long it takes, for example 100ms"));
     }
@@ -29,7 +29,7 @@ pub fn time(text: &str) -> Result<f64, String> {
 }
 
 /// A time that is not nothing.
-pub fn some_time(text: &str) -> Result<f64, String> {
+pub(crate) fn some_time(text: &str) -> Result<f64, String> {
     match time(text)? {
         0.0 => Err(format!("`{text}` is no time at all: type how long it takes, for example 100ms")),
         time => Ok(time),
@@ -37,12 +37,12 @@ pub fn some_time(text: &str) -> Result<f64, String> {
 }
 
 /// A size in bytes.
-pub fn size(text: &str) -> Result<f64, String> {
+pub(crate) fn size(text: &str) -> Result<f64, String> {
     units::parse_bytes(text)
 }
 
 /// A number of cores, which may be a fraction.
-pub fn cores(text: &str) -> Result<f64, String> {
+pub(crate) fn cores(text: &str) -> Result<f64, String> {
     let number = text.trim().parse::<f64>().ok().filter(|cores| *cores > 0.0 && *cores <= CORES_MAX);
     number.ok_or_else(|| {
         format!(
@@ -52,7 +52,7 @@ pub fn cores(text: &str) -> Result<f64, String> {
 }
 
 /// A coefficient of variation.
-pub fn variation(text: &str) -> Result<f64, String> {
+pub(crate) fn variation(text: &str) -> Result<f64, String> {
     let number = text.trim().parse::<f64>().ok().filter(|cv| (0.0..=10.0).contains(cv));
     number.ok_or_else(|| {
         format!("`{text}` is no coefficient of variation: type a number from 0 to 10, for example 0.5")
@@ -60,7 +60,7 @@ pub fn variation(text: &str) -> Result<f64, String> {
 }
 
 /// A rate: `200`, `200/s`, `30/min`, `1e6/h`; a bare number is per second.
-pub fn rate(text: &str) -> Result<f64, String> {
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
     let per = match unit.trim() {
         "s" | "sec" | "second" => 1.0,
@@ -78,7 +78,7 @@ pub fn rate(text: &str) -> Result<f64, String> {
 }
 
 /// One number of workers, or a range: `8`, `1-64`, `1..64`. A long range is thinned, its ends stay.
-pub fn workers(text: &str) -> Result<WorkerRange, String> {
+pub(crate) fn workers(text: &str) -> Result<WorkerRange, String> {
     let wrong = || format!("`{text}` is no number of workers: type 8, 1,2,4,8 or 1-64");
     let ends = text.split_once("..").or_else(|| text.split_once('-'));
     let number = |text: &str| text.trim().parse::<usize>().ok().filter(|n| *n > 0).ok_or_else(wrong);
@@ -99,8 +99,7 @@ pub fn workers(text: &str) -> Result<WorkerRange, String> {
 pub struct WorkerRange(pub usize, pub usize);
 
 /// All numbers of some ranges, in order, each once; evenly thinned by ratio where they are many.
-#[must_use]
-pub fn listed(ranges: &[WorkerRange]) -> Vec<usize> {
+pub(crate) fn listed(ranges: &[WorkerRange]) -> Vec<usize> {
     let mut out = Vec::new();
     for WorkerRange(first, last) in ranges {
         if last - first < LIST_MAX / 2 {
@@ -119,7 +118,7 @@ pub fn listed(ranges: &[WorkerRange]) -> Vec<usize> {
 }
 
 /// Processes × threads: `4x2`, `4×2`.
-pub fn shape(text: &str) -> Result<Shape, String> {
+pub(crate) fn shape(text: &str) -> Result<Shape, String> {
     let parts = text.split_once(['x', 'X', '×', '*']);
     let number = |text: &str| text.trim().parse::<usize>().ok().filter(|n| *n > 0);
     let both = parts.and_then(|(processes, threads)| Some((number(processes)?, number(threads)?)));
@@ -129,7 +128,7 @@ pub fn shape(text: &str) -> Result<Shape, String> {
 }
 
 /// A stage of a pipeline and its workers: `300ms`, `400msx2`.
-pub fn stage(text: &str) -> Result<Stage, String> {
+pub(crate) fn stage(text: &str) -> Result<Stage, String> {
     let (length, workers) = match text.rsplit_once(['x', 'X', '×', '*']) {
         Some((length, workers)) => (length, workers.trim().parse::<usize>().unwrap_or(0)),
         None => (text, 1),

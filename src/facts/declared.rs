@@ -22,6 +22,7 @@ pub fn has_gil(language: &str) -> Option<bool> {
 }
 
 /// What somebody says of a program. `None`: not said.
+#[expect(clippy::struct_excessive_bools, reason = "each is a statement of its own")]
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Stated {
     /// What it is bound by: a name of the report contract, or `io` where it waits for who knows what.

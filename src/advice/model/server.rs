@@ -176,7 +176,9 @@ mod tests {
         assert!((erlang_c(1.0, 0.5) - 0.5).abs() < 1e-9);
         assert!((erlang_c(2.0, 1.0) - 1.0 / 3.0).abs() < 1e-9);
         assert!((erlang_c(10.0, 8.0) - 0.409).abs() < 0.001, "{}", erlang_c(10.0, 8.0));
-        assert!((erlang_c(1.5, 0.9) - 0.5).abs() < 0.5);
+        // A fraction of a server is between its neighbours.
+        let (one, part, two) = (erlang_c(1.0, 0.9), erlang_c(1.5, 0.9), erlang_c(2.0, 0.9));
+        assert!(two < part && part < one, "{one} {part} {two}");
     }
 
     #[test]

@@ -390,7 +390,7 @@ impl Asked<'_> {
         let alone = Shape { processes: 1, ..shape };
         let at_random = (shape.processes > 1).then(|| {
             let part = super::Work { items: busiest as u64, ..*work };
-            let cores = (host.cores / shape.processes as f64).min(1.0).max(f64::MIN_POSITIVE);
+            let cores = (host.cores / shape.processes as f64).clamp(f64::MIN_POSITIVE, 1.0);
             let one = Networks::of_shape(alone, &part, &super::Host { cores, ..*host }, costs);
             let workers = shape.threads.min(part.items as usize).max(1);
             Curve::closed_form(&one, &part, workers).at(workers).map(|point| work.serial + point.time)

@@ -30,9 +30,10 @@ pub(in crate::report) fn to_cells(plot: &Plot, width: usize, height: usize, unic
             for pair in points.windows(2) {
                 canvas.line(pair[0], pair[1], i);
             }
-        }
-        if !unicode {
-            points.iter().for_each(|point| canvas.letter(*point, series.letter, i));
+        } else {
+            for point in points {
+                canvas.letter(point, series.letter, i);
+            }
         }
     }
     for (i, series) in plot.series.iter().enumerate() {
@@ -82,7 +83,7 @@ fn axis(frame: &Frame, name: &str, margin: usize, columns: usize, unicode: bool)
     }
     let numbers: String = numbers[..room].iter().collect();
     let rule: String = rule.into_iter().collect();
-    [format!("{:>width$}{rule}", corner, width = margin), format!("{numbers} {name}")]
+    [format!("{corner:>margin$}{rule}"), format!("{numbers} {name}")]
 }
 
 struct Canvas {

@@ -75,7 +75,7 @@ impl Frame {
         let magnitude = 10.0_f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * magnitude).find(|step| *step >= rough);
         let step = step.unwrap_or(rough);
-        (1..).map(|i| f64::from(i) * step).take_while(|level| *level <= self.top).collect()
+        (1..=2 * most as u32).map(|i| f64::from(i) * step).filter(|level| *level <= self.top).collect()
     }
 }
 
