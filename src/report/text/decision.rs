@@ -109,7 +109,7 @@ pub(in crate::report) fn description(task: &str, described: &Described, style: &
             Text::plain(&format!("approach: {}", described.approach)).into(),
         ],
     );
-    page.section("Measured", described.instead.iter().map(|text| Text::plain(text).into()));
+    page.section("Measuring", described.instead.iter().map(|text| Text::plain(text).into()));
     page.blank();
     let careful = "words know neither waits nor cores: this is what the guide's word lists say, nothing more";
     page.section("Careful", [Text::plain(careful).into()]);
