@@ -1,7 +1,10 @@
 //! What can be typed. Only clap types and the parsers of their values.
 
 mod compare;
+mod decide;
 mod scan;
+mod simulate;
+pub(crate) mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,7 +16,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::report::Format;
 
 pub use compare::{CompareArgs, CompareFormat, FailOn};
+pub use decide::{BOUNDS, DecideArgs};
 pub use scan::{Output, ScanArgs};
+pub use simulate::SimulateArgs;
+pub use values::WorkerRange;
 
 /// What is your program bound by, which concurrency model makes it faster, with how many workers, and by how much?
 #[derive(Debug, Parser)]
@@ -36,6 +42,10 @@ pub enum Command {
     Report(ReportArgs),
     /// What changed between two saved profiles, is it more than noise, and did the prediction come true?
     Compare(CompareArgs),
+    /// Which model, without a program to measure: from flags, or from a few answers
+    Decide(Box<DecideArgs>),
+    /// What each model would give for work stated in numbers: a table, the knee, a drawing
+    Simulate(Box<SimulateArgs>),
     /// The rules behind advice and scan: list, explain, check your own
     Rules(RulesArgs),
     /// Which measuring sources work here, what each missing one costs, and what to type to enable it
@@ -165,6 +175,8 @@ pub enum KindArg {
     Note,
     /// Reports what goes wrong under circumstances
     Hazard,
+    /// Names the engine for work on several machines
+    Engine,
     /// Scan: does not do what it looks like
     Mistake,
     /// Scan: could be faster

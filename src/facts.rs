@@ -3,8 +3,10 @@
 //! Knows every fact a rule may name ([`VOCABULARY`]); must not know a rule or a strategy's mechanics.
 
 mod collect;
+mod declared;
 
 pub use collect::{NO_ITEMS, collect};
+pub use declared::{AssumedWaits, LANGUAGES, Stated, declare, has_gil};
 
 use std::collections::BTreeMap;
 
@@ -190,7 +192,8 @@ const fn text(name: &'static str, meaning: &'static str, how_to_learn: &'static 
     FactSpec { name, ty: Type::Text, meaning, how_to_learn }
 }
 
-const PROFILE: &str = "profile the program: boundby profile -- CMD";
+/// How most facts are learned.
+pub const PROFILE: &str = "profile the program: boundby profile -- CMD";
 const LONGER: &str = "profile a longer run, so that more waits are seen";
 const PROBE: &str = "run without --no-probe on an otherwise quiet machine";
 const STATE: &str = "only you can know: state it";
@@ -361,6 +364,25 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("now.parent_share", Unit::Ratio, "share of CPU time used outside the worker processes", PROFILE),
     number("now.children", Unit::Count, "processes started in all, beside the first", PROFILE),
     number("limit.downstream", Unit::Count, "concurrent requests the other side allows", STATE),
+    boolean("run.stated", "whether the program was described instead of measured", PROFILE),
+    text("work.kind", "what it works on: tasks, arrays, tables, stream, jobs", STATE),
+    boolean("work.background", "whether it runs beside something else that matters more", STATE),
+    number("data.size", Unit::Bytes, "data the whole work reads", STATE),
+    number("goal.deadline", Unit::Seconds, "time within which the whole work must be done", STATE),
+    number("goal.machines", Unit::Count, "computers that may be used", STATE),
+    number("goal.concurrency", Unit::Count, "operations that should be in flight at once", STATE),
+    number("goal.connections", Unit::Count, "connections that are held open at once", STATE),
+    number("goal.rate", Unit::Rate, "requests that arrive", STATE),
+    number("goal.latency", Unit::Seconds, "time within which most requests should be answered", STATE),
+    number("pred.server.processes", Unit::Count, "processes a server needs for what arrives", STATE),
+    number("pred.server.threads", Unit::Count, "threads in each of them", STATE),
+    number("pred.server.tail", Unit::Seconds, "time that 95 % of its requests stay below", STATE),
+    number("pred.server.most", Unit::Rate, "requests one computer can compute at most", STATE),
+    number("pred.server.machines", Unit::Count, "computers that keep up with what arrives", STATE),
+    number("pred.cluster.nodes", Unit::Count, "computers that meet the deadline or hold the data", STATE),
+    number("pred.cluster.time", Unit::Seconds, "predicted wall time on so many computers", STATE),
+    number("pred.cluster.gain", Unit::Count, "predicted speedup over the best on one computer", STATE),
+    number("pred.cluster.task", Unit::Seconds, "length of a task when it is divided for them", STATE),
     number("pred.now.time", Unit::Seconds, "wall time the model gives the program as it is", LONGER),
     text("pred.best.strategy", "strategy of the best candidate", LONGER),
     number("pred.best.workers", Unit::Count, "workers of the best candidate", LONGER),

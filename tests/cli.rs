@@ -26,5 +26,7 @@ mod processes;
 mod session;
 #[path = "cli/signals.rs"]
 mod signals;
+#[path = "cli/stated.rs"]
+mod stated;
 #[path = "cli/streams.rs"]
 mod streams;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Case;
 use super::confidence;
+use super::goals;
 use super::model::Cap;
 use super::predict::{Plan, StrategyCap};
 use super::predicted;
@@ -42,14 +43,14 @@ pub(super) fn caps(rules: &RuleSet, facts: &Facts) -> Vec<StrategyCap> {
 pub(super) fn decide(case: &mut Case<'_>) -> Decision {
     predicted::pools(&mut case.facts, &case.plans);
     // Whether two stages are worth it is judged against the best pool that remains.
-    let before = vetoes(case);
+    let before = vetoes(case.rules, &case.facts);
     let single = case
         .plans
         .plans
         .iter()
         .find(|plan| plan.strategy != Strategy::Hybrid && !before.contains_key(&plan.strategy));
     predicted::hybrid(&mut case.facts, &case.plans, single);
-    let vetoed = vetoes(case);
+    let vetoed = vetoes(case.rules, &case.facts);
     let mut scored: Vec<(f64, &Plan)> = case
         .plans
         .plans
@@ -61,6 +62,7 @@ pub(super) fn decide(case: &mut Case<'_>) -> Decision {
     if let Some((_, best)) = scored.first() {
         predicted::best(&mut case.facts, &case.plans, best);
     }
+    goals::cluster(&mut case.facts, case.subject.as_ref(), &case.plans, &case.costs);
     let ranking = scored.iter().map(|(_, plan)| plan.strategy).collect();
     let gate = case
         .rules
@@ -73,9 +75,9 @@ pub(super) fn decide(case: &mut Case<'_>) -> Decision {
 }
 
 /// Strategies ruled out, each with the first rule that does it.
-fn vetoes(case: &Case<'_>) -> BTreeMap<Strategy, String> {
+pub(super) fn vetoes(rules: &RuleSet, facts: &Facts) -> BTreeMap<Strategy, String> {
     let mut out = BTreeMap::new();
-    for outcome in case.rules.evaluate(RuleKind::Gate, &case.facts) {
+    for outcome in rules.evaluate(RuleKind::Gate, facts) {
         let (Truth::True, Then::Gate { only, veto, .. }) = (&outcome.truth, &outcome.rule.then) else {
             continue;
         };
@@ -134,7 +136,7 @@ fn effort(case: &Case<'_>, strategy: Strategy) -> f64 {
 /// What binds the program now.
 pub(super) fn verdict(case: &Case<'_>) -> Verdict {
     let outcomes = case.rules.evaluate(RuleKind::Verdict, &case.facts);
-    let confidence = confidence::level(confidence::verdict(&case.facts), &case.costs);
+    let confidence = confidence::level(confidence::verdict(&case.facts, &case.costs), &case.costs);
     let verdict = first_verdict(case.rules, &case.facts, &outcomes, confidence);
     // A share that close to where the verdict turns may stand on the other side of it in the next run; and so may one
     // that would be there if other programs had left the CPUs free.
@@ -173,6 +175,8 @@ pub(super) fn first_verdict(
 
 /// Rules that could not be decided for want of facts that could be learned.
 pub(super) fn not_decided(case: &Case<'_>) -> Vec<NotDecided> {
+    // Of what was only described a first profile may tell everything.
+    let stated = confidence::is_stated(&case.facts);
     [RuleKind::Gate, RuleKind::Cap, RuleKind::Prefer]
         .into_iter()
         .flat_map(|kind| case.rules.evaluate(kind, &case.facts))
@@ -181,15 +185,28 @@ pub(super) fn not_decided(case: &Case<'_>) -> Vec<NotDecided> {
             let specs: Vec<_> = missing
                 .iter()
                 .filter_map(|name| facts::spec(name))
-                .filter(|spec| spec.needs_more_than_a_profile() && !spec.name.starts_with("pred."))
+                .filter(
+                    |spec| if stated { is_of_the_work(spec.name) } else { spec.needs_more_than_a_profile() },
+                )
+                .filter(|spec| !spec.name.starts_with("pred.") && !spec.name.starts_with("goal."))
                 // What a program has not got cannot be learned about it.
                 .filter(|spec| case.facts.reason(spec.name) != Some(facts::NO_ITEMS))
                 .collect();
-            let how_to_learn = specs.first()?.how_to_learn.to_owned();
+            let how_to_learn = match specs.first()? {
+                spec if stated && !spec.only_the_user_knows() => facts::PROFILE.to_owned(),
+                spec => spec.how_to_learn.to_owned(),
+            };
             let missing = specs.iter().map(|spec| spec.name.to_owned()).collect();
             Some(NotDecided { rule: outcome.rule.id.clone(), missing, how_to_learn })
         })
         .collect()
+}
+
+/// Whether a fact is about the work and not about a run of it: what a description could hold.
+fn is_of_the_work(name: &str) -> bool {
+    ["region.", "wait.", "cpu.", "runtime.", "limit.", "data.", "work."]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 /// The action a gate names.

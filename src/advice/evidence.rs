@@ -1,7 +1,7 @@
 //! From the trace of a rule to evidence a reader can check.
 
 use super::types::Evidence;
-use crate::facts::{self, Facts, Type, Value};
+use crate::facts::{self, Facts, Origin, Type, Value};
 use crate::rules::{Comparison, List, Truth};
 
 /// The comparisons that speak for a rule, one entry per fact.
@@ -49,4 +49,50 @@ pub(super) fn add_plain(evidence: &mut Vec<Evidence>, facts: &Facts, names: &[&s
             comparison: String::new(),
         });
     }
+}
+
+/// Facts about the work that are shown of a description, in order.
+const SAID: [&str; 22] = [
+    "region.n",
+    "wait.total",
+    "cpu.gil",
+    "cpu.native",
+    "region.item_wall",
+    "wait.share",
+    "run.wall",
+    "wall.network",
+    "data.size",
+    "work.kind",
+    "work.background",
+    "region.independent",
+    "runtime.lang",
+    "host.p_eff",
+    "host.mem_budget",
+    "limit.downstream",
+    "goal.deadline",
+    "goal.machines",
+    "goal.rate",
+    "goal.latency",
+    "goal.concurrency",
+    "goal.connections",
+];
+/// Of these a server has as many as time goes by.
+const WITHOUT_END: [&str; 2] = ["region.n", "run.wall"];
+
+/// What was stated of a program or assumed in place of an answer, as evidence.
+#[must_use]
+pub fn of_statements(facts: &Facts) -> Vec<Evidence> {
+    let mut evidence = Vec::new();
+    let said: Vec<&str> = SAID
+        .into_iter()
+        .filter(|name| {
+            let origin = facts.get(name).map(|fact| fact.origin);
+            let endless = facts.get("goal.rate").is_some() && WITHOUT_END.contains(name);
+            // Nothing of a kind is no statement; that nothing of an item is waiting is one.
+            let nothing = facts.get_number(name) == Some(0.0) && *name != "wait.share";
+            !endless && !nothing && matches!(origin, Some(Origin::Declared | Origin::Assumed))
+        })
+        .collect();
+    add_plain(&mut evidence, facts, &said);
+    evidence
 }

@@ -8,18 +8,23 @@
 mod cases;
 mod confidence;
 mod decide;
+mod described;
 mod evidence;
 mod flip;
+mod goals;
 pub mod model;
 mod predict;
 mod predicted;
 mod recommend;
 #[cfg(test)]
 mod scenarios;
+pub mod simulate;
 pub mod types;
 mod work;
 
 pub use cases::run_model_case;
+pub use described::{Described, described};
+pub use evidence::of_statements;
 pub use types::*;
 
 use crate::facts::{self, Facts, Origin, Value};
@@ -47,7 +52,17 @@ struct Case<'a> {
 /// is predicted.
 #[must_use]
 pub fn advise(profile: &Profile, machine: &Machine, rules: &RuleSet) -> Advice {
-    let mut facts = facts::collect(profile, machine);
+    conclude(facts::collect(profile, machine), profile, rules)
+}
+
+/// The same from facts that somebody states ([`facts::declare`]): by the same rules and the same model, and never with
+/// high confidence.
+#[must_use]
+pub fn advise_stated(facts: Facts, rules: &RuleSet) -> Advice {
+    conclude(facts, &Profile::default(), rules)
+}
+
+fn conclude(mut facts: Facts, profile: &Profile, rules: &RuleSet) -> Advice {
     let Ok(costs) = Costs::read(|name| rules.model(name)) else {
         return unpredicted(rules, &facts);
     };
@@ -55,7 +70,10 @@ pub fn advise(profile: &Profile, machine: &Machine, rules: &RuleSet) -> Advice {
     disregard_chance_items(&mut facts, &costs);
     let subject = Subject::of(&facts, profile, &costs);
     let caps = decide::caps(rules, &facts);
-    let plans = subject.as_ref().map(|subject| predict::predict(subject, &caps, &costs)).unwrap_or_default();
+    goals::server(&mut facts, subject.as_ref(), &costs);
+    // Requests that arrive at a rate are no pile of items: the time of all of them is the rate's business.
+    let piled = subject.as_ref().filter(|_| facts.get("goal.rate").is_none());
+    let plans = piled.map(|subject| predict::predict(subject, &caps, &costs)).unwrap_or_default();
     let mut case = Case { rules, costs, facts, subject, plans };
     let decision = decide::decide(&mut case);
     let verdict = decide::verdict(&case);
@@ -89,6 +107,10 @@ fn disregard_chance_items(facts: &mut Facts, costs: &Costs) {
     let Some(item) = number("region.item_wall") else { return };
     let waits = ["wait.net", "wait.disk", "wait.sleep", "wait.child", "wait.pipe"];
     let wait: f64 = waits.into_iter().filter_map(number).sum();
+    // Who states items has them, whatever they wait for.
+    if confidence::is_stated(facts) {
+        return;
+    }
     let processes = facts.get("region.processes").is_some_and(|fact| fact.value == Value::Bool(true));
     if processes || wait >= costs.item_wait_least * item {
         return;

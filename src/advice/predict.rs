@@ -75,7 +75,7 @@ fn now_items(subject: &Subject, costs: &Costs) -> f64 {
     modelled.min(subject.now_items)
 }
 
-fn hard_cap(strategy: Strategy, costs: &Costs) -> usize {
+pub(super) fn hard_cap(strategy: Strategy, costs: &Costs) -> usize {
     let cap = match strategy {
         Strategy::Async => costs.max_tasks,
         Strategy::Processes => costs.max_processes,
@@ -116,7 +116,7 @@ fn pool(strategy: Strategy, subject: &Subject, caps: &[StrategyCap], costs: &Cos
         point.fast = (point.fast.min(replayed) * replayed).sqrt();
         point.slow = (point.slow.max(replayed) * replayed).sqrt();
     }
-    let guide = (strategy == Strategy::Threads).then(|| guide_shares(&networks, host.cores, limit));
+    let guide = (strategy == Strategy::Threads).then(|| guide_shares(&networks, host.cores, limit, costs));
     let sampling = 1.645 * work.cv / (work.items as f64).sqrt();
     let margin = 1.0 + costs.band_margin.hypot(sampling);
     let uneven = if subject.items == ItemSource::Divisible {
@@ -161,15 +161,15 @@ fn floor(work: &Work, costs: &Costs) -> f64 {
     work.items as f64 * work.disk / costs.disk_depth.max(1.0)
 }
 
-/// Share of the best steady throughput that 2 and 5 threads per core reach.
-fn guide_shares(networks: &Networks, cores: f64, limit: usize) -> (f64, f64) {
+/// Share of the best steady throughput that the guides' numbers of threads per core reach.
+fn guide_shares(networks: &Networks, cores: f64, limit: usize, costs: &Costs) -> (f64, f64) {
     let rates = networks.throughput(limit);
     let best = rates.last().copied().unwrap_or(0.0);
     let share = |per_core: f64| {
         let n = ((per_core * cores.round().max(1.0)) as usize).clamp(1, rates.len().max(1));
         rates.get(n - 1).map_or(0.0, |rate| if best > 0.0 { (rate / best).min(1.0) } else { 0.0 })
     };
-    (share(2.0), share(5.0))
+    (share(costs.guide_threads_low), share(costs.guide_threads_high))
 }
 
 /// Threads that wait feed processes that compute. Only an interpreter lock makes the second stage necessary.

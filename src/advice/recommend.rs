@@ -7,6 +7,7 @@ use super::confidence;
 use super::decide::{Decision, action_of};
 use super::evidence;
 use super::flip;
+use super::goals;
 use super::predict::Plan;
 use super::types::{
     Action, Confidence, Predicted, Recommendation, Rejected, Stage, Strategy, Verdict, WHY, Workers,
@@ -66,6 +67,7 @@ pub(super) fn inconclusive(rule: &str) -> Recommendation {
         headline: format!("not known yet: profile a longer run{WHY}nothing that was seen decides"),
         workers: None,
         stages: Vec::new(),
+        cluster: None,
         predicted: None,
         confidence: Confidence::Low,
         rule: rule.to_owned(),
@@ -129,6 +131,7 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
         headline,
         workers: planned.or_else(|| as_is(case, strategy)),
         stages: Vec::new(),
+        cluster: None,
         predicted,
         confidence,
         rule: gate.rule.id.clone(),
@@ -139,7 +142,17 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
         snippet: None,
         memory: None,
     };
-    if introduces_workers(action) {
+    if strategy == Strategy::Distributed {
+        if let Some((cluster, said)) = goals::engine(case) {
+            one.cluster = Some(cluster);
+            one.caveats.splice(0..0, said);
+        }
+        one.predicted = cluster_predicted(case);
+        // Nobody has measured how this work divides over computers.
+        one.confidence = Confidence::Low;
+        realise(case, &mut one, None);
+    } else if introduces_workers(action) && action != Action::Adopt {
+        // Who is told to adopt something without a plan is told in words how.
         realise(case, &mut one, plan);
     }
     one
@@ -166,6 +179,7 @@ fn by_plan(case: &Case<'_>, plan: &Plan, favourite: bool) -> Recommendation {
         headline: sentence,
         workers: Some(workers(case, plan)),
         stages: stages(plan),
+        cluster: None,
         predicted: Some(predicted(case, plan)),
         confidence: plan_confidence(case, plan),
         rule,
@@ -237,7 +251,7 @@ fn workers(case: &Case<'_>, plan: &Plan) -> Workers {
 
 /// The closed form that explains the number, with its numbers put in: what is printed can be checked by hand. The
 /// chosen number differs from it by overheads, rounds and the 95 % that are enough.
-fn formula(subject: &Subject, plan: &Plan) -> String {
+pub(super) fn formula(subject: &Subject, plan: &Plan) -> String {
     let work = &subject.work;
     let (wait, cpu) = (units::seconds(work.wait), units::seconds(work.cpu()));
     let cores = units::significant(subject.host.cores);
@@ -286,6 +300,15 @@ fn predicted(case: &Case<'_>, plan: &Plan) -> Predicted {
         low: against(plan.slow).min(speedup),
         high: against(plan.fast).max(speedup),
     }
+}
+
+/// What several computers give, against the program as it is. They may lose as much again as a plan leaves them free, and
+/// at best lose nothing.
+fn cluster_predicted(case: &Case<'_>) -> Option<Predicted> {
+    let time = case.facts.get_number("pred.cluster.time").filter(|time| *time > 0.0)?;
+    let speedup = case.plans.now / time;
+    let (low, high) = (speedup * case.costs.cluster_busy, speedup / case.costs.cluster_efficiency);
+    Some(Predicted { wall_s: time, speedup, low, high })
 }
 
 /// Resident memory the workers add.
@@ -352,6 +375,10 @@ fn realise(case: &Case<'_>, one: &mut Recommendation, plan: Option<&Plan>) {
         values.insert("io_workers", waiting.workers.to_string());
         values.insert("cpu_workers", computing.workers.to_string());
         values.insert("queue", (2 * computing.workers).to_string());
+    }
+    if let Some(cluster) = &one.cluster {
+        values.insert("nodes", cluster.nodes.to_string());
+        values.insert("engine", cluster.engine.clone());
     }
     let batch = plan.map_or(1, |plan| plan.batch).max(if one.action == Action::Batch {
         case.plans.get(Strategy::Processes).map_or(1, |plan| plan.batch)

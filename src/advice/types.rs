@@ -178,6 +178,8 @@ pub struct Recommendation {
     pub workers: Option<Workers>,
     /// The stages of a hybrid, in order of flow.
     pub stages: Vec<Stage>,
+    /// The computers of a distributed plan.
+    pub cluster: Option<Cluster>,
     /// What it gives; `None` where nothing could be predicted.
     pub predicted: Option<Predicted>,
     /// Confidence in the prediction and the choice.
@@ -222,6 +224,19 @@ pub struct Workers {
     pub formula: String,
     /// What limits it, for example `knee`, `items`, `cap-downstream`.
     pub binding_cap: String,
+}
+
+/// Several computers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cluster {
+    /// The engine that divides the work.
+    pub engine: String,
+    /// Computers.
+    pub nodes: u32,
+    /// Length of one task, seconds.
+    pub task_s: f64,
+    /// Number of tasks.
+    pub tasks: u64,
 }
 
 /// One stage of a hybrid.

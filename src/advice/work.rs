@@ -105,9 +105,14 @@ fn recorded(items: &Items, gil: bool, costs: &Costs) -> Vec<Recorded> {
 /// Threads an event loop computes on: the runtimes that spread tasks over the cores, and all the others.
 fn loops(facts: &Facts, cores: f64) -> f64 {
     match facts.get("runtime.lang").map(|fact| &fact.value) {
-        Some(Value::Text(lang)) if matches!(lang.as_str(), "rust" | "go" | "java") => cores.max(1.0),
+        Some(Value::Text(lang)) => loops_of(lang, cores),
         _ => 1.0,
     }
+}
+
+/// The same by the name of the language.
+pub(super) fn loops_of(language: &str, cores: f64) -> f64 {
+    if matches!(language, "rust" | "go" | "java") { cores.max(1.0) } else { 1.0 }
 }
 
 /// CPU of one item under the lock and outside it. Where the split is not known all of it counts as locked: that

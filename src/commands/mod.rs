@@ -1,11 +1,13 @@
 //! One file per subcommand: the only place that joins stages.
 
 pub mod compare;
+pub mod decide;
 pub mod doctor;
 pub mod profile;
 pub mod report;
 pub mod rules;
 pub mod scan;
+pub mod simulate;
 pub mod terminal;
 
 use std::io::Write;
@@ -31,6 +33,8 @@ pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
             shown.map(|()| exit::SUCCESS).map_err(usage)
         }
         Command::Compare(args) => compare::run(&args).map_err(usage),
+        Command::Decide(args) => decide::run(&args).map(|()| exit::SUCCESS).map_err(usage),
+        Command::Simulate(args) => simulate::run(&args).map(|()| exit::SUCCESS).map_err(usage),
         Command::Rules(args) => to_stdout(|out| rules::run(&args, out)),
         Command::Doctor(args) => to_stdout(|out| doctor::run(&args, out)),
         Command::Completions { shell } => to_stdout(|out| {

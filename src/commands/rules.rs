@@ -29,6 +29,7 @@ fn kinds(kind: KindArg) -> (Option<RuleKind>, Option<SourceKind>) {
         KindArg::Prefer => (Some(RuleKind::Prefer), None),
         KindArg::Note => (Some(RuleKind::Note), None),
         KindArg::Hazard => (Some(RuleKind::Hazard), Some(SourceKind::Hazard)),
+        KindArg::Engine => (Some(RuleKind::Engine), None),
         KindArg::Mistake => (None, Some(SourceKind::Mistake)),
         KindArg::Opportunity => (None, Some(SourceKind::Opportunity)),
     }
@@ -283,6 +284,10 @@ fn consequences(then: &Then) -> Vec<String> {
         Then::Hazard { finding, fix } => {
             vec![format!("finding: {}", finding.text()), format!("fix: {}", fix.text())]
         }
+        Then::Engine { engine, task, unless } => vec![
+            format!("use {engine}, with tasks of {} and more", task.text()),
+            format!("not otherwise: {}", unless.text()),
+        ],
     }
 }
 

@@ -51,7 +51,7 @@ fn absence(name: &str) -> &'static str {
     }
 }
 
-fn host(facts: &mut Facts, machine: &Machine) {
+pub(super) fn host(facts: &mut Facts, machine: &Machine) {
     let mut state = |name: &str, value: Option<f64>, why: &str| match value {
         Some(value) => facts.number(name, value, Origin::Machine),
         None => facts.unknown(name, why),

@@ -6,12 +6,15 @@
 //! types.
 
 pub mod comparison;
+pub mod decision;
 mod formats;
 mod html;
 pub mod json;
 mod markdown;
 mod markup;
+mod plot;
 pub mod scan;
+pub mod simulation;
 mod stacks;
 mod style;
 mod text;

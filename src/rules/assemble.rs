@@ -8,7 +8,9 @@ use super::constants::Constants;
 use super::error::RuleError;
 use super::load::Source;
 use super::rule::{Rule, RuleKind};
-use super::schema::{CasesFile, ConstantFile, ConstantsFile, Entries, OverlayFile, RealiseFile, RuleFile};
+use super::schema::{
+    CasesFile, ConstantFile, ConstantsFile, DescriptionFile, Entries, OverlayFile, RealiseFile, RuleFile,
+};
 use super::suggest::nearest;
 use super::validate::Validation;
 
@@ -22,6 +24,7 @@ enum Content {
     Cases,
     Overlay,
     Realise(String),
+    Description,
     Rule,
     /// Data of another part of boundby.
     Foreign,
@@ -39,6 +42,7 @@ fn content(source: &Source) -> Content {
             "model" => Content::Model,
             "model_cases" => Content::Cases,
             "overlay" => Content::Overlay,
+            "description" => Content::Description,
             _ => Content::Rule,
         },
         Some(("decision", _)) => Content::Rule,
@@ -175,6 +179,12 @@ impl Assembly {
                 let Some(file) = self.parse::<CasesFile>(source) else { return };
                 if let Some(cases) = self.keep(validation.cases(file)) {
                     self.set.cases.extend(cases);
+                }
+            }
+            Content::Description => {
+                let Some(file) = self.parse::<DescriptionFile>(source) else { return };
+                if let Some(description) = self.keep(validation.description(file)) {
+                    self.set.description = description;
                 }
             }
             Content::Realise(lang) => {

@@ -141,6 +141,8 @@ fn value_of(rule: &Rule, name: &str, facts: &Facts, constants: &Constants) -> Re
         (Then::Cap { workers, .. }, "workers") => number(workers),
         (Then::Prefer { strategy, .. }, "strategy") => text(strategy),
         (Then::Prefer { weight, .. }, "weight") => Ok(Value::Number(*weight)),
+        (Then::Engine { engine, .. }, "engine") => text(engine),
+        (Then::Engine { task, .. }, "task") => number(task),
         (Then::Note { show, .. }, _) if show.contains_key(name) => number(&show[name]),
         _ => Err(format!("a {} has no `{name}` to test", rule.kind.name())),
     }

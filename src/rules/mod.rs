@@ -7,6 +7,7 @@ mod assemble;
 mod check;
 mod condition;
 mod constants;
+mod description;
 mod expectation;
 pub mod language;
 mod rule;
@@ -21,6 +22,7 @@ use std::path::Path;
 pub use check::{CheckFailure, CheckKind, check};
 pub use condition::{Comparison, Condition, Line, List, Outcome};
 pub use constants::{Constant, Constants};
+pub use description::{Clue, Description, WORK_KINDS};
 pub use error::RuleError;
 pub use expectation::{Datum, Expected, ModelCase, RuleExpectation, RuleTest};
 pub use language::Truth;
@@ -42,6 +44,7 @@ pub struct RuleSet {
     model: Constants,
     cases: Vec<ModelCase>,
     realisations: Vec<Realisation>,
+    description: Description,
 }
 
 impl RuleSet {
@@ -133,6 +136,12 @@ impl RuleSet {
         [(lang, Some(action)), (lang, None), ("any", Some(action)), ("any", None)]
             .into_iter()
             .find_map(|(lang, action)| find(lang, action))
+    }
+
+    /// The words of descriptions.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
     }
 
     /// Every realisation, in order of file and entry.

@@ -25,11 +25,14 @@ pub enum RuleKind {
     Note,
     /// Reports a mistake.
     Hazard,
+    /// Names the engine for work that takes more than one machine; the first that fires is taken.
+    Engine,
 }
 
 impl RuleKind {
     /// Every kind, in the order they are applied.
-    pub const ALL: [Self; 6] = [Self::Verdict, Self::Gate, Self::Cap, Self::Prefer, Self::Note, Self::Hazard];
+    pub const ALL: [Self; 7] =
+        [Self::Verdict, Self::Gate, Self::Cap, Self::Prefer, Self::Note, Self::Hazard, Self::Engine];
 
     /// The name in files.
     #[must_use]
@@ -41,6 +44,7 @@ impl RuleKind {
             Self::Prefer => "prefer",
             Self::Note => "note",
             Self::Hazard => "hazard",
+            Self::Engine => "engine",
         }
     }
 
@@ -160,6 +164,15 @@ pub enum Then {
         finding: Template,
         /// What to do.
         fix: Template,
+    },
+    /// An engine for several machines.
+    Engine {
+        /// Its name.
+        engine: String,
+        /// The shortest task that is worth sending, seconds.
+        task: Expr,
+        /// Why it is not taken where its condition does not hold.
+        unless: Template,
     },
 }
 

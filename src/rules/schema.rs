@@ -59,6 +59,9 @@ pub(super) struct ThenFile {
     pub(super) show: Option<Entries<String>>,
     pub(super) finding: Option<Spanned<String>>,
     pub(super) fix: Option<Spanned<String>>,
+    pub(super) engine: Option<Spanned<String>>,
+    pub(super) task: Option<Spanned<String>>,
+    pub(super) unless: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +89,29 @@ pub(super) struct OverlayFile {
     pub(super) constants: Entries<ConstantFile>,
     #[serde(default)]
     pub(super) model: Entries<ConstantFile>,
+}
+
+/// Words of descriptions in plain language.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DescriptionFile {
+    pub(super) waits: Vec<String>,
+    pub(super) computes: Vec<String>,
+    #[serde(default)]
+    pub(super) clues: Vec<ClueFile>,
+}
+
+/// What words of a description stand for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClueFile {
+    pub(super) words: Vec<String>,
+    pub(super) bound: Option<Spanned<String>>,
+    pub(super) work: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) instead: String,
+    #[serde(default)]
+    pub(super) cite: Many,
 }
 
 #[derive(Deserialize)]

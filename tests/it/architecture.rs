@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     // The enums that a flag is parsed into, and the parsers of numbers with units.
-    ("cli", &["report", "advice", "finding", "units"]),
+    ("cli", &["report", "advice", "facts", "finding", "units"]),
     (
         "commands",
         &[

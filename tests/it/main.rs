@@ -6,6 +6,7 @@
 
 mod architecture;
 mod compare_command;
+mod decide_command;
 mod replay;
 mod report_cases;
 mod report_command;
@@ -20,4 +21,5 @@ mod sarif;
 mod scan_command;
 mod scan_profile;
 mod schema;
+mod simulate_command;
 mod source_rules;

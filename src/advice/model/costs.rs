@@ -84,6 +84,32 @@ costs! {
     batch_overhead,
     /// At least this many batches for every worker.
     batches_per_worker,
+    /// Slots of a server over those its arrivals keep busy.
+    server_headroom,
+    /// Share of the time a server's CPU may be busy.
+    server_utilisation,
+    /// Share of requests that may take longer than the time that is promised.
+    server_tail,
+    /// Threads per core that the guides recommend for waiting, from.
+    guide_threads_low,
+    /// Threads per core that the guides recommend for waiting, to.
+    guide_threads_high,
+    /// Confidence in what was stated instead of measured.
+    confidence_stated,
+    /// Factor on it for each decisive part that had to be assumed.
+    confidence_guessed,
+    /// Share of a computer's pace that it keeps as one of several.
+    cluster_efficiency,
+    /// Share of the time that computers of a cluster are planned to be busy.
+    cluster_busy,
+    /// Seconds to start a cluster and its first tasks.
+    cluster_start,
+    /// Share of a computer's memory that data may take.
+    cluster_memory,
+    /// Bytes in memory for each byte of data as it is stored.
+    cluster_expansion,
+    /// Tasks for each core, so that the last ones leave none idle for long.
+    cluster_tasks_per_core,
     /// Hard cap on threads.
     max_threads,
     /// Hard cap on processes.

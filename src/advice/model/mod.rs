@@ -5,11 +5,14 @@
 
 pub mod choose;
 pub mod costs;
+pub mod distribution;
 #[cfg(test)]
 mod laws;
 pub mod mva;
 pub mod network;
+pub mod pipeline;
 pub mod replay;
+pub mod server;
 pub mod wall;
 
 pub use choose::{Cap, Choice};

@@ -1,6 +1,7 @@
 //! What queues where under each strategy: the networks whose minimum is the throughput.
 
 use super::mva::Station;
+use super::server::Shape;
 use super::{Costs, Work};
 use crate::advice::types::Strategy;
 
@@ -99,6 +100,21 @@ impl Networks {
             ceilings.push(costs.disk_depth.max(1.0) / work.disk);
         }
         Some(Self { stations, ceilings, start })
+    }
+
+    /// Several processes with threads in each: as threads, with a lock in every process. Workers are the threads.
+    #[must_use]
+    pub fn of_shape(shape: Shape, work: &Work, host: &Host, costs: &Costs) -> Self {
+        let threads = Self::of(Strategy::Threads, work, host, costs, 1);
+        let Self { mut stations, ceilings, start } =
+            threads.unwrap_or(Self { stations: Vec::new(), ceilings: Vec::new(), start: Start::default() });
+        // The second station of threads under a lock is that lock.
+        if let (true, Some(lock)) = (host.gil, stations.get_mut(1)) {
+            lock.servers = (shape.processes as f64).min(host.cores);
+        }
+        let processes = costs.process_pool_start + costs.process_start * shape.processes as f64;
+        let fixed = if shape.processes > 1 { processes } else { 0.0 };
+        Self { stations, ceilings, start: Start { fixed: start.fixed + fixed, ..start } }
     }
 
     /// Throughput with 1 … `workers` workers.

@@ -4,15 +4,19 @@
 //! everything measured; derived numbers (predictions, shares) keep six digits.
 
 mod code;
+mod description;
 mod findings;
 mod layout;
 mod names;
 mod read;
+pub(super) mod simulation;
 mod timeline;
 mod v1;
 mod write;
 
+pub(super) use description::description_to_json;
 pub use read::{JsonError, Saved, from_json};
+pub(super) use write::stated_to_json;
 pub use write::to_json;
 
 /// The JSON Schema of the format, as shipped in `schema-1.json`: pretty-printed, ending in a newline.

@@ -12,8 +12,8 @@ use super::v1::{
 };
 use super::{names, timeline};
 use crate::advice::{
-    Action, Advice, Evidence, NotDecided, Predicted, Recommendation, Rejected, Stage, Strategy, Verdict,
-    Workers,
+    Action, Advice, Cluster, Evidence, NotDecided, Predicted, Recommendation, Rejected, Stage, Strategy,
+    Verdict, Workers,
 };
 use crate::facts::Value;
 use crate::machine::Machine;
@@ -94,7 +94,9 @@ const BALANCE: (f64, f64) = (0.02, 1e-3);
 pub fn from_json(bytes: &[u8]) -> Result<Saved, JsonError> {
     identify(bytes)?;
     let report: ReportV1 = serde_json::from_slice(bytes).map_err(JsonError::Shape)?;
-    let mut profile = profile(&report.profile)?;
+    let stated = "a measurement: what was only stated has none, so profile the program";
+    let measured = report.profile.as_ref().ok_or_else(|| refuse(format_args!("profile"), "null", stated))?;
+    let mut profile = profile(measured)?;
     profile.command = report.command;
     profile.exit = report.exit.as_ref().map(exit).transpose()?;
     profile.runtime = runtime(&report.runtime, format_args!("runtime"))?;
@@ -461,6 +463,12 @@ fn recommendation(one: &RecommendationV1, i: usize) -> Result<Recommendation, Js
         headline: one.headline.clone(),
         workers,
         stages: stages.collect::<Result<_, JsonError>>()?,
+        cluster: one.engine.clone().zip(one.nodes).map(|(engine, nodes)| Cluster {
+            engine,
+            nodes,
+            task_s: one.task_s.unwrap_or_default(),
+            tasks: one.tasks.unwrap_or_default(),
+        }),
         predicted: predicted.transpose()?,
         confidence: named(
             names::confidence(&one.confidence),

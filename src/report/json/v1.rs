@@ -34,8 +34,11 @@ pub(super) struct ReportV1 {
     pub(super) machine: MachineV1,
     /// The runtime of the process that decides the verdict.
     pub(super) runtime: RuntimeV1,
-    /// What was measured.
-    pub(super) profile: ProfileV1,
+    /// What was measured; null: the program was described, and nothing was measured.
+    pub(super) profile: Option<ProfileV1>,
+    /// What was said of the program, where it was described instead of measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stated: Option<Vec<EvidenceV1>>,
     /// What binds the program.
     pub(super) verdict: VerdictV1,
     /// The first is the advice, the rest are alternatives in order.
@@ -412,6 +415,12 @@ pub(super) struct RecommendationV1 {
     pub(super) nodes: Option<u32>,
     /// Engine; only for distributed.
     pub(super) engine: Option<String>,
+    /// Tasks to divide the work into; only for distributed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tasks: Option<u64>,
+    /// Length of one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) task_s: Option<f64>,
     /// What it gives; null where nothing could be predicted.
     pub(super) predicted: Option<PredictedV1>,
     /// How sure.

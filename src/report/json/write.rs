@@ -18,6 +18,7 @@ use crate::facts::Value;
 use crate::machine::Machine;
 use crate::profile::{BlockingPoint, EventLoop, Exit, Items, ProcessGroup, Profile, Quality, Runtime};
 use crate::report::Report;
+use crate::report::decision::Decided;
 use crate::wait::{Account, Book, WaitKind};
 
 /// The report in schema 1, ending in a newline. Same report in, same bytes out; times are exact to the nanosecond.
@@ -27,7 +28,34 @@ use crate::wait::{Account, Book, WaitKind};
 /// Never: every key is a string and the writer is memory.
 #[must_use]
 pub fn to_json(report: &Report<'_>) -> Vec<u8> {
-    let contract = contract(report);
+    written(&contract(report))
+}
+
+/// What was stated instead of measured, in the same schema: without a profile.
+pub(in crate::report) fn stated_to_json(decided: &Decided<'_>) -> Vec<u8> {
+    let Decided { machine, advice, stated, language, gil, .. } = *decided;
+    written(&ReportV1 {
+        schema: SCHEMA.to_owned(),
+        command: Vec::new(),
+        exit: None,
+        machine: machine_v1(machine),
+        runtime: RuntimeV1 {
+            language: language.unwrap_or("unknown").to_owned(),
+            implementation: None,
+            version: None,
+            gil,
+        },
+        profile: None,
+        stated: Some(stated.iter().map(evidence).collect()),
+        verdict: verdict(&advice.verdict),
+        recommendations: advice.recommendations.iter().map(recommendation).collect(),
+        rejected: advice.rejected.iter().map(rejected).collect(),
+        findings: Vec::new(),
+        not_decided: advice.not_decided.iter().map(not_decided).collect(),
+    })
+}
+
+fn written(contract: &ReportV1) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Layout::new());
     contract.serialize(&mut serializer).expect("string keys, and writing to memory cannot fail");
@@ -47,7 +75,8 @@ fn contract(report: &Report<'_>) -> ReportV1 {
         }),
         machine: machine_v1(machine),
         runtime: runtime(&profile.runtime),
-        profile: profile_v1(report),
+        profile: Some(profile_v1(report)),
+        stated: None,
         verdict: verdict(&advice.verdict),
         recommendations: advice.recommendations.iter().map(recommendation).collect(),
         rejected: advice.rejected.iter().map(rejected).collect(),
@@ -333,6 +362,7 @@ fn verdict(verdict: &Verdict) -> VerdictV1 {
 
 fn recommendation(recommendation: &Recommendation) -> RecommendationV1 {
     let workers = recommendation.workers.as_ref();
+    let cluster = recommendation.cluster.as_ref();
     let stage = |stage: &crate::advice::Stage| StageV1 {
         name: stage.name.clone(),
         strategy: stage.strategy.name().to_owned(),
@@ -348,8 +378,10 @@ fn recommendation(recommendation: &Recommendation) -> RecommendationV1 {
         workers_formula: workers.map(|workers| workers.formula.clone()),
         workers_limited_by: workers.map(|workers| workers.binding_cap.clone()),
         stages: recommendation.stages.iter().map(stage).collect(),
-        nodes: None,
-        engine: None,
+        nodes: cluster.map(|cluster| cluster.nodes),
+        engine: cluster.map(|cluster| cluster.engine.clone()),
+        tasks: cluster.map(|cluster| cluster.tasks),
+        task_s: cluster.and_then(|cluster| derived(cluster.task_s)),
         predicted: recommendation.predicted.and_then(predicted),
         confidence: recommendation.confidence.name().to_owned(),
         rule: recommendation.rule.clone(),

@@ -15,6 +15,9 @@ pub(super) fn largest(best: &Recommendation, report: &Report<'_>) -> String {
     let scatter = |seen: u64| 1.0 / (seen.max(1) as f64).sqrt();
     let (queued, dark) = (share(Account::Runnable), share(Account::Unattributed));
     let samples = profile.quality.samples;
+    if samples == 0 && profile.wall_book.total().is_zero() {
+        return "stated, not measured".to_owned();
+    }
     let mut doubts = vec![
         (
             queued,
@@ -75,6 +78,7 @@ mod tests {
             headline: String::new(),
             workers: Some(workers),
             stages: Vec::new(),
+            cluster: None,
             predicted: Some(Predicted { wall_s: 1.0, speedup: 2.0, low: 1.9, high: 2.1 }),
             confidence: Confidence::Low,
             rule: String::new(),

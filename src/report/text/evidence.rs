@@ -60,7 +60,7 @@ fn looped(event_loop: EventLoop) -> String {
     )
 }
 
-fn value(piece: &Evidence) -> String {
+pub(super) fn value(piece: &Evidence) -> String {
     match (&piece.value, piece.unit) {
         (Value::Bool(truth), _) => if *truth { "yes" } else { "no" }.to_owned(),
         (Value::Text(word), _) => word.clone(),

@@ -6,6 +6,7 @@
 pub(in crate::report) mod advice;
 mod because;
 pub(in crate::report) mod book;
+pub(super) mod decision;
 mod doubt;
 mod evidence;
 mod findings;
@@ -13,6 +14,7 @@ mod header;
 mod instead;
 mod lines;
 pub(in crate::report) mod page;
+pub(super) mod simulation;
 mod unseen;
 mod verdict;
 

@@ -35,7 +35,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
 
 /// Rules that one answer would settle, together: what is missing, and how to learn it. What only the reader can know
 /// stands among the caveats where it matters, and here where everything is asked for.
-fn questions(not_decided: &[NotDecided], verbose: bool) -> Vec<String> {
+pub(super) fn questions(not_decided: &[NotDecided], verbose: bool) -> Vec<String> {
     let mut asked: Vec<(&str, Vec<&str>)> = Vec::new();
     for one in not_decided {
         let place = asked.iter().position(|(how, _)| *how == one.how_to_learn).unwrap_or_else(|| {

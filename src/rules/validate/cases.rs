@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{ACTIONS, STRATEGIES, Validation};
+use super::{ACTIONS, BOUND_BY, STRATEGIES, Validation};
 use crate::facts::{self, Facts, Origin, Type, VOCABULARY, Value};
+use crate::rules::description::{Clue, Description, WORK_KINDS};
 use crate::rules::error::{RuleError, harmless};
 use crate::rules::expectation::{Datum, Expected, ModelCase, RuleExpectation, RuleTest};
 use crate::rules::language::{Dimension, Problem, parse_literal};
 use crate::rules::rule::Realisation;
 use crate::rules::schema::{
-    CasesFile, DatumFile, ExpectFile, RangeFile, RealiseFile, Spanned, TestFile, ValueFile,
+    CasesFile, DatumFile, DescriptionFile, ExpectFile, RangeFile, RealiseFile, Spanned, TestFile, ValueFile,
 };
 use crate::rules::suggest::nearest;
 
@@ -151,6 +152,26 @@ impl Validation<'_> {
             });
         }
         self.finish(Some(cases))
+    }
+
+    pub(in crate::rules) fn description(
+        mut self,
+        file: DescriptionFile,
+    ) -> Result<Description, Vec<RuleError>> {
+        let lower = |words: Vec<String>| words.iter().map(|word| word.to_lowercase()).collect();
+        let mut clues = Vec::new();
+        for clue in file.clues {
+            let bound = clue.bound.as_ref().map(|text| self.one_of(text, "verdict", &BOUND_BY));
+            let work = clue.work.as_ref().map(|text| self.one_of(text, "kind of work", &WORK_KINDS));
+            clues.push(Clue {
+                words: lower(clue.words),
+                bound: bound.flatten(),
+                work: work.flatten(),
+                instead: harmless(&clue.instead),
+                cite: clue.cite.0,
+            });
+        }
+        self.finish(Some(Description { waits: lower(file.waits), computes: lower(file.computes), clues }))
     }
 
     pub(in crate::rules) fn realisations(

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::constants::{Constant, Constants};
 use super::error::RuleError;
 use super::language::{
-    Kind, Literal, Minimum, Node, Problem, Scope, check_node, parse_expression, parse_literal,
+    Dimension, Kind, Literal, Minimum, Node, Problem, Scope, check_node, parse_expression, parse_literal,
 };
 use super::load::Source;
 use super::rule::Expr;
@@ -118,6 +118,16 @@ impl<'a> Validation<'a> {
             return None;
         }
         Some(expression)
+    }
+
+    /// An expression that is a time.
+    fn time(&mut self, text: &Spanned<String>) -> Option<Expr> {
+        let expression = self.expression(text, Minimum::OverAll)?;
+        if expression.dimension == Dimension::SECONDS {
+            return Some(expression);
+        }
+        self.report(text, format!("a time is due, this is {}", expression.dimension), None);
+        None
     }
 
     fn template(

@@ -172,6 +172,12 @@ impl Validation<'_> {
                 let fix = file.fix.as_ref().map(|text| self.template(text, &none, Minimum::OverAll));
                 Some(Then::Hazard { finding: finding??, fix: fix?? })
             }
+            RuleKind::Engine => {
+                let engine = file.engine.as_ref()?.value.clone();
+                let task = self.time(file.task.as_ref()?)?;
+                let unless = self.template(file.unless.as_ref()?, &BTreeMap::new(), Minimum::OverAll)?;
+                Some(Then::Engine { engine, task, unless })
+            }
         }
     }
 
@@ -203,6 +209,7 @@ impl Validation<'_> {
             RuleKind::Prefer => (&["strategy", "weight"], &[]),
             RuleKind::Note => (&["text"], &["show"]),
             RuleKind::Hazard => (&["finding", "fix"], &[]),
+            RuleKind::Engine => (&["engine", "task", "unless"], &[]),
         };
         let present = [
             ("bound_by", file.bound_by.is_some()),
@@ -220,6 +227,9 @@ impl Validation<'_> {
             ("show", file.show.is_some()),
             ("finding", file.finding.is_some()),
             ("fix", file.fix.is_some()),
+            ("engine", file.engine.is_some()),
+            ("task", file.task.is_some()),
+            ("unless", file.unless.is_some()),
         ];
         let list = || needed.iter().chain(allowed).copied().collect::<Vec<_>>().join(", ");
         for (name, is_present) in present {
@@ -242,6 +252,8 @@ fn locals(then: &Then) -> BTreeMap<String, Node> {
         Then::Note { show, .. } => {
             show.iter().map(|(name, shown)| (name.clone(), shown.node.clone())).collect()
         }
-        Then::Gate { .. } | Then::Prefer { .. } | Then::Hazard { .. } => BTreeMap::new(),
+        Then::Gate { .. } | Then::Prefer { .. } | Then::Hazard { .. } | Then::Engine { .. } => {
+            BTreeMap::new()
+        }
     }
 }

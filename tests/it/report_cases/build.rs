@@ -182,6 +182,7 @@ pub(super) fn advise(strategy: Strategy, action: Action, headline: &str) -> Reco
         headline: headline.into(),
         workers: None,
         stages: Vec::new(),
+        cluster: None,
         predicted: None,
         confidence: Confidence::High,
         rule: String::new(),

@@ -1,0 +1,89 @@
+//! What goals make of the predictions: a server for an arrival rate, computers for a deadline or for data that one cannot
+//! hold. States them as facts for the rules to judge; decides nothing.
+
+use super::Case;
+use super::model::{Costs, Work, server};
+use super::predict::Plans;
+use super::types::Cluster;
+use super::work::Subject;
+use crate::facts::{Facts, Origin};
+use crate::rules::{RuleKind, Then, Truth};
+
+/// A server for the rate that is a goal.
+pub(super) fn server(facts: &mut Facts, subject: Option<&Subject>, costs: &Costs) {
+    let (Some(rate), Some(subject)) = (facts.get_number("goal.rate"), subject) else { return };
+    let Subject { work, host, .. } = subject;
+    let latency = facts.get_number("goal.latency");
+    let best = server::smallest(work, host, rate, latency, facts.get_number("limit.downstream"), costs);
+    let processes = if host.gil { host.cores.ceil().max(1.0) as usize } else { 1 };
+    let mut state = |name: &str, value: f64| facts.number(name, value, Origin::Predicted);
+    state("pred.server.processes", best.shape.processes as f64);
+    state("pred.server.threads", best.shape.threads as f64);
+    if let Some((_, tail)) = best.response {
+        state("pred.server.tail", tail);
+    }
+    state("pred.server.most", server::most(work, host, processes));
+    state("pred.server.machines", server::machines(work, host, rate, costs));
+}
+
+/// Computers for the deadline or the data, once the best plan for one of them is known.
+pub(super) fn cluster(facts: &mut Facts, subject: Option<&Subject>, plans: &Plans, costs: &Costs) {
+    let Some(subject) = subject else { return };
+    let one = facts.get_number("pred.best.time").unwrap_or(plans.now).min(plans.now);
+    // Where the other side sets the pace, more computers wait as well.
+    let limited = plans.plans.iter().any(|plan| plan.choice.binding == "cap-downstream");
+    if one <= 0.0 || limited {
+        return;
+    }
+    let efficiency = costs.cluster_efficiency * costs.cluster_busy;
+    let number = |name: &str| facts.get_number(name);
+    let for_time = number("goal.deadline").map(|deadline| {
+        let left = deadline - costs.cluster_start;
+        if left > 0.0 { (one / (efficiency * left)).ceil() } else { f64::INFINITY }
+    });
+    let for_data = match (number("data.size"), number("host.mem_budget")) {
+        (Some(data), Some(memory)) if memory > 0.0 => {
+            Some((data * costs.cluster_expansion / (costs.cluster_memory * memory)).ceil())
+        }
+        _ => None,
+    };
+    let Some(nodes) = for_time.into_iter().chain(for_data).reduce(f64::max) else { return };
+    let nodes = nodes.max(1.0);
+    if !nodes.is_finite() {
+        return facts.unknown("pred.cluster.nodes", "starting a cluster takes longer than the deadline");
+    }
+    let time = costs.cluster_start + one / (nodes * costs.cluster_efficiency);
+    let mut state = |name: &str, value: f64| facts.number(name, value, Origin::Predicted);
+    state("pred.cluster.nodes", nodes);
+    state("pred.cluster.time", time);
+    state("pred.cluster.gain", one / time);
+    state("pred.cluster.task", task(&subject.work, nodes, subject.host.cores, costs));
+}
+
+/// Length of a task if the work is divided evenly for so many computers, but never below one item.
+fn task(work: &Work, nodes: f64, cores: f64, costs: &Costs) -> f64 {
+    let tasks = (costs.cluster_tasks_per_core * nodes * cores).clamp(1.0, work.items as f64);
+    work.sequential() / tasks
+}
+
+/// The engine that the rules take, and why not the others.
+pub(super) fn engine(case: &Case<'_>) -> Option<(Cluster, Vec<String>)> {
+    let nodes = case.facts.get_number("pred.cluster.nodes")?;
+    let outcomes = case.rules.evaluate(RuleKind::Engine, &case.facts);
+    let taken = outcomes.iter().find(|outcome| outcome.truth == Truth::True)?;
+    let Then::Engine { engine, task, .. } = &taken.rule.then else { return None };
+    let least = task.number(case.rules, &case.facts).unwrap_or_default();
+    let task = case.facts.get_number("pred.cluster.task").unwrap_or(least).max(least);
+    let others = outcomes.iter().filter(|outcome| outcome.truth != Truth::True);
+    let why_not = others.filter_map(|outcome| match &outcome.rule.then {
+        Then::Engine { engine, unless, .. } => {
+            Some(format!("not {engine}: {}", unless.render(case.rules, &case.facts)))
+        }
+        _ => None,
+    });
+    let total = case.subject.as_ref().map_or(0.0, |subject| subject.work.sequential());
+    let because = taken.rule.because.render(case.rules, &case.facts);
+    let said = std::iter::once(format!("{engine}: {because}")).chain(why_not).collect();
+    let tasks = (total / task.max(f64::MIN_POSITIVE)).ceil().max(1.0) as u64;
+    Some((Cluster { engine: engine.clone(), nodes: nodes as u32, task_s: task, tasks }, said))
+}
