@@ -13,7 +13,9 @@ mod flip;
 pub mod model;
 mod predict;
 mod predicted;
+mod realise;
 mod recommend;
+mod region;
 #[cfg(test)]
 mod scenarios;
 pub mod types;
@@ -24,7 +26,7 @@ pub use types::*;
 
 use crate::facts::{self, Facts, Origin, Value};
 use crate::machine::Machine;
-use crate::profile::Profile;
+use crate::profile::{Profile, Region};
 use crate::rules::{RuleKind, RuleSet};
 
 use model::Costs;
@@ -38,6 +40,8 @@ struct Case<'a> {
     facts: Facts,
     subject: Option<Subject>,
     plans: Plans,
+    /// Where the items are, where those are what the plans are about.
+    region: Option<Region>,
 }
 
 /// What the program is bound by and what to do about it.
@@ -56,7 +60,9 @@ pub fn advise(profile: &Profile, machine: &Machine, rules: &RuleSet) -> Advice {
     let subject = Subject::of(&facts, profile, &costs);
     let caps = decide::caps(rules, &facts);
     let plans = subject.as_ref().map(|subject| predict::predict(subject, &caps, &costs)).unwrap_or_default();
-    let mut case = Case { rules, costs, facts, subject, plans };
+    let items = profile.items.as_ref().filter(|_| facts.get("region.n").is_some());
+    let region = items.and_then(|items| items.region.clone());
+    let mut case = Case { rules, costs, facts, subject, plans, region };
     let decision = decide::decide(&mut case);
     let verdict = decide::verdict(&case);
     let (recommendations, rejected) = recommend::recommend(&case, &decision, &verdict);

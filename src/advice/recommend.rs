@@ -1,7 +1,5 @@
 //! The decision as recommendations: workers, gain, evidence, caveats, the construct; and what was not offered.
 
-use std::collections::BTreeMap;
-
 use super::Case;
 use super::confidence;
 use super::decide::{Decision, action_of};
@@ -9,16 +7,25 @@ use super::evidence;
 use super::flip;
 use super::predict::Plan;
 use super::types::{
-    Action, Confidence, Predicted, Recommendation, Rejected, Stage, Strategy, Verdict, WHY, Workers,
+    Action, Confidence, Predicted, Recommendation, Rejected, Strategy, Verdict, WHY, Workers,
 };
-use super::work::{ItemSource, Subject};
+use super::work::Subject;
+use super::{realise, region};
 use crate::facts::Value;
 use crate::rules::{Outcome, RuleKind, Then, Truth};
 use crate::units;
 
 /// Facts shown beside every plan.
-const BASICS: [&str; 7] =
-    ["region.n", "region.share", "wait.total", "cpu.gil", "cpu.native", "cpu.gil_share", "host.p_eff"];
+const BASICS: [&str; 8] = [
+    "region.n",
+    "region.share",
+    "region.cv",
+    "wait.total",
+    "cpu.gil",
+    "cpu.native",
+    "cpu.gil_share",
+    "host.p_eff",
+];
 
 /// The advice, the alternatives in order, and what was not offered.
 pub(super) fn recommend(
@@ -67,6 +74,7 @@ pub(super) fn inconclusive(rule: &str) -> Recommendation {
         workers: None,
         stages: Vec::new(),
         predicted: None,
+        region: None,
         confidence: Confidence::Low,
         rule: rule.to_owned(),
         because: Vec::new(),
@@ -114,7 +122,8 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
     let because = gate.rule.because.render(case.rules, &case.facts);
     let headline = headline.map(|text| text.render(case.rules, &case.facts));
     let headline = headline.map_or_else(|| because.clone(), |text| format!("{text}{WHY}{because}"));
-    let predicted = plan.filter(|plan| case.plans.gain(plan) > 1.0).map(|plan| predicted(case, plan));
+    let gains = plan.filter(|plan| case.plans.gain(plan) > 1.0);
+    let predicted = gains.map(|plan| predicted(case, plan));
     let planned = plan.map(|plan| workers(case, plan));
     let mut evidence = evidence::of_trace(&gate.trace);
     evidence::add_plain(&mut evidence, &case.facts, &BASICS);
@@ -130,6 +139,7 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
         workers: planned.or_else(|| as_is(case, strategy)),
         stages: Vec::new(),
         predicted,
+        region: gains.and_then(|plan| region::gain(case, plan)),
         confidence,
         rule: gate.rule.id.clone(),
         because: evidence,
@@ -140,7 +150,7 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
         memory: None,
     };
     if introduces_workers(action) {
-        realise(case, &mut one, plan);
+        realise::realise(case, &mut one, plan);
     }
     one
 }
@@ -165,8 +175,9 @@ fn by_plan(case: &Case<'_>, plan: &Plan, favourite: bool) -> Recommendation {
         action,
         headline: sentence,
         workers: Some(workers(case, plan)),
-        stages: stages(plan),
+        stages: realise::stages(plan, case.region.as_ref()),
         predicted: Some(predicted(case, plan)),
+        region: region::gain(case, plan),
         confidence: plan_confidence(case, plan),
         rule,
         because,
@@ -180,7 +191,7 @@ fn by_plan(case: &Case<'_>, plan: &Plan, favourite: bool) -> Recommendation {
         snippet: None,
         memory: memory(case, plan),
     };
-    realise(case, &mut one, Some(plan));
+    realise::realise(case, &mut one, Some(plan));
     one
 }
 
@@ -267,15 +278,6 @@ fn formula(subject: &Subject, plan: &Plan) -> String {
     }
 }
 
-fn stages(plan: &Plan) -> Vec<Stage> {
-    plan.stages.map_or_else(Vec::new, |(waiting, computing)| {
-        vec![
-            Stage { name: "wait".to_owned(), strategy: Strategy::Threads, workers: waiting as u32 },
-            Stage { name: "compute".to_owned(), strategy: Strategy::Processes, workers: computing as u32 },
-        ]
-    })
-}
-
 fn predicted(case: &Case<'_>, plan: &Plan) -> Predicted {
     let speedup = case.plans.gain(plan);
     let wall = case.facts.get_number("run.wall").unwrap_or(case.plans.now);
@@ -332,38 +334,6 @@ fn standing_notes(case: &Case<'_>) -> Vec<String> {
             _ => None,
         })
         .collect()
-}
-
-/// Puts in the construct of the program's language.
-fn realise(case: &Case<'_>, one: &mut Recommendation, plan: Option<&Plan>) {
-    let lang = match case.facts.get("runtime.lang").map(|fact| &fact.value) {
-        Some(Value::Text(word)) => word.as_str(),
-        _ => "any",
-    };
-    let Some(found) = case.rules.realisation(lang, one.strategy.name(), one.action.name()) else { return };
-    let mut values: BTreeMap<&str, String> = BTreeMap::new();
-    if let Some(workers) = &one.workers {
-        values.insert("workers", workers.suggested.to_string());
-        values.insert("threads", workers.suggested.to_string());
-        values.insert("processes", workers.suggested.to_string());
-        values.insert("queue", (2 * workers.suggested).to_string());
-    }
-    if let [waiting, computing] = one.stages.as_slice() {
-        values.insert("io_workers", waiting.workers.to_string());
-        values.insert("cpu_workers", computing.workers.to_string());
-        values.insert("queue", (2 * computing.workers).to_string());
-    }
-    let batch = plan.map_or(1, |plan| plan.batch).max(if one.action == Action::Batch {
-        case.plans.get(Strategy::Processes).map_or(1, |plan| plan.batch)
-    } else {
-        1
-    });
-    // Pieces of a computation nobody saw are the writer's to cut.
-    let seen = case.subject.as_ref().is_some_and(|subject| subject.items == ItemSource::Seen);
-    values.insert("batch", if seen { batch.to_string() } else { "1".to_owned() });
-    one.construct = Some(found.construct.render(&values));
-    one.snippet = found.snippet.as_ref().map(|snippet| snippet.render(&values));
-    one.caveats.extend(found.notes.iter().map(|note| note.render(&values)));
 }
 
 /// Strategies that were considered and stand nowhere in the advice, each with its reason.

@@ -79,6 +79,7 @@ fn items(count: u32, kind: WaitKind, wait: f64, cpu_gil: f64, cpu_native: f64) -
         longest: Some(s(wait + cpu_gil + cpu_native)),
         share: 0.97,
         segments: vec![one; count as usize],
+        ..Items::default()
     }
 }
 

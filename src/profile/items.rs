@@ -1,16 +1,19 @@
 //! The dominating repeated work of a recording: how many items, how each waits and computes, how many are worked on
 //! side by side. Pure.
 //!
-//! Without source lines an item is one visit of the most waited-for kind of blocking point by the threads that visit it;
-//! where child processes do the work one after another, a child is an item.
+//! An item is one visit of the most waited-for kind of blocking point by the threads that visit it; where child processes
+//! do the work one after another, a child is an item. Where most of that is on one line, it is named ([`region`]).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::code::Region;
 use super::ledger::{Closed, ThreadRecord};
 use super::model::{Items, Segment};
+use super::places::Place;
+use super::region;
 use super::segments::RawSegment;
-use super::sites::Durations;
+use super::sites::{Durations, Waits};
 use super::thread_clock::SiteId;
 use crate::wait::WaitKind;
 
@@ -92,7 +95,10 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
     if durations.count() * 2 >= count && durations.count() >= 2 {
         items.cv = durations.cv();
         items.longest = durations.longest().map(Duration::from_nanos);
+        items.p95 = p95(&durations);
     }
+    let critical = |place: Place, _: &Waits| books.wall.waits.get(&place).copied().unwrap_or(0);
+    items.region = region::of_waits(books, &name, critical, |place| is_anchor(place.site));
     items.segments = segments(&members, count);
     Some(items)
 }
@@ -143,6 +149,8 @@ fn by_children(books: &Closed, wall: u64) -> Option<Items> {
     }
     items.cv = durations.cv();
     items.longest = durations.longest().map(Duration::from_nanos);
+    items.p95 = p95(&durations);
+    items.region = started_at(books, &pids);
     items.segments = pids
         .iter()
         .take(SEGMENTS_KEPT)
@@ -154,6 +162,17 @@ fn by_children(books: &Closed, wall: u64) -> Option<Items> {
         })
         .collect();
     Some(items)
+}
+
+/// Where the parent of these processes waits for them.
+fn started_at(books: &Closed, pids: &[i32]) -> Option<Region> {
+    let parent = books.processes.get(pids.first()?)?.parent;
+    let awaits = |place: Place| {
+        let site = books.sites.get(place.site);
+        site.key.pid == parent && matches!(site.kind(), WaitKind::Child | WaitKind::Pipe | WaitKind::Idle)
+    };
+    let blocked = |_: Place, waits: &Waits| waits.blocked;
+    region::of_waits(books, &books.process_name(parent), blocked, awaits)
 }
 
 /// Blocked time of a thread by kind, as far as other items could overlap it; and lock waits, which they could not.
@@ -206,11 +225,17 @@ fn sum_up(
         wait: wait.into_iter().map(|(kind, time)| (kind, each(time as f64))).collect(),
         cpu_gil: each(under),
         cpu_native: each(outside),
-        cv: None,
-        longest: None,
         share,
-        segments: Vec::new(),
+        ..Items::default()
     }
+}
+
+/// Given from so many items on that were seen one by one.
+const COUNTED_ENOUGH: u64 = 10;
+
+fn p95(durations: &Durations) -> Option<Duration> {
+    let enough = durations.count() >= COUNTED_ENOUGH;
+    durations.quantile(0.95).filter(|_| enough).map(Duration::from_nanos)
 }
 
 /// CPU of a thread, as far as it took it under the interpreter lock and outside it. What no sample classed goes the way of the rest of the

@@ -8,6 +8,7 @@ mod findings;
 mod layout;
 mod names;
 mod read;
+mod region;
 mod timeline;
 mod v1;
 mod write;

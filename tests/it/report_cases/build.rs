@@ -183,6 +183,7 @@ pub(super) fn advise(strategy: Strategy, action: Action, headline: &str) -> Reco
         workers: None,
         stages: Vec::new(),
         predicted: None,
+        region: None,
         confidence: Confidence::High,
         rule: String::new(),
         because: Vec::new(),
