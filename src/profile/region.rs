@@ -5,13 +5,57 @@ use std::collections::BTreeMap;
 
 use super::code::{Location, Region};
 use super::ledger::Closed;
-use super::places::Place;
+use super::places::{Place, Span};
 use super::sites::Waits;
 use super::stack::{StackId, Stacks};
 use super::summary::code::{callers, is_expression, library_call};
 
+/// Rounds in which the part of the run that some work takes is found; more would only be needed to follow a chain of
+/// lines that hardly overlap.
+const SETTLED: usize = 8;
 /// A line, or a function, stands for the whole where more than this share of it is there.
 const MOST: f64 = 0.5;
+
+/// What was waited in a part of the run is nearly all where it has at least this share.
+const NEARLY_ALL: f64 = 0.9;
+
+/// The part of the run that most of these waits fall into, by what each weighs. Waits of other lines in the meantime are
+/// of the same work; those of lines before and after are of another. `None`: nearly all are of one work, or too little was
+/// seen to tell.
+pub(super) fn part_of_run(
+    books: &Closed,
+    weigh: impl Fn(Place, &Waits) -> u64,
+    is_here: impl Fn(Place) -> bool,
+) -> Option<Span> {
+    let mut stacks: BTreeMap<StackId, u64> = BTreeMap::new();
+    for (place, waits) in books.places.waits().filter(|(place, _)| is_here(*place)) {
+        *stacks.entry(place.stack).or_default() += weigh(place, waits);
+    }
+    let spans = stacks.into_iter().filter_map(|(stack, weight)| Some((books.places.span(stack)?, weight)));
+    let unseen = books.places.waits().filter(|(place, _)| place.stack == StackId::UNSEEN && is_here(*place));
+    main_part(spans.collect(), unseen.map(|(place, waits)| weigh(place, waits)).sum())
+}
+
+/// See [`part_of_run`].
+fn main_part(mut spans: Vec<(Span, u64)>, unseen: u64) -> Option<Span> {
+    let seen: u64 = spans.iter().map(|(_, weight)| weight).sum();
+    let all = (seen + unseen) as f64;
+    spans.sort_by_key(|(span, weight)| (std::cmp::Reverse(*weight), *span));
+    let mut part = spans.first()?.0;
+    for _ in 0..SETTLED {
+        let before = part;
+        for (span, _) in &spans {
+            if span.mostly_in(part) || part.mostly_in(*span) {
+                part = part.with(*span);
+            }
+        }
+        if part == before {
+            break;
+        }
+    }
+    let inside: u64 = spans.iter().filter(|(span, _)| span.mostly_in(part)).map(|(_, weight)| weight).sum();
+    (seen as f64 >= NEARLY_ALL * all && (inside as f64) < NEARLY_ALL * all).then_some(part)
+}
 
 /// The region of the waits at these places of one program, by what each weighs; `None` where no function of the
 /// program's own has most of it.
@@ -35,9 +79,11 @@ pub(super) fn of_waits(
         }
     }
     let (_, by_stack) = heaviest(functions, |by_stack| by_stack.values().sum(), all)?;
+    let spans = by_stack.keys().filter_map(|stack| books.places.span(*stack));
+    let meanwhile = spans.reduce(Span::with)?;
     let (stack, _) = by_stack.into_iter().max_by_key(|(_, weight)| *weight)?;
     let waiting = own_path(&books.stacks, stack);
-    let computing = computing(books, name, &waiting);
+    let computing = computing(books, name, &waiting, meanwhile);
     Some(Region {
         at: waiting.first()?.clone(),
         call: library_call(&books.stacks, stack),
@@ -60,14 +106,15 @@ struct Computing {
     computes_in: Option<String>,
 }
 
-/// Where a program computes beside waiting in this code, if most of that is in one function. The functions in which both
+/// Where a program computes while it waits in this code, if most of that is in one function. The functions in which both
 /// ways part do the one and the other: what they share leads to both.
-fn computing(books: &Closed, name: &str, waiting: &[Location]) -> Option<Computing> {
+fn computing(books: &Closed, name: &str, waiting: &[Location], meanwhile: Span) -> Option<Computing> {
     let mut parts: BTreeMap<(Option<Function>, Option<Function>), BTreeMap<Location, u64>> = BTreeMap::new();
     let mut all = 0;
     for (pid, stack, computing) in books.places.computing() {
         let path = own_path(&books.stacks, stack);
-        if books.process_name(pid) != name || path.is_empty() {
+        let is_meanwhile = books.places.span(stack).is_some_and(|span| span.mostly_in(meanwhile));
+        if books.process_name(pid) != name || path.is_empty() || !is_meanwhile {
             continue;
         }
         let (waits_in, computes_in) = part(waiting, &path);
@@ -160,6 +207,19 @@ mod tests {
         assert_eq!(parted(&fetch, &fetch), names(None, None));
         // Threads share nothing.
         assert_eq!(parted(&fetch[..2], &parse[..2]), names(Some("fetch_row"), Some("parse")));
+    }
+
+    #[test]
+    fn lines_that_take_turns_are_one_work_and_those_that_follow_are_another() {
+        let span = |first, last| Span { first, last };
+        let (users, orders) = ((span(10, 100), 90), (span(100, 140), 40));
+        assert_eq!(main_part(vec![users, orders], 0), Some(span(10, 100)));
+        // Two lines of one loop.
+        assert_eq!(main_part(vec![users, (span(15, 98), 40)], 0), None);
+        // Next to nothing follows, or too much was not seen.
+        assert_eq!(main_part(vec![users, (span(100, 109), 9)], 0), None);
+        assert_eq!(main_part(vec![users, orders], 20), None);
+        assert_eq!(main_part(Vec::new(), 0), None);
     }
 
     #[test]
