@@ -24,7 +24,7 @@ mod work;
 pub use cases::run_model_case;
 pub use types::*;
 
-use crate::facts::{self, Facts, Origin, Value};
+use crate::facts::{self, Facts, Origin, Scanned, Value};
 use crate::machine::Machine;
 use crate::profile::{Profile, Region};
 use crate::rules::{RuleKind, RuleSet};
@@ -51,12 +51,21 @@ struct Case<'a> {
 /// is predicted.
 #[must_use]
 pub fn advise(profile: &Profile, machine: &Machine, rules: &RuleSet) -> Advice {
+    advise_knowing(profile, machine, &Scanned::default(), rules)
+}
+
+/// As [`advise`], with what a scan of the program's source knows.
+#[must_use]
+pub fn advise_knowing(profile: &Profile, machine: &Machine, scanned: &Scanned, rules: &RuleSet) -> Advice {
     let mut facts = facts::collect(profile, machine);
     let Ok(costs) = Costs::read(|name| rules.model(name)) else {
         return unpredicted(rules, &facts);
     };
     assume(&mut facts, &costs);
     disregard_chance_items(&mut facts, &costs);
+    if facts.get("region.n").is_some() {
+        facts.learn(scanned);
+    }
     let subject = Subject::of(&facts, profile, &costs);
     let caps = decide::caps(rules, &facts);
     let plans = subject.as_ref().map(|subject| predict::predict(subject, &caps, &costs)).unwrap_or_default();
@@ -100,7 +109,8 @@ fn disregard_chance_items(facts: &mut Facts, costs: &Costs) {
         return;
     }
     let of_items = |name: &str| {
-        let of_program = ["region.independent", "region.processes", "cpu.gil_share"].contains(&name);
+        let of_program =
+            ["region.independent", "region.dependence", "region.processes", "cpu.gil_share"].contains(&name);
         !of_program && ["region.", "wait.", "cpu."].iter().any(|prefix| name.starts_with(prefix))
     };
     for spec in facts::VOCABULARY.iter().filter(|spec| of_items(spec.name)) {

@@ -56,7 +56,6 @@ pub(super) fn network_python() -> Case {
             Segment { count: 150, wait: ms(53.0), cpu_gil: ms(4.4), cpu_native: ms(0.1) },
             Segment { count: 50, wait: ms(65.28), cpu_gil: ms(4.4), cpu_native: ms(0.1) },
         ],
-        ..Items::default()
     });
     let mut threads = advise(Strategy::Threads, Action::Adopt, "16 of them overlap before the GIL is full");
     threads.workers =
