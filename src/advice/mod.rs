@@ -18,6 +18,8 @@ mod recommend;
 mod region;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod scenarios_of_regions;
 pub mod types;
 mod work;
 
