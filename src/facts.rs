@@ -60,6 +60,15 @@ pub enum Origin {
     Predicted,
     /// A default constant of the model, measured elsewhere.
     Assumed,
+    /// Seen by a scan of the source.
+    Scanned,
+}
+
+/// What a scan of the source knows of the work that was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scanned {
+    /// Why its items need each other, with the place; `None`: nothing of the kind was seen, which proves nothing.
+    pub dependence: Option<String>,
 }
 
 impl Origin {
@@ -72,6 +81,7 @@ impl Origin {
             Self::Declared => "declared",
             Self::Predicted => "predicted",
             Self::Assumed => "assumed",
+            Self::Scanned => "scanned",
         }
     }
 }
@@ -161,6 +171,14 @@ impl Facts {
     #[must_use]
     pub fn reason(&self, name: &str) -> Option<&str> {
         self.unknown.get(name).map(String::as_str)
+    }
+
+    /// States what a scan of the source knows.
+    pub fn learn(&mut self, scanned: &Scanned) {
+        if let Some(why) = &scanned.dependence {
+            self.set("region.independent", Value::Bool(false), Origin::Scanned);
+            self.set("region.dependence", Value::Text(why.clone()), Origin::Scanned);
+        }
     }
 
     /// Known facts in order of name.
@@ -299,6 +317,7 @@ pub const VOCABULARY: &[FactSpec] = &[
     ),
     boolean("region.processes", "whether each item is a child process of its own", PROFILE),
     boolean("region.independent", "whether the items are independent of each other", STATE),
+    text("region.dependence", "why the items are not independent of each other", STATE),
     number(
         "wait.total",
         Unit::Seconds,

@@ -11,6 +11,10 @@ use crate::finding::{Cost, Finding, Place};
 use crate::profile::{CallStacks, Location, Profile, Site, StackTime};
 use crate::wait::{Account, WaitKind};
 
+mod dependence;
+
+pub use dependence::dependence;
+
 /// A scan and a run of the same program, put together.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Joined {
@@ -19,6 +23,8 @@ pub struct Joined {
     pub findings: Vec<Measured>,
     /// For each site of the profile, what its source says.
     pub sites: Vec<InSource>,
+    /// Why the items of the profile need each other; `None`: nothing of the kind was seen, which proves nothing.
+    pub dependence: Option<String>,
 }
 
 /// A finding, and what its line cost in the run that was measured.
@@ -85,7 +91,7 @@ pub fn join(scanned: Scanned<'_>, profile: &Profile) -> Joined {
     let spent = |finding: Finding| Measured { spent: run.spent(&finding.seen.place), finding };
     let mut findings: Vec<Measured> = scanned.findings.into_iter().map(spent).collect();
     findings.sort_by_key(|measured| Reverse(measured.spent.map(Spent::weight)));
-    Joined { findings, sites }
+    Joined { findings, sites, dependence: None }
 }
 
 impl Spent {
@@ -223,7 +229,7 @@ mod tests {
     use crate::profile::stack::Frame;
     use crate::wait::WaitKind;
 
-    fn finding(path: &str, line: u32) -> Finding {
+    pub(super) fn finding(path: &str, line: u32) -> Finding {
         let place =
             Place { path: path.into(), line, column: 1, end_line: line, end_column: 9, bytes: (0, 9) };
         Finding {

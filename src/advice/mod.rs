@@ -15,9 +15,13 @@ mod goals;
 pub mod model;
 mod predict;
 mod predicted;
+mod realise;
 mod recommend;
+mod region;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod scenarios_of_regions;
 pub mod simulate;
 pub mod types;
 mod work;
@@ -27,9 +31,9 @@ pub use described::{Described, described};
 pub use evidence::of_statements;
 pub use types::*;
 
-use crate::facts::{self, Facts, Origin, Value};
+use crate::facts::{self, Facts, Origin, Scanned, Value};
 use crate::machine::Machine;
-use crate::profile::Profile;
+use crate::profile::{Profile, Region};
 use crate::rules::{RuleKind, RuleSet};
 
 use model::Costs;
@@ -43,6 +47,8 @@ struct Case<'a> {
     facts: Facts,
     subject: Option<Subject>,
     plans: Plans,
+    /// Where the items are, where those are what the plans are about.
+    region: Option<Region>,
 }
 
 /// What the program is bound by and what to do about it.
@@ -52,29 +58,40 @@ struct Case<'a> {
 /// is predicted.
 #[must_use]
 pub fn advise(profile: &Profile, machine: &Machine, rules: &RuleSet) -> Advice {
-    conclude(facts::collect(profile, machine), profile, rules)
+    advise_knowing(profile, machine, &Scanned::default(), rules)
+}
+
+/// As [`advise`], with what a scan of the program's source knows.
+#[must_use]
+pub fn advise_knowing(profile: &Profile, machine: &Machine, scanned: &Scanned, rules: &RuleSet) -> Advice {
+    conclude(facts::collect(profile, machine), profile, scanned, rules)
 }
 
 /// The same from facts that somebody states ([`facts::declare`]): by the same rules and the same model, and never with
 /// high confidence.
 #[must_use]
 pub fn advise_stated(facts: Facts, rules: &RuleSet) -> Advice {
-    conclude(facts, &Profile::default(), rules)
+    conclude(facts, &Profile::default(), &Scanned::default(), rules)
 }
 
-fn conclude(mut facts: Facts, profile: &Profile, rules: &RuleSet) -> Advice {
+fn conclude(mut facts: Facts, profile: &Profile, scanned: &Scanned, rules: &RuleSet) -> Advice {
     let Ok(costs) = Costs::read(|name| rules.model(name)) else {
         return unpredicted(rules, &facts);
     };
     assume(&mut facts, &costs);
     disregard_chance_items(&mut facts, &costs);
+    if facts.get("region.n").is_some() {
+        facts.learn(scanned);
+    }
     let subject = Subject::of(&facts, profile, &costs);
     let caps = decide::caps(rules, &facts);
     goals::server(&mut facts, subject.as_ref(), &costs);
     // Requests that arrive at a rate are no pile of items: the time of all of them is the rate's business.
     let piled = subject.as_ref().filter(|_| facts.get("goal.rate").is_none());
     let plans = piled.map(|subject| predict::predict(subject, &caps, &costs)).unwrap_or_default();
-    let mut case = Case { rules, costs, facts, subject, plans };
+    let items = profile.items.as_ref().filter(|_| facts.get("region.n").is_some());
+    let region = items.and_then(|items| items.region.clone());
+    let mut case = Case { rules, costs, facts, subject, plans, region };
     let decision = decide::decide(&mut case);
     let verdict = decide::verdict(&case);
     let (recommendations, rejected) = recommend::recommend(&case, &decision, &verdict);
@@ -116,7 +133,8 @@ fn disregard_chance_items(facts: &mut Facts, costs: &Costs) {
         return;
     }
     let of_items = |name: &str| {
-        let of_program = ["region.independent", "region.processes", "cpu.gil_share"].contains(&name);
+        let of_program =
+            ["region.independent", "region.dependence", "region.processes", "cpu.gil_share"].contains(&name);
         !of_program && ["region.", "wait.", "cpu."].iter().any(|prefix| name.starts_with(prefix))
     };
     for spec in facts::VOCABULARY.iter().filter(|spec| of_items(spec.name)) {

@@ -1,7 +1,5 @@
 //! The decision as recommendations: workers, gain, evidence, caveats, the construct; and what was not offered.
 
-use std::collections::BTreeMap;
-
 use super::Case;
 use super::confidence;
 use super::decide::{Decision, action_of};
@@ -10,16 +8,25 @@ use super::flip;
 use super::goals;
 use super::predict::Plan;
 use super::types::{
-    Action, Confidence, Predicted, Recommendation, Rejected, Stage, Strategy, Verdict, WHY, Workers,
+    Action, Confidence, Predicted, Recommendation, Rejected, Strategy, Verdict, WHY, Workers,
 };
-use super::work::{ItemSource, Subject};
+use super::work::Subject;
+use super::{realise, region};
 use crate::facts::Value;
 use crate::rules::{Outcome, RuleKind, Then, Truth};
 use crate::units;
 
 /// Facts shown beside every plan.
-const BASICS: [&str; 7] =
-    ["region.n", "region.share", "wait.total", "cpu.gil", "cpu.native", "cpu.gil_share", "host.p_eff"];
+const BASICS: [&str; 8] = [
+    "region.n",
+    "region.share",
+    "region.cv",
+    "wait.total",
+    "cpu.gil",
+    "cpu.native",
+    "cpu.gil_share",
+    "host.p_eff",
+];
 
 /// The advice, the alternatives in order, and what was not offered.
 pub(super) fn recommend(
@@ -69,6 +76,7 @@ pub(super) fn inconclusive(rule: &str) -> Recommendation {
         stages: Vec::new(),
         cluster: None,
         predicted: None,
+        region: None,
         confidence: Confidence::Low,
         rule: rule.to_owned(),
         because: Vec::new(),
@@ -116,7 +124,8 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
     let because = gate.rule.because.render(case.rules, &case.facts);
     let headline = headline.map(|text| text.render(case.rules, &case.facts));
     let headline = headline.map_or_else(|| because.clone(), |text| format!("{text}{WHY}{because}"));
-    let predicted = plan.filter(|plan| case.plans.gain(plan) > 1.0).map(|plan| predicted(case, plan));
+    let gains = plan.filter(|plan| case.plans.gain(plan) > 1.0);
+    let predicted = gains.map(|plan| predicted(case, plan));
     let planned = plan.map(|plan| workers(case, plan));
     let mut evidence = evidence::of_trace(&gate.trace);
     evidence::add_plain(&mut evidence, &case.facts, &BASICS);
@@ -133,6 +142,7 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
         stages: Vec::new(),
         cluster: None,
         predicted,
+        region: gains.and_then(|plan| region::gain(case, plan)),
         confidence,
         rule: gate.rule.id.clone(),
         because: evidence,
@@ -150,10 +160,10 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
         one.predicted = cluster_predicted(case);
         // Nobody has measured how this work divides over computers.
         one.confidence = Confidence::Low;
-        realise(case, &mut one, None);
+        realise::realise(case, &mut one, None);
     } else if introduces_workers(action) && action != Action::Adopt {
         // Who is told to adopt something without a plan is told in words how.
-        realise(case, &mut one, plan);
+        realise::realise(case, &mut one, plan);
     }
     one
 }
@@ -178,9 +188,10 @@ fn by_plan(case: &Case<'_>, plan: &Plan, favourite: bool) -> Recommendation {
         action,
         headline: sentence,
         workers: Some(workers(case, plan)),
-        stages: stages(plan),
+        stages: realise::stages(plan, case.region.as_ref()),
         cluster: None,
         predicted: Some(predicted(case, plan)),
+        region: region::gain(case, plan),
         confidence: plan_confidence(case, plan),
         rule,
         because,
@@ -194,7 +205,7 @@ fn by_plan(case: &Case<'_>, plan: &Plan, favourite: bool) -> Recommendation {
         snippet: None,
         memory: memory(case, plan),
     };
-    realise(case, &mut one, Some(plan));
+    realise::realise(case, &mut one, Some(plan));
     one
 }
 
@@ -281,15 +292,6 @@ pub(super) fn formula(subject: &Subject, plan: &Plan) -> String {
     }
 }
 
-fn stages(plan: &Plan) -> Vec<Stage> {
-    plan.stages.map_or_else(Vec::new, |(waiting, computing)| {
-        vec![
-            Stage { name: "wait".to_owned(), strategy: Strategy::Threads, workers: waiting as u32 },
-            Stage { name: "compute".to_owned(), strategy: Strategy::Processes, workers: computing as u32 },
-        ]
-    })
-}
-
 fn predicted(case: &Case<'_>, plan: &Plan) -> Predicted {
     let speedup = case.plans.gain(plan);
     let wall = case.facts.get_number("run.wall").unwrap_or(case.plans.now);
@@ -355,42 +357,6 @@ fn standing_notes(case: &Case<'_>) -> Vec<String> {
             _ => None,
         })
         .collect()
-}
-
-/// Puts in the construct of the program's language.
-fn realise(case: &Case<'_>, one: &mut Recommendation, plan: Option<&Plan>) {
-    let lang = match case.facts.get("runtime.lang").map(|fact| &fact.value) {
-        Some(Value::Text(word)) => word.as_str(),
-        _ => "any",
-    };
-    let Some(found) = case.rules.realisation(lang, one.strategy.name(), one.action.name()) else { return };
-    let mut values: BTreeMap<&str, String> = BTreeMap::new();
-    if let Some(workers) = &one.workers {
-        values.insert("workers", workers.suggested.to_string());
-        values.insert("threads", workers.suggested.to_string());
-        values.insert("processes", workers.suggested.to_string());
-        values.insert("queue", (2 * workers.suggested).to_string());
-    }
-    if let [waiting, computing] = one.stages.as_slice() {
-        values.insert("io_workers", waiting.workers.to_string());
-        values.insert("cpu_workers", computing.workers.to_string());
-        values.insert("queue", (2 * computing.workers).to_string());
-    }
-    if let Some(cluster) = &one.cluster {
-        values.insert("nodes", cluster.nodes.to_string());
-        values.insert("engine", cluster.engine.clone());
-    }
-    let batch = plan.map_or(1, |plan| plan.batch).max(if one.action == Action::Batch {
-        case.plans.get(Strategy::Processes).map_or(1, |plan| plan.batch)
-    } else {
-        1
-    });
-    // Pieces of a computation nobody saw are the writer's to cut.
-    let seen = case.subject.as_ref().is_some_and(|subject| subject.items == ItemSource::Seen);
-    values.insert("batch", if seen { batch.to_string() } else { "1".to_owned() });
-    one.construct = Some(found.construct.render(&values));
-    one.snippet = found.snippet.as_ref().map(|snippet| snippet.render(&values));
-    one.caveats.extend(found.notes.iter().map(|note| note.render(&values)));
 }
 
 /// Strategies that were considered and stand nowhere in the advice, each with its reason.

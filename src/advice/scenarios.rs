@@ -24,7 +24,7 @@ fn book(wall: f64, shares: &[(Account, f64)]) -> Book {
     book
 }
 
-fn machine(cores: f64) -> Machine {
+pub(super) fn machine(cores: f64) -> Machine {
     Machine {
         cpus_logical: cores as u32,
         cpus_affinity: Some(cores as u32),
@@ -37,7 +37,7 @@ fn machine(cores: f64) -> Machine {
 }
 
 /// A complete run of a program of one runtime.
-fn program(language: Language, wall: f64, shares: &[(Account, f64)]) -> Profile {
+pub(super) fn program(language: Language, wall: f64, shares: &[(Account, f64)]) -> Profile {
     let cpu: f64 = shares
         .iter()
         .filter(|(account, _)| matches!(account, Account::Cpu | Account::Wait(WaitKind::Gil)))
@@ -66,7 +66,7 @@ fn program(language: Language, wall: f64, shares: &[(Account, f64)]) -> Profile 
     }
 }
 
-fn items(count: u32, kind: WaitKind, wait: f64, cpu_gil: f64, cpu_native: f64) -> Items {
+pub(super) fn items(count: u32, kind: WaitKind, wait: f64, cpu_gil: f64, cpu_native: f64) -> Items {
     let one = Segment { count: 1, wait: s(wait), cpu_gil: s(cpu_gil), cpu_native: s(cpu_native) };
     Items {
         are_processes: false,
@@ -79,6 +79,7 @@ fn items(count: u32, kind: WaitKind, wait: f64, cpu_gil: f64, cpu_native: f64) -
         longest: Some(s(wait + cpu_gil + cpu_native)),
         share: 0.97,
         segments: vec![one; count as usize],
+        ..Items::default()
     }
 }
 
@@ -100,7 +101,7 @@ fn site(kind: WaitKind, episodes: u64, wait: f64) -> BlockingPoint {
     }
 }
 
-fn ask(profile: &Profile, machine: &Machine) -> Advice {
+pub(super) fn ask(profile: &Profile, machine: &Machine) -> Advice {
     let advice = advise(profile, machine, &RuleSet::builtin().unwrap());
     assert!(!advice.recommendations.is_empty());
     for one in &advice.recommendations {
@@ -114,7 +115,7 @@ fn ask(profile: &Profile, machine: &Machine) -> Advice {
 }
 
 const CPU: Account = Account::Cpu;
-const NETWORK: Account = Account::Wait(WaitKind::Network);
+pub(super) const NETWORK: Account = Account::Wait(WaitKind::Network);
 const GIL: Account = Account::Wait(WaitKind::Gil);
 const LOST: Account = Account::Unattributed;
 

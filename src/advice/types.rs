@@ -1,6 +1,7 @@
 //! The advice as data: what every report format renders.
 
 use crate::facts::{Origin, Unit, Value};
+use crate::profile::Location;
 
 /// Everything said about one program.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -182,6 +183,8 @@ pub struct Recommendation {
     pub cluster: Option<Cluster>,
     /// What it gives; `None` where nothing could be predicted.
     pub predicted: Option<Predicted>,
+    /// The repeated work it is about, and what becomes of that alone.
+    pub region: Option<RegionGain>,
     /// Confidence in the prediction and the choice.
     pub confidence: Confidence,
     /// The rule that put it here.
@@ -248,6 +251,31 @@ pub struct Stage {
     pub strategy: Strategy,
     /// Its workers.
     pub workers: u32,
+    /// The program's own function that does it; `None`: not known, or it does other things as well.
+    pub function: Option<String>,
+    /// Where that is done today.
+    pub at: Option<Location>,
+}
+
+/// The repeated work that a plan is about, and what becomes of it alone: [`Predicted`] is of the whole program.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RegionGain {
+    /// The line it is at; `None`: not seen.
+    pub at: Option<Location>,
+    /// The program's own code that calls the function it is in.
+    pub caller: Option<Location>,
+    /// Share of the wall time, 0–1.
+    pub share: f64,
+    /// How much faster it becomes.
+    pub speedup: f64,
+    /// Items; `None`: a computation that none were told apart in.
+    pub items: Option<u64>,
+    /// Coefficient of variation of their duration; `None`: too short to tell apart.
+    pub cv: Option<f64>,
+    /// Whether they are independent of each other; `None`: nobody knows.
+    pub independent: Option<bool>,
+    /// Wall time of the rest of the program, seconds: it stays as it is.
+    pub serial_s: f64,
 }
 
 /// A predicted outcome with its 90 % interval.

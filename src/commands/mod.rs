@@ -14,7 +14,7 @@ use std::io::Write;
 
 use clap::CommandFactory as _;
 
-use crate::advice::advise;
+use crate::advice::advise_knowing;
 use crate::cli::{Cli, Command};
 use crate::exit;
 
@@ -29,7 +29,9 @@ pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
         Command::Scan(args) => scan::run(&args).map_err(usage),
         Command::Report(args) => {
             let rules = rules::load(args.rules.as_deref()).map_err(usage)?;
-            let shown = report::run(&args, |profile, machine| Ok(advise(profile, machine, &rules)));
+            let shown = report::run(&args, |profile, machine, known| {
+                Ok(advise_knowing(profile, machine, known, &rules))
+            });
             shown.map(|()| exit::SUCCESS).map_err(usage)
         }
         Command::Compare(args) => compare::run(&args).map_err(usage),

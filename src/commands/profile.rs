@@ -12,9 +12,10 @@ use super::report::deliver;
 use super::rules::load;
 use super::scan::scanned;
 use super::terminal::{Sink, style_for};
-use crate::advice::advise;
+use crate::advice::advise_knowing;
 use crate::cli::ProfileArgs;
 use crate::exit;
+use crate::facts::Scanned;
 use crate::machine::{Machine, probe_capacity, survey};
 use crate::profile::launch::LaunchError;
 use crate::profile::{Exit, Profile, ProfileError, Target, profile, profile_on_tape, replay};
@@ -46,7 +47,6 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
     })?;
 
     let rules = users_rules.map_or_else(|| load(None), Ok).map_err(own)?;
-    let advice = advise(&measured, &machine, &rules);
     // A profile that was measured is not lost because its source cannot be scanned.
     let scanned =
         args.scan.as_deref().map(|path| scanned(path, args.rules.as_deref(), &measured)).transpose();
@@ -54,6 +54,8 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
         Ok(source) => (source, Ok(())),
         Err(error) => (None, Err(error)),
     };
+    let known = Scanned { dependence: source.as_ref().and_then(|source| source.dependence.clone()) };
+    let advice = advise_knowing(&measured, &machine, &known, &rules);
     let report = Report { profile: &measured, machine: &machine, advice: &advice, source: source.as_ref() };
     let saved = args.output.as_ref().map_or(Ok(()), |path| {
         let json = render(&report, Format::Json, &style_for(Sink::File));

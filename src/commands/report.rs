@@ -12,6 +12,7 @@ use super::scan::scanned;
 use super::terminal::{Sink, style_for};
 use crate::advice::Advice;
 use crate::cli::ReportArgs;
+use crate::facts::Scanned;
 use crate::machine::Machine;
 use crate::profile::Profile;
 use crate::report::json::{Saved, from_json};
@@ -26,7 +27,7 @@ const SIZE_MAX: u64 = 16 << 20;
 ///
 /// A file that cannot be read or is not a report, rules that fail, an output that cannot be written; a usage error
 /// in the sense of [`crate::exit`]. A reader that goes away is none.
-pub fn run(args: &ReportArgs, advise: impl Fn(&Profile, &Machine) -> Result<Advice>) -> Result<()> {
+pub fn run(args: &ReportArgs, advise: impl Fn(&Profile, &Machine, &Scanned) -> Result<Advice>) -> Result<()> {
     if !args.format.holds_several() && args.profiles.len() > 1 {
         bail!(
             "{} profiles do not fit into one {} report: give one --profile, or --format text, html or markdown",
@@ -42,9 +43,10 @@ pub fn run(args: &ReportArgs, advise: impl Fn(&Profile, &Machine) -> Result<Advi
         if args.format.is_of_stacks() && profile.call_stacks.stacks.is_empty() {
             bail!("{} holds no call stacks: profile the program again", path.display());
         }
-        let conclusion = advise(&profile, &machine)?;
         let source =
             args.scan.as_deref().map(|path| scanned(path, args.rules.as_deref(), &profile)).transpose()?;
+        let known = Scanned { dependence: source.as_ref().and_then(|source| source.dependence.clone()) };
+        let conclusion = advise(&profile, &machine, &known)?;
         programs.push((profile, machine, conclusion, source));
     }
     let reports: Vec<Report<'_>> = programs

@@ -201,7 +201,9 @@ fn now(facts: &mut Facts, profile: &Profile) {
 fn region(facts: &mut Facts, profile: &Profile) {
     let children = profile.items.as_ref().is_some_and(|items| items.are_processes);
     facts.set("region.processes", Value::Bool(children), Origin::Measured);
-    facts.unknown("region.independent", "timing cannot show whether items depend on each other");
+    for name in ["region.independent", "region.dependence"] {
+        facts.unknown(name, "timing cannot show whether items depend on each other");
+    }
     let Some(items) = profile.items.as_ref().filter(|items| items.count > 0) else {
         return;
     };

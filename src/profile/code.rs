@@ -16,6 +16,15 @@ pub struct Location {
     pub line: Option<u32>,
 }
 
+impl Location {
+    /// `etl.py:42`; `None` where the file is not known.
+    #[must_use]
+    pub fn short(&self) -> Option<String> {
+        let name = self.file.as_deref()?.rsplit('/').next()?;
+        Some(self.line.map_or_else(|| name.to_owned(), |line| format!("{name}:{line}")))
+    }
+}
+
 impl From<&Frame> for Location {
     fn from(frame: &Frame) -> Self {
         let Frame { function, file, line, own: _ } = frame.clone();
@@ -60,6 +69,23 @@ pub struct Site {
     pub in_event_loop: bool,
     /// Whether an event loop called it, so that meanwhile no other task could go on.
     pub blocks_event_loop: bool,
+}
+
+/// Where in the program's own code repeated work is done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Region {
+    /// The line that most of its waiting is on.
+    pub at: Location,
+    /// What is called there, where that is a library.
+    pub call: Option<String>,
+    /// The own code that leads there, nearest first.
+    pub callers: Vec<Location>,
+    /// The function that waits, and does nothing else of an item; `None`: it waits among other things.
+    pub waits_in: Option<String>,
+    /// The line that most of its computing is on; `None`: not seen, or in several functions.
+    pub computes_at: Option<Location>,
+    /// The function that computes, and does nothing else of an item; `None`: it computes among other things.
+    pub computes_in: Option<String>,
 }
 
 /// Time by call stack.

@@ -1,16 +1,21 @@
 //! The dominating repeated work of a recording: how many items, how each waits and computes, how many are worked on
 //! side by side. Pure.
 //!
-//! Without source lines an item is one visit of the most waited-for kind of blocking point by the threads that visit it;
-//! where child processes do the work one after another, a child is an item.
+//! An item is one visit of the most waited-for kind of blocking point by the threads that visit it; where child processes
+//! do the work one after another, a child is an item. Where most of that is on one line, it is named ([`region`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::code::Region;
 use super::ledger::{Closed, ThreadRecord};
 use super::model::{Items, Segment};
-use super::segments::RawSegment;
-use super::sites::Durations;
+use super::places::{Place, Span};
+use super::region;
+use super::segments::{RawSegment, Segments};
+use super::sites::{Durations, Waits};
+use super::stack::StackId;
 use super::thread_clock::SiteId;
 use crate::wait::WaitKind;
 
@@ -60,41 +65,100 @@ fn anchor(books: &Closed, wall: u64) -> Option<(String, WaitKind)> {
         .map(|(anchor, _)| anchor)
 }
 
+/// A thread that works on items, and its rhythm while it does.
+struct Member<'a> {
+    thread: &'a ThreadRecord,
+    rhythm: Cow<'a, Segments>,
+    /// Waiting that other items could overlap, and CPU that the items take, nanoseconds.
+    waits: u64,
+    cpu: u64,
+}
+
+impl<'a> Member<'a> {
+    fn new(books: &Closed, thread: &'a ThreadRecord, part: Option<Span>) -> Self {
+        match part {
+            None => Self {
+                thread,
+                rhythm: Cow::Borrowed(&thread.segments),
+                waits: delay(books, thread),
+                cpu: thread.clock.cpu().saturating_sub(thread.segments.once()),
+            },
+            Some(part) => {
+                let rhythm = thread.segments.within(part);
+                let (waits, cpu) = rhythm.totals();
+                let cpu = cpu.saturating_sub(rhythm.once());
+                Self { thread, rhythm: Cow::Owned(rhythm), waits, cpu }
+            }
+        }
+    }
+}
+
 fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Option<Items> {
     let is_anchor = |id: SiteId| {
         let site = books.sites.get(id);
         site.external && site.kind() == kind && books.process_name(site.key.pid) == name
     };
-    let members: Vec<&ThreadRecord> =
-        books.threads.iter().filter(|thread| thread.sites.keys().any(|id| is_anchor(*id))).collect();
+    let critical = |place: Place, _: &Waits| books.wall.waits.get(&place).copied().unwrap_or(0);
+    let part = region::part_of_run(books, critical, |place| is_anchor(place.site));
+    let is_in =
+        |stack: StackId, part: Span| books.places.span(stack).is_some_and(|span| span.mostly_in(part));
+    let is_meanwhile = |place: &Place| part.is_none_or(|part| is_in(place.stack, part));
+    let is_here = |place: Place| is_anchor(place.site) && is_meanwhile(&place);
+    let members: Vec<Member<'_>> = books
+        .threads
+        .iter()
+        .filter(|thread| thread.sites.keys().any(|id| is_anchor(*id)))
+        .map(|thread| Member::new(books, thread, part))
+        .filter(|member| part.is_none() || member.waits > 0)
+        .collect();
 
     // One item may wait in several calls (connect, send, receive): the busiest call counts the items.
     let mut by_operation: BTreeMap<&str, u64> = BTreeMap::new();
     let mut durations = Durations::default();
-    let (mut outstanding, mut blocked) = (0, 0);
-    for (_, site) in books.sites.iter().filter(|(id, _)| is_anchor(*id)) {
-        *by_operation.entry(site.key.operation).or_default() += site.waits.ended;
-        durations.merge(&site.waits.durations);
-        blocked += site.waits.blocked;
+    let (mut outstanding, mut waited) = (0, 0);
+    for (place, waits) in books.places.waits().filter(|(place, _)| is_here(*place)) {
+        let site = books.sites.get(place.site);
+        *by_operation.entry(site.key.operation).or_default() += waits.ended;
+        durations.merge(&waits.durations);
+        waited += waits.blocked;
         if site.event_loop {
             outstanding = outstanding.max(u64::from(site.fan));
         }
     }
     let count = by_operation.into_values().max().filter(|count| *count > 0)?;
-    let count = outweigh(count, &durations, blocked);
-    let activity: Vec<u64> =
-        members.iter().map(|thread| waits(books, thread).values().sum::<u64>() + repeated(thread)).collect();
+    let count = outweigh(count, &durations, waited);
+    let activity: Vec<u64> = members.iter().map(|member| member.waits + member.cpu).collect();
     let most = activity.iter().copied().max()?;
     let busy = activity.iter().filter(|own| **own as f64 >= LANE_SHARE * most as f64).count() as u64;
     let lanes = busy.max(1);
     let covered = activity.iter().sum::<u64>() as f64 / lanes as f64 / wall.max(1) as f64;
-    let mut items = sum_up(books, &members, count, lanes.max(outstanding), covered.min(1.0), repeated);
+    let waits = match part {
+        None => by_kind(books, members.iter().flat_map(|member| blocked(member.thread))),
+        Some(_) => by_kind(books, blocked_meanwhile(books, &name, is_meanwhile)),
+    };
+    let cpu = members.iter().map(|member| (member.thread, member.cpu));
+    let mut items = sum_up(books, count, waits, cpu);
+    items.lanes = lanes.max(outstanding);
+    items.share = covered.min(1.0);
     if durations.count() * 2 >= count && durations.count() >= 2 {
         items.cv = durations.cv();
         items.longest = durations.longest().map(Duration::from_nanos);
+        items.p95 = p95(&durations);
     }
+    items.region = region::of_waits(books, &name, critical, is_here);
     items.segments = segments(&members, count);
     Some(items)
+}
+
+/// Blocked time of all threads of one program in a part of the run, by blocking point.
+fn blocked_meanwhile<'a>(
+    books: &'a Closed,
+    name: &'a str,
+    is_meanwhile: impl Fn(&Place) -> bool + 'a,
+) -> impl Iterator<Item = (SiteId, u64)> + 'a {
+    let of_program = move |place: &Place| books.process_name(books.sites.get(place.site).key.pid) == name;
+    let places = books.places.waits().filter(move |(place, _)| is_meanwhile(place) && of_program(place));
+    places.map(|(place, waits)| (place.site, waits.blocked))
 }
 
 /// Where a good part of the waiting was seen wait by wait, those waits are the items: the dispatches in between (a second
@@ -131,9 +195,11 @@ fn by_children(books: &Closed, wall: u64) -> Option<Items> {
     }
     let members: Vec<&ThreadRecord> =
         books.threads.iter().filter(|thread| pids.contains(&thread.pid)).collect();
-    let covered = alive as f64 / wall.max(1) as f64;
-    let whole = |thread: &ThreadRecord| thread.clock.cpu();
-    let mut items = sum_up(books, &members, pids.len() as u64, lanes, covered.min(1.0), whole);
+    let waits = by_kind(books, members.iter().flat_map(|thread| blocked(thread)));
+    let whole = members.iter().map(|thread| (*thread, thread.clock.cpu()));
+    let mut items = sum_up(books, pids.len() as u64, waits, whole);
+    items.lanes = lanes;
+    items.share = (alive as f64 / wall.max(1) as f64).min(1.0);
     items.are_processes = true;
     // Each child has an interpreter of its own: nothing is shared between them.
     items.cpu_native += std::mem::take(&mut items.cpu_gil);
@@ -143,12 +209,14 @@ fn by_children(books: &Closed, wall: u64) -> Option<Items> {
     }
     items.cv = durations.cv();
     items.longest = durations.longest().map(Duration::from_nanos);
+    items.p95 = p95(&durations);
+    items.region = started_at(books, &pids);
     items.segments = pids
         .iter()
         .take(SEGMENTS_KEPT)
         .map(|pid| {
             let own = members.iter().filter(|thread| thread.pid == *pid);
-            let wait: u64 = own.flat_map(|thread| waits(books, thread).into_values()).sum();
+            let wait: u64 = own.map(|thread| delay(books, thread)).sum();
             let cpu_native = Duration::from_nanos(books.processes[pid].cpu);
             Segment { count: 1, wait: Duration::from_nanos(wait), cpu_gil: Duration::ZERO, cpu_native }
         })
@@ -156,61 +224,71 @@ fn by_children(books: &Closed, wall: u64) -> Option<Items> {
     Some(items)
 }
 
-/// Blocked time of a thread by kind, as far as other items could overlap it; and lock waits, which they could not.
-fn waits(books: &Closed, thread: &ThreadRecord) -> BTreeMap<WaitKind, u64> {
+/// Where the parent of these processes waits for them.
+fn started_at(books: &Closed, pids: &[i32]) -> Option<Region> {
+    let parent = books.processes.get(pids.first()?)?.parent;
+    let awaits = |place: Place| {
+        let site = books.sites.get(place.site);
+        site.key.pid == parent && matches!(site.kind(), WaitKind::Child | WaitKind::Pipe | WaitKind::Idle)
+    };
+    let blocked = |_: Place, waits: &Waits| waits.blocked;
+    region::of_waits(books, &books.process_name(parent), blocked, awaits)
+}
+
+/// Blocked time by kind, as far as other items could overlap it; and waits for locks, which they could not.
+fn by_kind(books: &Closed, blocked: impl Iterator<Item = (SiteId, u64)>) -> BTreeMap<WaitKind, u64> {
     let mut waits = BTreeMap::new();
-    for (id, (blocked, _)) in &thread.sites {
-        let site = books.sites.get(*id);
+    for (id, blocked) in blocked.filter(|(id, _)| *id != SiteId::UNKNOWN) {
+        let site = books.sites.get(id);
         let kind = site.kind();
-        if *id != SiteId::UNKNOWN && overlaps(kind) && (site.external || kind == WaitKind::Child) {
+        let is_delay = overlaps(kind) && (site.external || kind == WaitKind::Child);
+        if is_delay || matches!(kind, WaitKind::Gil | WaitKind::Lock) {
             *waits.entry(kind).or_default() += blocked;
         }
     }
     waits
 }
 
-/// CPU of a thread that its items take, nanoseconds.
-fn repeated(thread: &ThreadRecord) -> u64 {
-    thread.clock.cpu().saturating_sub(thread.segments.once())
+/// Blocked time of a thread by blocking point.
+fn blocked(thread: &ThreadRecord) -> impl Iterator<Item = (SiteId, u64)> {
+    thread.sites.iter().map(|(id, (blocked, _))| (*id, *blocked))
 }
 
-fn sum_up(
+/// Blocked time of a thread that other items could overlap, nanoseconds.
+fn delay(books: &Closed, thread: &ThreadRecord) -> u64 {
+    let waits = by_kind(books, blocked(thread));
+    waits.into_iter().filter(|(kind, _)| overlaps(*kind)).map(|(_, time)| time).sum()
+}
+
+/// Items of which so many waited so long in all, and whose threads used so much CPU, nanoseconds.
+fn sum_up<'a>(
     books: &Closed,
-    members: &[&ThreadRecord],
     count: u64,
-    lanes: u64,
-    share: f64,
-    cpu: impl Fn(&ThreadRecord) -> u64,
+    waits: BTreeMap<WaitKind, u64>,
+    cpu: impl Iterator<Item = (&'a ThreadRecord, u64)>,
 ) -> Items {
-    let mut wait: BTreeMap<WaitKind, u64> = BTreeMap::new();
     let (mut under, mut outside) = (0.0, 0.0);
-    for thread in members {
-        for (kind, blocked) in waits(books, thread) {
-            *wait.entry(kind).or_default() += blocked;
-        }
-        for (id, (blocked, _)) in &thread.sites {
-            let kind = books.sites.get(*id).kind();
-            if matches!(kind, WaitKind::Gil | WaitKind::Lock) {
-                *wait.entry(kind).or_default() += blocked;
-            }
-        }
-        let (thread_under, thread_outside) = split(books, thread, cpu(thread) as f64);
+    for (thread, cpu) in cpu {
+        let (thread_under, thread_outside) = split(books, thread, cpu as f64);
         under += thread_under;
         outside += thread_outside;
     }
     let each = |nanos: f64| Duration::from_nanos((nanos / count as f64) as u64);
     Items {
         count,
-        are_processes: false,
-        lanes,
-        wait: wait.into_iter().map(|(kind, time)| (kind, each(time as f64))).collect(),
+        wait: waits.into_iter().map(|(kind, time)| (kind, each(time as f64))).collect(),
         cpu_gil: each(under),
         cpu_native: each(outside),
-        cv: None,
-        longest: None,
-        share,
-        segments: Vec::new(),
+        ..Items::default()
     }
+}
+
+/// Given from so many items on that were seen one by one.
+const COUNTED_ENOUGH: u64 = 10;
+
+fn p95(durations: &Durations) -> Option<Duration> {
+    let enough = durations.count() >= COUNTED_ENOUGH;
+    durations.quantile(0.95).filter(|_| enough).map(Duration::from_nanos)
 }
 
 /// CPU of a thread, as far as it took it under the interpreter lock and outside it. What no sample classed goes the way of the rest of the
@@ -231,19 +309,18 @@ fn split(books: &Closed, thread: &ThreadRecord, cpu: f64) -> (f64, f64) {
 }
 
 /// The members' rhythms, one after another, scaled so that they hold as many items as were counted.
-fn segments(members: &[&ThreadRecord], count: u64) -> Vec<Segment> {
-    let raw: u64 =
-        members.iter().flat_map(|thread| thread.segments.list()).map(|segment| segment.count).sum();
+fn segments(members: &[Member<'_>], count: u64) -> Vec<Segment> {
+    let raw: u64 = members.iter().flat_map(|member| member.rhythm.list()).map(|segment| segment.count).sum();
     if raw == 0 {
         return Vec::new();
     }
     let per_item = raw as f64 / count as f64;
     let mut segments = Vec::new();
-    for thread in members {
+    for Member { thread, rhythm, .. } in members {
         let classed = thread.cpu_under + thread.cpu_outside;
         let under = if classed == 0 { 1.0 } else { thread.cpu_under as f64 / classed as f64 };
-        let mut once = thread.segments.once();
-        segments.extend(thread.segments.list().iter().map(|raw| {
+        let mut once = rhythm.once();
+        segments.extend(rhythm.list().iter().map(|raw| {
             // What comes before the first wait is not repeated, nor what comes after the last, which is no segment.
             let taken = once.min(raw.cpu);
             once = 0;

@@ -340,6 +340,7 @@ impl Ledger {
         let elapsed = at - before;
         self.last_round = at;
         self.last_elapsed = elapsed;
+        self.places.pass(at);
         let mut moved = std::mem::take(&mut self.newborn);
         let mut outside = 0usize;
         for reading in readings {
@@ -473,7 +474,7 @@ impl Ledger {
                 ended += payment.ended;
             }
         }
-        record.segments.add(step.cpu, overlappable, ended);
+        record.segments.add(step.cpu, overlappable, ended, self.last_round);
         self.place_samples(record);
     }
 

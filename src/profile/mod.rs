@@ -22,6 +22,7 @@ pub mod observation;
 pub mod places;
 mod process;
 pub mod record;
+mod region;
 mod runtime;
 pub mod sampler;
 pub mod segments;
@@ -40,7 +41,7 @@ use crate::machine::Machine;
 use ledger::Ledger;
 use source::replay::{self, ReplayError, Tape};
 
-pub use code::{CallStacks, Location, Site, StackTime};
+pub use code::{CallStacks, Location, Region, Site, StackTime};
 pub use model::*;
 pub use record::{ProfileError, Target};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::code::{CallStacks, Site};
+use super::code::{CallStacks, Region, Site};
 use crate::wait::{Book, WaitKind};
 
 /// One measurement of one program.
@@ -202,7 +202,7 @@ pub struct BlockingPoint {
 }
 
 /// The work items of the dominating region: what could overlap.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Items {
     /// Number of items seen (visits of the anchor site).
     pub count: u64,
@@ -220,10 +220,22 @@ pub struct Items {
     pub cv: Option<f64>,
     /// The longest item.
     pub longest: Option<Duration>,
+    /// 95th percentile of an item's waiting; `None`: too few were seen one by one.
+    pub p95: Option<Duration>,
     /// Share of wall time this region covers, 0–1.
     pub share: f64,
+    /// Where in the program's own code they are; `None`: no line has most of them, or none was seen.
+    pub region: Option<Region>,
     /// Recorded items in order, for the replay; run-length coded, bounded. Empty: none recorded.
     pub segments: Vec<Segment>,
+}
+
+impl Items {
+    /// Mean duration of an item: its waiting and its computing.
+    #[must_use]
+    pub fn mean(&self) -> Duration {
+        self.wait.values().sum::<Duration>() + self.cpu_gil + self.cpu_native
+    }
 }
 
 /// `count` consecutive items that look alike.

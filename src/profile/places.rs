@@ -48,11 +48,44 @@ impl Computing {
     }
 }
 
+/// From when to when something was seen, nanoseconds since the recording began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// When it began.
+    pub first: u64,
+    /// When it was last seen.
+    pub last: u64,
+}
+
+impl Span {
+    /// From the beginning of the earlier to the end of the later.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self { first: self.first.min(other.first), last: self.last.max(other.last) }
+    }
+
+    /// Whether at least half of it lies in another.
+    #[must_use]
+    pub fn mostly_in(self, other: Self) -> bool {
+        let (first, last) = (self.first.max(other.first), self.last.min(other.last));
+        last >= first && 2 * (last - first) >= self.last - self.first
+    }
+
+    /// Whether a moment lies in it.
+    #[must_use]
+    pub fn holds(self, at: u64) -> bool {
+        (self.first..=self.last).contains(&at)
+    }
+}
+
 /// All places of one recording.
 #[derive(Debug, Default)]
 pub struct Places {
     waits: BTreeMap<Place, Waits>,
     computing: BTreeMap<(i32, StackId), Computing>,
+    /// When each stack was seen, by its number.
+    spans: Vec<Option<Span>>,
+    now: u64,
 }
 
 impl Places {
@@ -65,6 +98,29 @@ impl Places {
         Place { stack: StackId::UNSEEN, ..place }
     }
 
+    /// What is booked from now on was seen at this time, nanoseconds since the recording began.
+    pub fn pass(&mut self, now: u64) {
+        self.now = now;
+    }
+
+    /// When a stack was seen; `None`: never, or it is the unseen one.
+    #[must_use]
+    pub fn span(&self, stack: StackId) -> Option<Span> {
+        self.spans.get(stack.0 as usize).copied().flatten()
+    }
+
+    fn see(&mut self, stack: StackId, for_so_long: u64) {
+        if stack == StackId::UNSEEN {
+            return;
+        }
+        let number = stack.0 as usize;
+        if self.spans.len() <= number {
+            self.spans.resize(number + 1, None);
+        }
+        let span = Span { first: self.now.saturating_sub(for_so_long), last: self.now };
+        self.spans[number] = Some(self.spans[number].map_or(span, |known| known.with(span)));
+    }
+
     /// Books blocked time of a thread; see [`Waits::pay`].
     pub fn pay(&mut self, place: Place, tid: i32, payment: &Payment, whole: Option<u64>) {
         let waits = self.waits.entry(place).or_default();
@@ -72,6 +128,7 @@ impl Places {
         if waits.threads.len() < THREADS_KEPT {
             waits.threads.insert(tid);
         }
+        self.see(place.stack, payment.blocked);
     }
 
     /// Blocked time that was booked at one place turned out to be of another.
@@ -94,6 +151,7 @@ impl Places {
             Under::Outside => entry.outside += cpu,
             Under::Unknown | Under::Queued => entry.unclear += cpu,
         }
+        self.see(stack, 0);
     }
 
     /// Every place that was waited at.

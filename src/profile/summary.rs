@@ -1,6 +1,6 @@
 //! Sums a recording up into a [`Profile`]: both books, sites, groups, quality. Pure.
 
-mod code;
+pub(super) mod code;
 mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet};

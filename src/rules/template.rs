@@ -197,10 +197,23 @@ fn written(number: f64, dimension: Dimension, format: Option<Format>) -> String 
 }
 
 /// What the code templates of a realisation may name.
-pub const VARIABLES: [&str; 9] =
-    ["workers", "queue", "batch", "io_workers", "cpu_workers", "processes", "threads", "nodes", "engine"];
+pub const VARIABLES: [&str; 13] = [
+    "workers",
+    "queue",
+    "batch",
+    "io_workers",
+    "cpu_workers",
+    "processes",
+    "threads",
+    "nodes",
+    "engine",
+    "function",
+    "where",
+    "wait_function",
+    "compute_function",
+];
 
-/// Lines of code with places for numbers. Only `{name}` with a name of [`VARIABLES`] is a place: code is full
+/// Lines of code with places for numbers and names. Only `{name}` with a name of [`VARIABLES`] is a place: code is full
 /// of braces.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CodeTemplate {
@@ -214,7 +227,7 @@ impl CodeTemplate {
         &self.text
     }
 
-    /// The code with its numbers; a place without a value keeps its name in angle brackets, `<workers>`.
+    /// The code with its values; a place without a value keeps its name in angle brackets, `<workers>`.
     #[must_use]
     pub fn render(&self, values: &BTreeMap<&str, String>) -> String {
         let mut code = self.text.clone();

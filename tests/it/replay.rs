@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use boundby::advice::{Advice, advise};
 use boundby::machine::Machine;
-use boundby::profile::{Profile, replay};
+use boundby::profile::{Location, Profile, Region, replay};
 use boundby::report::{Report, json};
 use boundby::rules::RuleSet;
 use boundby::wait::Book;
@@ -19,6 +19,7 @@ const TRUTHS: &[(&str, &[&str])] = &[
     ("asyncio", &["network"]),
     ("busy-neighbours", &["contended"]),
     ("children", &["cpu"]),
+    ("fetch-and-index", &["mixed"]),
     ("fsync", &["disk", "mixed"]),
     ("gil-fight", &["gil"]),
     ("idle-server", &["idle"]),
@@ -30,6 +31,7 @@ const TRUTHS: &[(&str, &[&str])] = &[
     ("quota", &["throttled"]),
     ("sleep", &["sleep"]),
     ("thread-churn", &["sleep"]),
+    ("two-loops", &["sleep"]),
     ("zombie", &["cpu"]),
 ];
 
@@ -62,6 +64,17 @@ fn book(book: &Book) -> Value {
     lines.map(|(account, nanos)| (account.name().to_owned(), seconds(nanos.into()))).collect()
 }
 
+/// Where the items are.
+fn region(region: &Region) -> Value {
+    let named = |at: &Location| format!("{} in {}", at.short().unwrap_or_default(), at.function);
+    json!({
+        "at": named(&region.at),
+        "called_from": region.callers.first().map(named),
+        "computes_at": region.computes_at.as_ref().map(named),
+        "functions": [&region.waits_in, &region.computes_in],
+    })
+}
+
 /// The essential numbers of a run.
 fn essence(profile: &Profile, advice: &Advice) -> String {
     let verdict = &advice.verdict;
@@ -79,6 +92,7 @@ fn essence(profile: &Profile, advice: &Advice) -> String {
         "processes": profile.processes,
         "threads": profile.threads,
         "items": profile.items.as_ref().map(|items| json!({ "count": items.count, "lanes": items.lanes })),
+        "region": profile.items.as_ref().and_then(|items| items.region.as_ref()).map(region),
     });
     format!("{essence:#}\n")
 }

@@ -35,7 +35,7 @@ fn saved(folder: &TempDir, name: &str) -> String {
 /// Runs with the advice of a case, whatever is read.
 fn run_with_advice_of(name: &str, words: &[&str]) -> Result<(), String> {
     let advice = case(name).advice;
-    run(&parse(words)?, |_, _| Ok(advice.clone())).map_err(|error| format!("{error:#}"))
+    run(&parse(words)?, |_, _, _| Ok(advice.clone())).map_err(|error| format!("{error:#}"))
 }
 
 #[test]

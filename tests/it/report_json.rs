@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use boundby::profile::stack::Frame;
 use boundby::profile::{
-    BlockingPoint, CallStacks, EventLoop, Items, Location, Profile, Quality, Refused, Segment, Site,
+    BlockingPoint, CallStacks, EventLoop, Items, Location, Profile, Quality, Refused, Region, Segment, Site,
     StackTime, Timeline,
 };
 use boundby::report::json::{JsonError, from_json, to_json};
@@ -258,16 +258,27 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_region()(
+        (at, computes_at) in (any_location(), prop::option::of(any_location())), call in prop::option::of(any_text()),
+        callers in prop::collection::vec(any_location(), 0..3),
+        (waits_in, computes_in) in (prop::option::of(any_text()), prop::option::of(any_text())),
+    ) -> Region {
+        Region { at, call, callers, waits_in, computes_at, computes_in }
+    }
+}
+
+prop_compose! {
     fn any_items()(
         (count, lanes) in any::<(u64, u64)>(), wait in prop::collection::btree_map(any_kind(), any_time(), 0..4),
         (cpu_gil, cpu_native) in (any_time(), any_time()), longest in prop::option::of(any_time()),
         segments in prop::collection::vec((any::<u32>(), any_time(), any_time(), any_time()), 0..20),
+        p95 in prop::option::of(any_time()), region in prop::option::of(any_region()),
     ) -> Items {
         let segments = segments
             .into_iter()
             .map(|(count, wait, cpu_gil, cpu_native)| Segment { count, wait, cpu_gil, cpu_native })
             .collect();
-        Items { are_processes: false, count, lanes, wait, cpu_gil, cpu_native, cv: None, longest, share: 0.5, segments }
+        Items { are_processes: false, count, lanes, wait, cpu_gil, cpu_native, longest, p95, share: 0.5, region, segments, ..Items::default() }
     }
 }
 

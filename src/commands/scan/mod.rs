@@ -25,7 +25,7 @@ use crate::catalog::{Catalog, Language};
 use crate::cli::{Output, ScanArgs};
 use crate::exit;
 use crate::finding::Finding;
-use crate::join::{CostlyCall, Joined, Run, Scanned, Spent, join};
+use crate::join::{CostlyCall, Joined, Run, Scanned, Spent, dependence, join};
 use crate::profile::Profile;
 use crate::report::Style;
 use crate::report::scan::{Notice, NoticeKind, ScanFormat, ScanReport, Totals, render, statistics};
@@ -97,6 +97,9 @@ pub fn scanned(path: &Path, own: Option<&Path>, profile: &Profile) -> Result<Joi
         catalog.find(language, name)
     };
     let judged = judge(seen.observations, &seen.comments, &settings, &rules);
+    // What only explains a measurement is not told of otherwise.
+    let region = profile.items.as_ref().and_then(|items| items.region.as_ref());
+    let dependence = region.and_then(|region| dependence(region, &judged.findings, &settings.root));
     let run = Run::of(profile, &settings.root);
     let counts = |finding: &Finding| {
         ((finding.severity >= settings.level || finding.opportunity)
@@ -104,7 +107,8 @@ pub fn scanned(path: &Path, own: Option<&Path>, profile: &Profile) -> Result<Joi
             || run.is_costly(&finding.seen.place)
     };
     let findings = judged.findings.into_iter().filter(counts).collect();
-    Ok(join(Scanned { root: &settings.root, findings, files, by_name: &by_name }, profile))
+    let scanned = Scanned { root: &settings.root, findings, files, by_name: &by_name };
+    Ok(Joined { dependence, ..join(scanned, profile) })
 }
 
 /// What a scan goes by.

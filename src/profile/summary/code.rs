@@ -289,19 +289,19 @@ fn innermost_own(stacks: &Stacks, stack: StackId) -> Option<Location> {
 }
 
 /// Whether a function is an expression to whoever wrote it: `<genexpr>`, `<lambda>`, `load.<locals>.<listcomp>`.
-fn is_expression(function: &str) -> bool {
+pub(in crate::profile) fn is_expression(function: &str) -> bool {
     let name = function.rsplit('.').next().unwrap_or_default();
     name.starts_with('<') && name != "<module>"
 }
 
 /// What the innermost own level calls, if that is code of a library.
-fn library_call(stacks: &Stacks, stack: StackId) -> Option<String> {
+pub(in crate::profile) fn library_call(stacks: &Stacks, stack: StackId) -> Option<String> {
     let beneath = stacks.levels(stack).take_while(|level| !level.own).last()?;
     stacks.levels(stack).any(|level| level.own).then(|| qualified(beneath)).filter(|name| !name.is_empty())
 }
 
 /// Own code further out than the innermost own level, nearest first.
-fn callers(stacks: &Stacks, stack: StackId) -> Vec<Location> {
+pub(in crate::profile) fn callers(stacks: &Stacks, stack: StackId) -> Vec<Location> {
     let own = stacks.levels(stack).filter(|level| level.own && !is_expression(&level.function));
     let mut locations: Vec<Location> = own.map(Location::from).collect();
     locations.dedup_by(|outer, inner| (&outer.file, &outer.function) == (&inner.file, &inner.function));

@@ -152,7 +152,7 @@ fn site_v1(site: &Site, source: Option<InSourceV1>) -> SiteV1 {
     }
 }
 
-fn location_v1(location: &Location) -> LocationV1 {
+pub(super) fn location_v1(location: &Location) -> LocationV1 {
     let Location { function, file, line } = location.clone();
     LocationV1 { file, line, function }
 }
@@ -211,7 +211,7 @@ pub(super) fn site(site: &SiteV1, i: usize) -> Result<Site, JsonError> {
     })
 }
 
-fn location(location: &LocationV1) -> Location {
+pub(super) fn location(location: &LocationV1) -> Location {
     let LocationV1 { file, line, function } = location;
     Location { function: function.clone(), file: file.clone(), line: *line }
 }

@@ -9,6 +9,7 @@ mod findings;
 mod layout;
 mod names;
 mod read;
+mod region;
 pub(super) mod simulation;
 mod timeline;
 mod v1;

@@ -37,8 +37,14 @@ const UNITS: [(Unit, &str); 5] = [
     (Unit::Rate, "rate"),
 ];
 
-const ORIGINS: [Origin; 5] =
-    [Origin::Measured, Origin::Machine, Origin::Declared, Origin::Predicted, Origin::Assumed];
+const ORIGINS: [Origin; 6] = [
+    Origin::Measured,
+    Origin::Machine,
+    Origin::Declared,
+    Origin::Predicted,
+    Origin::Assumed,
+    Origin::Scanned,
+];
 
 const CONFIDENCES: [Confidence; 3] = [Confidence::Low, Confidence::Medium, Confidence::High];
 

@@ -10,7 +10,7 @@ use super::v1::{
     BlockingPointV1, BookV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, ProcessGroupV1, ProfileV1,
     QualityV1, RecommendationV1, ReportV1, RuntimeV1, SCHEMA, ThrottlingV1, ValueV1, VerdictV1,
 };
-use super::{names, timeline};
+use super::{names, region, timeline};
 use crate::advice::{
     Action, Advice, Cluster, Evidence, NotDecided, Predicted, Recommendation, Rejected, Stage, Strategy,
     Verdict, Workers,
@@ -175,7 +175,7 @@ pub(super) fn optional(value: Option<f64>, at: fmt::Arguments<'_>) -> Result<Opt
     value.map(|value| seconds(value, at)).transpose()
 }
 
-fn at_least_zero(value: f64, at: fmt::Arguments<'_>) -> Result<f64, JsonError> {
+pub(super) fn at_least_zero(value: f64, at: fmt::Arguments<'_>) -> Result<f64, JsonError> {
     if value >= 0.0 { Ok(value) } else { Err(refuse(at, value, "0 or more")) }
 }
 
@@ -356,7 +356,9 @@ fn items(items: &ItemsV1) -> Result<Items, JsonError> {
         cpu_native: seconds(items.cpu_native_s, format_args!("profile.items.cpu_native_s"))?,
         cv: cv.transpose()?,
         longest: optional(items.longest_s, format_args!("profile.items.longest_s"))?,
+        p95: optional(items.p95_s, format_args!("profile.items.p95_s"))?,
         share: share(items.share.unwrap_or_default(), format_args!("profile.items.share"))?,
+        region: items.region.as_ref().map(region::region),
         segments: segments.collect::<Result<_, JsonError>>()?,
     })
 }
@@ -451,6 +453,8 @@ fn recommendation(one: &RecommendationV1, i: usize) -> Result<Recommendation, Js
             name: stage.name.clone(),
             strategy: strategy(&stage.strategy, format_args!("recommendations[{i}].stages[].strategy"))?,
             workers: stage.workers,
+            function: stage.function.clone(),
+            at: stage.site.as_ref().map(code::location),
         })
     });
     Ok(Recommendation {
@@ -470,6 +474,7 @@ fn recommendation(one: &RecommendationV1, i: usize) -> Result<Recommendation, Js
             tasks: one.tasks.unwrap_or_default(),
         }),
         predicted: predicted.transpose()?,
+        region: one.region.as_ref().map(|found| region::gain(found, i)).transpose()?,
         confidence: named(
             names::confidence(&one.confidence),
             &one.confidence,

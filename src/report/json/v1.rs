@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::code::{CallStacksV1, SiteV1};
+use super::code::{CallStacksV1, LocationV1, SiteV1};
 use super::findings::FindingV1;
 use super::names;
+use super::region::{RegionGainV1, RegionV1};
 use super::timeline::TimelineV1;
 
 /// The name and version of this format.
@@ -258,10 +259,16 @@ pub(super) struct ItemsV1 {
     pub(super) cpu_native_s: f64,
     /// Coefficient of variation of an item's duration.
     pub(super) cv: Option<f64>,
+    /// Mean duration of an item: its waiting and its computing.
+    pub(super) mean_s: Option<f64>,
+    /// 95th percentile of an item's waiting.
+    pub(super) p95_s: Option<f64>,
     /// The longest item.
     pub(super) longest_s: Option<f64>,
     /// Share of the wall time these items cover; null: no wall time.
     pub(super) share: Option<f64>,
+    /// Where in the program's own code they are; null: no line has most of them, or none was seen.
+    pub(super) region: Option<RegionV1>,
     /// Recorded items in order, run-length coded: `[count, wait_s, cpu_gil_s, cpu_native_s]`, each value per item.
     #[serde(default)]
     pub(super) segments: Vec<(u32, f64, f64, f64)>,
@@ -423,6 +430,8 @@ pub(super) struct RecommendationV1 {
     pub(super) task_s: Option<f64>,
     /// What it gives; null where nothing could be predicted.
     pub(super) predicted: Option<PredictedV1>,
+    /// The repeated work it is about, and what becomes of that alone.
+    pub(super) region: Option<RegionGainV1>,
     /// How sure.
     #[schemars(schema_with = "names::confidences")]
     pub(super) confidence: String,
@@ -452,6 +461,10 @@ pub(super) struct StageV1 {
     pub(super) strategy: String,
     /// Its workers.
     pub(super) workers: u32,
+    /// The program's own function that does it; null: not known, or it does other things as well.
+    pub(super) function: Option<String>,
+    /// Where that is done today.
+    pub(super) site: Option<LocationV1>,
 }
 
 /// A predicted outcome with its 90 % interval.

@@ -12,7 +12,7 @@ use super::v1::{
     RecommendationV1, RefusedV1, RejectedV1, ReportV1, RuntimeV1, SCHEMA, StageV1, ThrottlingV1, ValueV1,
     VerdictV1,
 };
-use super::{code, findings, timeline};
+use super::{code, findings, region, timeline};
 use crate::advice::{Evidence, NotDecided, Predicted, Recommendation, Rejected, Verdict};
 use crate::facts::Value;
 use crate::machine::Machine;
@@ -217,8 +217,11 @@ fn items(items: &Items) -> ItemsV1 {
         cpu_gil_s: seconds(items.cpu_gil),
         cpu_native_s: seconds(items.cpu_native),
         cv: items.cv.and_then(derived),
+        mean_s: Some(seconds(items.mean())),
+        p95_s: items.p95.map(seconds),
         longest_s: items.longest.map(seconds),
         share: derived(items.share),
+        region: items.region.as_ref().map(region::region_v1),
         segments: items.segments.iter().map(row).collect(),
     }
 }
@@ -321,6 +324,12 @@ fn not_measured(profile: &Profile, machine: &Machine) -> Vec<NotMeasuredV1> {
             profile.items.as_ref().is_some_and(|items| items.longest.is_none()),
             short,
         ),
+        ("profile.items.p95_s", profile.items.as_ref().is_some_and(|items| items.p95.is_none()), short),
+        (
+            "profile.items.region",
+            profile.items.as_ref().is_some_and(|items| items.region.is_none()),
+            "no function of the program has most of them, or its stacks were not seen",
+        ),
         ("profile.event_loop", profile.event_loop.is_none(), "none was recognised"),
         (
             "profile.event_loop.connections",
@@ -367,6 +376,8 @@ fn recommendation(recommendation: &Recommendation) -> RecommendationV1 {
         name: stage.name.clone(),
         strategy: stage.strategy.name().to_owned(),
         workers: stage.workers,
+        function: stage.function.clone(),
+        site: stage.at.as_ref().map(code::location_v1),
     };
     RecommendationV1 {
         strategy: recommendation.strategy.name().to_owned(),
@@ -383,6 +394,7 @@ fn recommendation(recommendation: &Recommendation) -> RecommendationV1 {
         tasks: cluster.map(|cluster| cluster.tasks),
         task_s: cluster.and_then(|cluster| derived(cluster.task_s)),
         predicted: recommendation.predicted.and_then(predicted),
+        region: recommendation.region.as_ref().map(region::gain_v1),
         confidence: recommendation.confidence.name().to_owned(),
         rule: recommendation.rule.clone(),
         because: recommendation.because.iter().map(evidence).collect(),

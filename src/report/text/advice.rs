@@ -2,12 +2,15 @@
 
 use super::page::{Page, Paragraph, Role, Text};
 use super::{because, doubt, instead};
-use crate::advice::{Action, Confidence, Predicted, Recommendation, Strategy, Workers};
+use crate::advice::{Action, Confidence, Predicted, Recommendation, Stage, Strategy, Workers};
 use crate::report::Report;
 use crate::units;
 
 /// Caveats shown when not everything is asked for.
 const CAVEATS: usize = 3;
+/// From this share of the wall time on, what a plan leaves as it is makes the gain of the program another than that of
+/// its items.
+const REST: f64 = 0.05;
 /// Memory below this costs nobody a thought, bytes.
 const NOTABLE_MEMORY: u64 = 1 << 20;
 
@@ -66,7 +69,7 @@ fn action(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
 
 /// What else there is to say of a plan: the range of workers, what holds their number, memory, confidence.
 fn terms(best: &Recommendation, report: &Report<'_>) -> Vec<String> {
-    let mut terms = Vec::new();
+    let mut terms: Vec<String> = alone(best, report.profile.wall.as_secs_f64()).into_iter().collect();
     if let (Some(workers), true) = (&best.workers, best.predicted.is_some()) {
         if workers.low < workers.high {
             terms.push(format!("{} to {} workers do as well", workers.low, workers.high));
@@ -78,6 +81,15 @@ fn terms(best: &Recommendation, report: &Report<'_>) -> Vec<String> {
         terms.push(format!("confidence {}", best.confidence.name()));
     }
     terms
+}
+
+/// What becomes of the items alone, where that is not what becomes of the program.
+fn alone(best: &Recommendation, wall: f64) -> Option<String> {
+    let region =
+        best.region.as_ref().filter(|region| best.predicted.is_some() && region.serial_s >= REST * wall)?;
+    let what = if region.items.is_some() { "the items alone" } else { "that part alone" };
+    let rest = units::seconds(region.serial_s);
+    Some(format!("{what} {}, the other {rest} stay as they are", units::factor(region.speedup)))
 }
 
 /// The limit that keeps the number of workers below what would be useful, where a rule sets one.
@@ -114,8 +126,11 @@ pub(in crate::report) fn plan(one: &Recommendation) -> String {
 fn model(one: &Recommendation) -> String {
     let sized = |strategy: Strategy, workers: u32| format!("{} × {workers}", strategy.name());
     if !one.stages.is_empty() {
-        let stages =
-            one.stages.iter().map(|stage| format!("{} {}", stage.name, sized(stage.strategy, stage.workers)));
+        let name = |stage: &Stage| stage.function.clone().unwrap_or_else(|| stage.name.clone());
+        let stages = one
+            .stages
+            .iter()
+            .map(|stage| format!("{} {}", name(stage), sized(stage.strategy, stage.workers)));
         return format!("{}: {}", one.strategy.name(), stages.collect::<Vec<_>>().join(" → "));
     }
     match &one.workers {

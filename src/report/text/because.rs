@@ -9,7 +9,7 @@ use crate::advice::{Action, Recommendation};
 use crate::profile::{BlockingPoint, Items, Profile};
 use crate::report::Report;
 use crate::units;
-use crate::wait::{Account, WaitKind};
+use crate::wait::WaitKind;
 
 /// Columns of the longest name in a sentence.
 const NAME: usize = 40;
@@ -43,8 +43,7 @@ fn observed(best: &Recommendation, report: &Report<'_>) -> Option<String> {
         return None;
     }
     if let Some(items) = profile.items.as_ref().filter(|items| items.count > 1) {
-        let place = if items.are_processes { None } else { line_of(items, profile) };
-        return Some(format!("{}{}", repeated(items, profile), place.unwrap_or_default()));
+        return Some(repeated(items, profile));
     }
     let bound_by = advice.verdict.bound_by.as_str();
     if bound_by == "gil" {
@@ -53,16 +52,6 @@ fn observed(best: &Recommendation, report: &Report<'_>) -> Option<String> {
     let binds = |site: &&BlockingPoint| bound_by == "mixed" || site.kind.name() == bound_by;
     let site = profile.blocking_points.iter().find(binds).filter(|site| site.kind != WaitKind::Idle)?;
     Some(waits(site))
-}
-
-/// The line of the program that the items wait at, where most of that waiting is on one line.
-fn line_of(items: &Items, profile: &Profile) -> Option<String> {
-    let (kind, _) = items.wait.iter().max_by_key(|(_, wait)| **wait)?;
-    let of_kind = || profile.sites.iter().filter(|site| site.account == Account::Wait(*kind));
-    let all: Duration = of_kind().map(|site| site.critical).sum();
-    let top = of_kind().find(|site| site.at.is_some() && !site.in_event_loop)?;
-    let at = top.at.as_ref().filter(|_| top.critical * 2 > all)?;
-    Some(format!(", at {}", lines::named(at, profile)))
 }
 
 /// The costliest blocking point in words: `200 waits of 56.1 ms for db.local:5432`.
@@ -103,9 +92,25 @@ fn repeated(items: &Items, profile: &Profile) -> String {
         waits.iter().find(|(kind, _)| *kind == WaitKind::Sleep).map(|(_, t)| format!("sleeps {}", time(*t))),
     );
     if notable(cpu) || does.is_empty() {
-        does.push(format!("computes {}{}", time(cpu), under_lock(items, profile.runtime.gil == Some(true))));
+        let lock = under_lock(items, profile.runtime.gil == Some(true));
+        does.push(format!("computes {}{lock}{}", time(cpu), computed_in(items, profile)));
     }
-    format!("{}, {how}: each {}", units::count(items.count, what), listed(&does))
+    format!("{}{}, {how}: each {}", units::count(items.count, what), place(items, profile), listed(&does))
+}
+
+/// Where the items are: ` at etl.py:42 in fetch_row, called from load at etl.py:88`.
+fn place(items: &Items, profile: &Profile) -> String {
+    let Some(region) = &items.region else { return String::new() };
+    let named = |at| lines::named(at, profile);
+    let caller = region.callers.first().map(|caller| format!(", called from {}", named(caller)));
+    format!(" at {}{}", named(&region.at), caller.unwrap_or_default())
+}
+
+/// The function of its own that computes an item: ` in parse at etl.py:60`.
+fn computed_in(items: &Items, profile: &Profile) -> String {
+    let region = items.region.as_ref().filter(|region| region.computes_in.is_some());
+    let at = region.and_then(|region| region.computes_at.as_ref());
+    at.map(|at| format!(" at {}", lines::named(at, profile))).unwrap_or_default()
 }
 
 /// How much of an item's CPU time holds the interpreter lock.

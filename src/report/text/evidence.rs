@@ -79,7 +79,9 @@ fn meaning(piece: &Evidence) -> String {
         Origin::Measured | Origin::Machine => String::new(),
         // The vocabulary says "predicted" in the meaning of every predicted fact.
         Origin::Predicted if meaning.contains("predicted") => String::new(),
-        Origin::Predicted | Origin::Assumed | Origin::Declared => format!(" ({})", piece.origin.name()),
+        Origin::Predicted | Origin::Assumed | Origin::Declared | Origin::Scanned => {
+            format!(" ({})", piece.origin.name())
+        }
     };
     let comparison =
         if piece.comparison.is_empty() { String::new() } else { format!(" [{}]", piece.comparison) };

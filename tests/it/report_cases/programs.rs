@@ -7,7 +7,8 @@ use boundby::advice::{Action, Advice, Confidence, Stage, Strategy};
 use boundby::facts::Origin;
 use boundby::machine::Machine;
 use boundby::profile::{
-    CpuSplit, EventLoop, Exit, Items, Language, Parallelism, ProcessGroup, Runtime, Segment, Throttling,
+    CpuSplit, EventLoop, Exit, Items, Language, Parallelism, ProcessGroup, Region, Runtime, Segment,
+    Throttling,
 };
 use boundby::wait::{Account, WaitKind};
 
@@ -41,7 +42,16 @@ pub(super) fn network_python() -> Case {
         cpu_native: ms(0.1),
         cv: Some(0.21),
         longest: Some(ms(94.2)),
+        p95: Some(ms(81.0)),
         share: 0.988,
+        region: Some(Region {
+            at: at(("fetch_row", "/srv/jobs/etl.py", 42)),
+            call: Some("psycopg2.extras.execute".into()),
+            callers: vec![at(("load", "/srv/jobs/etl.py", 88)), at(("<module>", "/srv/jobs/etl.py", 112))],
+            waits_in: Some("fetch_row".into()),
+            computes_at: Some(at(("parse", "/srv/jobs/etl.py", 57))),
+            computes_in: Some("parse".into()),
+        }),
         segments: vec![
             Segment { count: 150, wait: ms(53.0), cpu_gil: ms(4.4), cpu_native: ms(0.1) },
             Segment { count: 50, wait: ms(65.28), cpu_gil: ms(4.4), cpu_native: ms(0.1) },
@@ -55,7 +65,7 @@ pub(super) fn network_python() -> Case {
     threads.construct = Some("concurrent.futures.ThreadPoolExecutor(max_workers=16)".into());
     threads.snippet = Some(
         "from concurrent.futures import ThreadPoolExecutor\n\nwith ThreadPoolExecutor(max_workers=16) as pool:\n    \
-         results = list(pool.map(work, items))\n"
+         results = list(pool.map(fetch_row, items))\n"
             .into(),
     );
     threads.because = vec![
@@ -417,6 +427,7 @@ pub(super) fn fetch_then_parse() -> Case {
         longest: None,
         share: 0.99,
         segments: Vec::new(),
+        ..Items::default()
     });
     let mut hybrid = advise(
         Strategy::Hybrid,
@@ -424,8 +435,20 @@ pub(super) fn fetch_then_parse() -> Case {
         "one stage waits while the other computes: 1.86 s, where one pool takes 2.6 s",
     );
     hybrid.stages = vec![
-        Stage { name: "fetch".into(), strategy: Strategy::Async, workers: 8 },
-        Stage { name: "parse".into(), strategy: Strategy::Processes, workers: 2 },
+        Stage {
+            name: "wait".into(),
+            strategy: Strategy::Async,
+            workers: 8,
+            function: Some("fetch".into()),
+            at: Some(at(("fetch", "/srv/pages.py", 21))),
+        },
+        Stage {
+            name: "compute".into(),
+            strategy: Strategy::Processes,
+            workers: 2,
+            function: Some("parse".into()),
+            at: Some(at(("parse", "/srv/pages.py", 34))),
+        },
     ];
     hybrid.workers = Some(workers(10, 8, 12, "", "knee"));
     hybrid.predicted = Some(predicted(1.86, 4.3, 2.9, 4.6));
@@ -481,6 +504,7 @@ pub(super) fn child_tree() -> Case {
         longest: Some(ms(340.0)),
         share: 0.965,
         segments: Vec::new(),
+        ..Items::default()
     });
     let mut pool = advise(
         Strategy::Processes,

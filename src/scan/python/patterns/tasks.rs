@@ -2,6 +2,7 @@
 
 mod across;
 mod cancellation;
+mod carried;
 mod computing;
 mod definitions;
 mod fan_out;
@@ -30,6 +31,8 @@ pub(super) const PATTERNS: &[Pattern] = &[
         rules: &["unbounded-queue", "get-without-sentinel", "task-done-missing", "too-few-sentinels"],
         visit: Visit::Module(queues::queues),
     },
+    Pattern { rules: &["loop-carried-call"], visit: Visit::Statement(carried::in_loop) },
+    Pattern { rules: &["loop-carried-call"], visit: Visit::Function(carried::in_function) },
     Pattern { rules: &["await-in-loop"], visit: Visit::Call(overlap::awaits) },
     Pattern {
         rules: &["blocking-loop-to-threads", "fetch-then-compute"],
