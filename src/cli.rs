@@ -4,6 +4,7 @@ mod compare;
 mod decide;
 mod scan;
 mod simulate;
+mod sweep;
 pub(crate) mod values;
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ pub use compare::{CompareArgs, CompareFormat, FailOn};
 pub use decide::{BOUNDS, DecideArgs};
 pub use scan::{Output, ScanArgs};
 pub use simulate::SimulateArgs;
+pub use sweep::{SweepArgs, SweepFormat};
 pub use values::WorkerRange;
 
 /// What is your program bound by, which concurrency model makes it faster, with how many workers, and by how much?
@@ -40,6 +42,8 @@ pub enum Command {
     Scan(Box<ScanArgs>),
     /// Show a saved profile again, with the advice of the present rules
     Report(ReportArgs),
+    /// Run a command with ever other numbers of workers, and find the number to use
+    Sweep(SweepArgs),
     /// What changed between two saved profiles, is it more than noise, and did the prediction come true?
     Compare(CompareArgs),
     /// Which model, without a program to measure: from flags, or from a few answers

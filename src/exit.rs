@@ -2,7 +2,7 @@
 
 /// Everything went well; a broken pipe on our own output counts as well.
 pub const SUCCESS: u8 = 0;
-/// `scan` and `report`: findings at or above `--fail-on`; `compare`: what its `--fail-on` names; `rules check`: a rule that is wrong;
+/// `scan` and `report`: findings at or above `--fail-on`; `compare`: what its `--fail-on` names; `sweep`: no number works; `rules check`: a rule that is wrong;
 /// `doctor`: level P itself is impossible here.
 pub const FINDINGS: u8 = 1;
 /// Usage error, or a run of any command but `profile -- CMD` that could not be carried out.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::parse_duration;
+use super::values::{self, WorkerRange};
 
 /// Measure how the time of a command depends on its number of workers, and find the number to use
 #[derive(Debug, Clone, Default, Args)]
@@ -22,8 +23,8 @@ the knee is closed in on; what the answer hangs on is repeated until it is certa
 Exit status: 0 a number was found, 1 no number of workers works, 2 the sweep could not be carried out.")]
 pub struct SweepArgs {
     /// Only these numbers of workers, as in 1,2,4,8 or 1-16
-    #[arg(long, value_name = "LIST", value_parser = parse_list, conflicts_with = "max")]
-    pub workers: Option<Numbers>,
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = values::workers, conflicts_with = "max")]
+    pub workers: Vec<WorkerRange>,
     /// Numbers from 1 to this [default: four times the CPUs]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub max: Option<u32>,
@@ -66,44 +67,4 @@ pub enum SweepFormat {
     Json,
     /// The curve as a drawing
     Svg,
-}
-
-/// Numbers of workers, ascending, each once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Numbers(pub Vec<u32>);
-
-/// More numbers than anybody waits for.
-const MOST: usize = 4096;
-
-fn parse_list(text: &str) -> Result<Numbers, String> {
-    let wrong = || format!("`{text}` is no list of numbers: write 1,2,4,8 or 1-16");
-    let number = |text: &str| text.trim().parse::<u32>().ok().filter(|n| *n > 0).ok_or_else(wrong);
-    let mut numbers = Vec::new();
-    for part in text.split(',') {
-        match part.split_once('-') {
-            Some((first, last)) => numbers.extend((number(first)?..=number(last)?).take(MOST + 1)),
-            None => numbers.push(number(part)?),
-        }
-    }
-    numbers.sort_unstable();
-    numbers.dedup();
-    if numbers.is_empty() || numbers.len() > MOST {
-        return Err(wrong());
-    }
-    Ok(Numbers(numbers))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_listed_and_spanned() {
-        let of = |text: &str| parse_list(text).map(|numbers| numbers.0);
-        assert_eq!(of("8,1,2,4,2"), Ok(vec![1, 2, 4, 8]));
-        assert_eq!(of("1-3, 6"), Ok(vec![1, 2, 3, 6]));
-        for wrong in ["", "0", "a", "1-", "5-2", "1--3", "-1", "1-4000000000"] {
-            assert!(of(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -8,6 +8,7 @@ pub mod report;
 pub mod rules;
 pub mod scan;
 pub mod simulate;
+pub mod sweep;
 pub mod terminal;
 
 use std::io::Write;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
             });
             shown.map(|()| exit::SUCCESS).map_err(usage)
         }
+        Command::Sweep(args) => sweep::run(&args).map_err(usage),
         Command::Compare(args) => compare::run(&args).map_err(usage),
         Command::Decide(args) => decide::run(&args).map(|()| exit::SUCCESS).map_err(usage),
         Command::Simulate(args) => simulate::run(&args).map(|()| exit::SUCCESS).map_err(usage),

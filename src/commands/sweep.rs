@@ -13,6 +13,7 @@ use super::report::{deliver, load};
 use super::rules;
 use super::terminal::{Sink, style_for};
 use crate::advice::Recommendation;
+use crate::cli::values::listed;
 use crate::cli::{SweepArgs, SweepFormat};
 use crate::exit;
 use crate::machine::survey;
@@ -39,9 +40,12 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
              variable with --env"
         );
     }
-    let predicted = args.profile.as_deref().map(load).transpose()?.and_then(|saved| {
-        saved.advice_was.recommendations.iter().find_map(predicted)
-    });
+    let predicted = args
+        .profile
+        .as_deref()
+        .map(load)
+        .transpose()?
+        .and_then(|saved| saved.advice_was.recommendations.iter().find_map(predicted));
     let rules = rules::load(None)?;
     let number = |name: &str| {
         let found = rules.constant(name).or_else(|| rules.model(name));
@@ -49,7 +53,11 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
     };
     let most = args.max.unwrap_or_else(|| PER_CPU * (survey(None).cpus_logical.max(1)));
     let settings = Settings {
-        grid: args.workers.clone().map_or_else(|| (1..=most).collect(), |numbers| numbers.0),
+        grid: if args.workers.is_empty() {
+            (1..=most).collect()
+        } else {
+            listed(&args.workers).into_iter().filter_map(|workers| u32::try_from(workers).ok()).collect()
+        },
         exhaustive: args.exhaustive,
         repeats: usize::from(args.repeats),
         near_best: number("near_best")?,

@@ -17,6 +17,7 @@ pub mod scan;
 pub mod simulation;
 mod stacks;
 mod style;
+pub mod sweep;
 mod text;
 
 pub use style::{Style, Terminal};

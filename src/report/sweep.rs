@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Style;
+use super::plot::{self, Plot, Series};
+use super::text::drawing::draw;
 use super::text::page::{Page, Paragraph, Role, Text};
 use crate::advice::{self, Strategy};
 use crate::sweep::Samples;
@@ -12,6 +14,8 @@ use crate::sweep::usl::Fitted;
 use crate::units;
 
 const SCHEMA: &str = "boundby/sweep/1";
+/// Points of a smooth curve.
+const SMOOTH: u32 = 40;
 /// Columns before the table.
 const INDENT: usize = 3;
 /// Times that differ by no more than so many deviations of single runs may be the same time.
@@ -91,18 +95,25 @@ pub fn to_text(swept: &Swept<'_>, style: &Style) -> String {
     page.section("Careful", careful(swept));
     page.blank();
     table(&mut page, swept);
+    let plot = curve(swept);
+    if plot.series[0].points.len() > 2 && !swept.is_flat() {
+        draw(&mut page, &plot, style);
+    }
     page.finish()
 }
 
 fn advised(swept: &Swept<'_>) -> Vec<Paragraph> {
     let Some(knee) = swept.knee else {
-        return vec![Text::new(Role::Warning, "no number of workers works: see what failed, or --show").into()];
+        return vec![
+            Text::new(Role::Warning, "no number of workers works: see what failed, or --show").into(),
+        ];
     };
     let (Some((first, before)), Some(time)) = (swept.first(), swept.samples.median(knee)) else {
         return Vec::new();
     };
     if swept.is_flat() {
-        let text = "the number makes no difference: the command may ignore it, or its time is spent elsewhere";
+        let text =
+            "the number makes no difference: the command may ignore it, or its time is spent elsewhere";
         return vec![Text::new(Role::Strong, text).into()];
     }
     let times = format!("{} → {}", units::seconds(before), units::seconds(time));
@@ -131,7 +142,11 @@ fn law(swept: &Swept<'_>) -> Option<Paragraph> {
     let Fitted { usl, sigma, kappa, worst } = swept.fitted.filter(|_| !swept.is_flat())?;
     let range = |(low, high): (f64, f64)| format!("{}–{}", units::percent(low), units::percent(high));
     let peak = usl.peak().map(|peak| format!(", more than {peak:.0} would cost more than they bring"));
-    let loss = if usl.kappa > 0.0 { format!("; κ {:.2e} ({:.1e}–{:.1e})", usl.kappa, kappa.0, kappa.1) } else { String::new() };
+    let loss = if usl.kappa > 0.0 {
+        format!("; each further worker costs all others {} (κ, {})", units::percent(usl.kappa), range(kappa))
+    } else {
+        String::new()
+    };
     Some(
         Text::plain(&format!(
             "{} ({}) goes one at a time (σ){loss}{}; the fit is off by {} at most",
@@ -243,6 +258,30 @@ pub fn to_json(swept: &Swept<'_>) -> String {
 
 /// The curve as a drawing.
 #[must_use]
-pub fn to_svg(_swept: &Swept<'_>) -> String {
-    String::new()
+pub fn to_svg(swept: &Swept<'_>) -> String {
+    plot::to_svg(&curve(swept))
+}
+
+/// Speedup by number of workers: as measured, and by the law.
+fn curve(swept: &Swept<'_>) -> Plot {
+    let measured: Vec<(f64, f64)> = swept
+        .samples
+        .times()
+        .keys()
+        .filter_map(|workers| Some((f64::from(*workers), swept.speedup(*workers)?)))
+        .collect();
+    let knee = swept.knee.and_then(|knee| Some((f64::from(knee), swept.speedup(knee)?)));
+    let mut series =
+        vec![Series { name: "measured".to_owned(), letter: 'm', points: measured.clone(), mark: knee }];
+    if let (Some(fitted), Some((first, before))) = (swept.fitted, swept.first()) {
+        let last = measured.last().map_or(1.0, |(workers, _)| *workers);
+        let steps = (0..=SMOOTH).map(|step| {
+            let share = f64::from(step) / f64::from(SMOOTH);
+            f64::from(first) * (last / f64::from(first)).powf(share)
+        });
+        let points = steps.map(|workers| (workers, before / fitted.usl.time(workers))).collect();
+        series.push(Series { name: "law".to_owned(), letter: 'l', points, mark: None });
+    }
+    let title = swept.command.join(" ");
+    Plot { title, across: "workers".to_owned(), up: "times as fast".to_owned(), series }
 }

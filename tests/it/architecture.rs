@@ -32,8 +32,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "report",
         &[
-            "compare", "join", "advice", "rules", "catalog", "finding", "facts", "profile", "machine",
-            "wait", "units",
+            "compare", "sweep", "join", "advice", "rules", "catalog", "finding", "facts", "profile",
+            "machine", "wait", "units",
         ],
     ),
     // The enums that a flag is parsed into, and the parsers of numbers with units.

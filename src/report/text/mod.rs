@@ -8,6 +8,7 @@ mod because;
 pub(in crate::report) mod book;
 pub(super) mod decision;
 mod doubt;
+pub(in crate::report) mod drawing;
 mod evidence;
 mod findings;
 mod header;

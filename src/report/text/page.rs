@@ -124,7 +124,7 @@ impl Text {
         runs(&self.chars)
     }
 
-    pub(super) fn width(&self) -> usize {
+    pub(in crate::report) fn width(&self) -> usize {
         width(&self.chars)
     }
 
@@ -287,7 +287,7 @@ impl<'a> Page<'a> {
     }
 
     /// Columns of the page.
-    pub(super) fn width(&self) -> usize {
+    pub(in crate::report) fn width(&self) -> usize {
         self.style.width.max(20)
     }
 
@@ -297,7 +297,7 @@ impl<'a> Page<'a> {
     }
 
     /// The text in what the reader's terminal can show, cut to `limit` columns.
-    pub(super) fn fit(&self, text: Text, limit: usize) -> Text {
+    pub(in crate::report) fn fit(&self, text: Text, limit: usize) -> Text {
         text.shown(self.style).shortened(limit, if self.style.unicode { "…" } else { ".." })
     }
 
@@ -306,7 +306,7 @@ impl<'a> Page<'a> {
     }
 
     /// One line as it is, at an indent.
-    pub(super) fn line(&mut self, indent: usize, text: Text) {
+    pub(in crate::report) fn line(&mut self, indent: usize, text: Text) {
         self.blocks.push(Block::Line(indent, text));
     }
 
@@ -325,7 +325,7 @@ impl<'a> Page<'a> {
     }
 
     /// Items side by side, on as many lines as they need; the later lines are indented.
-    pub(super) fn items(&mut self, items: Vec<Text>) {
+    pub(in crate::report) fn items(&mut self, items: Vec<Text>) {
         self.blocks.push(Block::Items(items));
     }
 

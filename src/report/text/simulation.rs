@@ -1,17 +1,15 @@
 //! A simulation for people: what was stated, what to do, a table per model with its knee, what the guides' numbers would
 //! attain, and the curves.
 
+use super::drawing::draw;
 use super::page::{Page, Paragraph, Role, Text};
 use crate::advice::simulate::{
     Binds, Guide, Modelled, Pipeline, Point, Scenario, Served, Serving, Simulation,
 };
 use crate::report::Style;
-use crate::report::plot;
 use crate::report::simulation::{Answer, Simulated, drawing};
 use crate::units;
 
-/// Rows of the curves.
-const HEIGHT: usize = 12;
 /// Narrower than this the table leaves its last column to a line of its own.
 const INDENT: usize = 3;
 
@@ -252,25 +250,7 @@ fn curves(page: &mut Page<'_>, told: &Simulated<'_>, style: &Style) {
     let mut plot = drawing(told);
     // What is one point is in the table.
     plot.series.retain(|series| series.points.len() > 2);
-    if plot.series.is_empty() {
-        return;
-    }
-    let colours = [Role::Busy, Role::Waiting, Role::Label, Role::Strong];
-    page.blank();
-    for line in plot::to_cells(&plot, page.width() - 2 * INDENT, HEIGHT, style.unicode) {
-        let text = line.iter().fold(Text::default(), |text, cell| {
-            let role = cell.series.map_or(Role::Plain, |at| colours[at % colours.len()]);
-            text.and(role, &cell.char.to_string())
-        });
-        page.line(INDENT, text);
-    }
-    let legend = plot.series.iter().enumerate().fold(Text::default(), |text, (i, series)| {
-        let text = if i > 0 { text.and(Role::Plain, "   ") } else { text };
-        let name = format!("{} {}", series.letter.to_ascii_uppercase(), series.name);
-        text.and(colours[i % colours.len()], &name)
-    });
-    let legend = page.fit(legend.and(Role::Faint, "   a letter marks the knee"), page.width() - INDENT);
-    page.line(INDENT, legend);
+    draw(page, &plot, style);
 }
 
 fn widening(pipeline: &Pipeline) -> Vec<Paragraph> {
