@@ -432,11 +432,10 @@ impl Ledger {
         let mut ended = 0;
         let stacks = [waited_in.unwrap_or(now), now];
         for (payment, stack) in step.payments.into_iter().zip(stacks) {
-            let Some(mut payment) = payment else { continue };
+            let Some(payment) = payment else { continue };
             let place = self.places.admit(Place { site: payment.site, stack });
             if !record.sites.contains_key(&payment.site) {
-                // Dispatches before a thread was first seen here are not known to have been waits here.
-                payment.ended = payment.ended.min(1);
+                record.clock.forget_unseen();
             }
             // What was paid while the wait was in progress is a part of it.
             let in_progress = match record.in_progress.take() {
@@ -518,6 +517,8 @@ impl Ledger {
             self.retire(record, at);
         }
         self.note_stacks();
+        let mut wall = self.wall.finish(&current);
+        self.places.share_unseen(&mut wall.waits);
         Closed {
             sites: self.sites,
             stacks: self.stacks,
@@ -525,7 +526,7 @@ impl Ledger {
             processes: self.processes,
             threads: self.finished,
             folded: self.folded,
-            wall: self.wall.finish(&current),
+            wall,
             threads_seen: self.threads_seen,
             processes_summed: self.processes_summed,
             tape: self.tape.unwrap_or_default(),
