@@ -8,6 +8,8 @@
 
 #[path = "lines/loops.rs"]
 mod loops;
+#[path = "lines/native.rs"]
+mod native;
 #[path = "lines/programs.rs"]
 mod programs;
 
@@ -21,6 +23,8 @@ use programs::{Line, Program, Server, Truth, interpreters, measured, seeded};
 /// where a line computes for a tenth of a second only.
 const WAITING: f64 = 0.85;
 const COMPUTING: f64 = 0.75;
+/// The same of native code.
+const NATIVE: f64 = 0.8;
 /// Shares of the hidden culprits that must be found first, and among the first three.
 const FIRST: f64 = 0.75;
 const FIRST_THREE: f64 = 0.9;
@@ -50,17 +54,25 @@ fn say(text: &str) {
 struct Score {
     waiting: (f64, f64),
     computing: (f64, f64),
+    /// Seconds that were found on no line.
+    nowhere: f64,
+    /// Whether the kernel showed threads while they ran.
+    is_computing_seen: bool,
 }
 
 impl Score {
     fn add(&mut self, truth: &Truth, found: &BTreeMap<Line, (f64, f64)>) {
         for (line, (wait, cpu)) in truth {
             let (found_wait, found_cpu) = found.get(line).copied().unwrap_or_default();
-            self.waiting.0 += found_wait.min(*wait);
-            self.waiting.1 += wait;
-            self.computing.0 += found_cpu.min(*cpu);
-            self.computing.1 += cpu;
+            self.add_line((*wait, *cpu), (found_wait, found_cpu));
         }
+    }
+
+    fn add_line(&mut self, (wait, cpu): (f64, f64), (found_wait, found_cpu): (f64, f64)) {
+        self.waiting.0 += found_wait.min(wait);
+        self.waiting.1 += wait;
+        self.computing.0 += found_cpu.min(cpu);
+        self.computing.1 += cpu;
     }
 
     fn shares(&self) -> (f64, f64) {
@@ -92,6 +104,27 @@ fn time_is_on_the_lines_that_took_it() {
         ));
         if waiting < WAITING || computing < COMPUTING {
             wrong.push(format!("{name}: {waiting:.3} of the waiting, {computing:.3} of the computing"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn so_is_the_time_of_native_code() {
+    let _alone = alone();
+    let mut wrong = Vec::new();
+    for build in native::BUILDS {
+        let Some(score) = native::score(build) else {
+            say(&format!("{} skipped: {} does not run here", build.0, build.1));
+            continue;
+        };
+        let (waiting, computing) = score.shares();
+        say(&format!(
+            "{:8} {waiting:.3} of the waiting and {computing:.3} of the computing on its line; {:.3} s on none",
+            build.0, score.nowhere
+        ));
+        if waiting < NATIVE || score.is_computing_seen && computing < NATIVE {
+            wrong.push(format!("{}: {waiting:.3} of the waiting, {computing:.3} of the computing", build.0));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

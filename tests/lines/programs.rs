@@ -59,6 +59,12 @@ pub(crate) struct Report {
 pub(crate) struct Profile {
     pub(crate) sites: Vec<Site>,
     call_stacks: Stacks,
+    pub(crate) quality: Quality,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Quality {
+    pub(crate) sources_used: Vec<String>,
 }
 
 #[derive(Deserialize)]
