@@ -30,3 +30,5 @@ mod signals;
 mod stated;
 #[path = "cli/streams.rs"]
 mod streams;
+#[path = "cli/untouched.rs"]
+mod untouched;
