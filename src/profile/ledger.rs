@@ -8,7 +8,7 @@ mod records;
 use std::collections::BTreeMap;
 
 use super::model::Runtime;
-use super::observation::{Birth, Census, Observation};
+use super::observation::{Birth, Census, HostShare, Observation};
 use super::places::{Place, Places};
 use super::segments::Segments;
 use super::sites::Sites;
@@ -123,6 +123,7 @@ impl Ledger {
             }
             Observation::Placed { tid, stack } => self.placed(tid, stack),
             Observation::Round { at, readings } => self.round(at, &readings),
+            Observation::Host(share) => self.host(share),
             Observation::LastWords { at, reading } => self.last_words(at, reading),
         }
     }
@@ -325,6 +326,12 @@ impl Ledger {
         let active = readings.iter().filter(is_active).count();
         self.wall.observe(active);
         self.take(at, readings);
+    }
+
+    /// What the host of this machine took of its CPUs since this was told last.
+    pub fn host(&mut self, share: HostShare) {
+        self.note(|| Observation::Host(share));
+        self.wall.stolen(share);
     }
 
     /// The last reading of a thread that has ended. It was not found at a random moment, so it tells what the thread
