@@ -32,3 +32,5 @@ mod stated;
 mod streams;
 #[path = "cli/sweep.rs"]
 mod sweep;
+#[path = "cli/untouched.rs"]
+mod untouched;

@@ -2,25 +2,47 @@
 //! line?
 //!
 //! Every CPython that is found runs them: `python3`, and those of a pyenv. `BOUNDBY_SEEDS` says how many programs with a
-//! hidden culprit are tried (12 without it). What was found is printed; what is not installed is skipped and said.
+//! hidden culprit, and how many of each event loop, are tried (12 and 10 without it). What was found is printed; what is not installed is skipped and said.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something it needs is not there")]
 
+#[path = "lines/loops.rs"]
+mod loops;
+#[path = "lines/native.rs"]
+mod native;
 #[path = "lines/programs.rs"]
 mod programs;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use programs::{Line, Server, Truth, interpreters, measured, seeded};
+use programs::{Line, Program, Server, Truth, interpreters, measured, seeded};
 
 /// Share of the waiting, and of the computing, that must be on the line where it was. Sampling leaves an error of its own
 /// where a line computes for a tenth of a second only.
 const WAITING: f64 = 0.85;
 const COMPUTING: f64 = 0.75;
+/// The same of native code.
+const NATIVE: f64 = 0.8;
 /// Shares of the hidden culprits that must be found first, and among the first three.
 const FIRST: f64 = 0.75;
 const FIRST_THREE: f64 = 0.9;
+/// Shares of the calls that block an event loop that must be named, and be counted and timed as well.
+const NAMED: f64 = 0.9;
+const MEASURED: f64 = 0.75;
+
+/// They measure time, so only one of them may run at any time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many generated programs are tried.
+fn seeds(without: u32) -> u32 {
+    std::env::var("BOUNDBY_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(without)
+}
 
 fn say(text: &str) {
     // Past the capture of the test harness: the figures are what the test is read for.
@@ -32,17 +54,25 @@ fn say(text: &str) {
 struct Score {
     waiting: (f64, f64),
     computing: (f64, f64),
+    /// Seconds that were found on no line.
+    nowhere: f64,
+    /// Whether the kernel showed threads while they ran.
+    is_computing_seen: bool,
 }
 
 impl Score {
     fn add(&mut self, truth: &Truth, found: &BTreeMap<Line, (f64, f64)>) {
         for (line, (wait, cpu)) in truth {
             let (found_wait, found_cpu) = found.get(line).copied().unwrap_or_default();
-            self.waiting.0 += found_wait.min(*wait);
-            self.waiting.1 += wait;
-            self.computing.0 += found_cpu.min(*cpu);
-            self.computing.1 += cpu;
+            self.add_line((*wait, *cpu), (found_wait, found_cpu));
         }
+    }
+
+    fn add_line(&mut self, (wait, cpu): (f64, f64), (found_wait, found_cpu): (f64, f64)) {
+        self.waiting.0 += found_wait.min(wait);
+        self.waiting.1 += wait;
+        self.computing.0 += found_cpu.min(cpu);
+        self.computing.1 += cpu;
     }
 
     fn shares(&self) -> (f64, f64) {
@@ -52,6 +82,7 @@ impl Score {
 
 #[test]
 fn time_is_on_the_lines_that_took_it() {
+    let _alone = alone();
     let found = interpreters();
     if found.is_empty() {
         return say("skipped: no python3 was found");
@@ -79,11 +110,33 @@ fn time_is_on_the_lines_that_took_it() {
 }
 
 #[test]
+fn so_is_the_time_of_native_code() {
+    let _alone = alone();
+    let mut wrong = Vec::new();
+    for build in native::BUILDS {
+        let Some(score) = native::score(build) else {
+            say(&format!("{} skipped: {} does not run here", build.0, build.1));
+            continue;
+        };
+        let (waiting, computing) = score.shares();
+        say(&format!(
+            "{:8} {waiting:.3} of the waiting and {computing:.3} of the computing on its line; {:.3} s on none",
+            build.0, score.nowhere
+        ));
+        if waiting < NATIVE || score.is_computing_seen && computing < NATIVE {
+            wrong.push(format!("{}: {waiting:.3} of the waiting, {computing:.3} of the computing", build.0));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn the_hidden_culprit_is_named_first() {
+    let _alone = alone();
     let Some(interpreter) = interpreters().into_iter().next() else {
         return say("skipped: no python3 was found");
     };
-    let seeds: u32 = std::env::var("BOUNDBY_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
+    let seeds = seeds(12);
     let server = Server::start(&interpreter);
     let (mut first, mut among_three) = (0, 0);
     for seed in 0..seeds {
@@ -105,4 +158,42 @@ fn the_hidden_culprit_is_named_first() {
     say(&format!("{first} of {seeds} hidden culprits were named first, {among_three} among the first three"));
     let share = |found: u32| f64::from(found) / f64::from(seeds);
     assert!(share(first) >= FIRST && share(among_three) >= FIRST_THREE);
+}
+
+/// Runs a program with an event loop that one hidden call blocks, with one seed after another.
+fn assert_blocking_calls_are_named(name: &str, program: &Program<'_>) {
+    let (port, seeds) = (loops::answering(), seeds(10));
+    let (mut named, mut counted) = (0, 0);
+    for seed in 0..seeds {
+        let (_, found) = loops::blocked(program, port, seed);
+        named += u32::from(found.is_named);
+        counted += u32::from(found.is_measured);
+        if !found.is_measured {
+            say(&format!("{name}, seed {seed}: {}", found.said));
+        }
+    }
+    say(&format!(
+        "{name}: {named} of {seeds} calls that block the loop were named, {counted} counted and timed as well"
+    ));
+    let share = |found: u32| f64::from(found) / f64::from(seeds);
+    assert!(share(named) >= NAMED && share(counted) >= MEASURED);
+}
+
+#[test]
+fn what_blocks_asyncio_is_named() {
+    let _alone = alone();
+    match interpreters().first() {
+        Some(interpreter) => assert_blocking_calls_are_named("asyncio", &loops::asyncio(interpreter)),
+        None => say("skipped: no python3 was found"),
+    }
+}
+
+#[test]
+fn what_blocks_tokio_is_named() {
+    let _alone = alone();
+    let folder = tempfile::TempDir::new().unwrap();
+    match loops::build(&folder) {
+        Ok(program) => assert_blocking_calls_are_named("tokio", &Program::Built(&program)),
+        Err(why) => say(&format!("skipped: {why}")),
+    }
 }

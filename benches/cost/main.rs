@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! cargo bench --bench cost                 everything, about a quarter of an hour
-//! cargo bench --bench cost -- slowdown     one group: slowdown, waiting, recorder, scan
+//! cargo bench --bench cost -- slowdown     one group: slowdown, stacks, waiting, recorder, scan
 //! cargo bench --bench cost -- scan --tree=DIR
 //! cargo bench --bench cost -- --quick      whether the benches work; the figures mean little
 //! ```
@@ -16,6 +16,7 @@ mod roles;
 mod run;
 mod scan;
 mod slowdown;
+mod stacks;
 mod table;
 
 use std::io;
@@ -41,8 +42,9 @@ impl Depth {
 
 type Group = fn(Depth, &mut Table) -> io::Result<()>;
 
-const GROUPS: [(&str, Group); 4] = [
+const GROUPS: [(&str, Group); 5] = [
     ("slowdown", slowdown::measure),
+    ("stacks", stacks::measure),
     ("waiting", latency::measure),
     ("recorder", recorder::measure),
     ("scan", scan::measure),

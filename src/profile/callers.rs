@@ -135,8 +135,8 @@ impl Callers {
         native.running = match CpuSampler::open(tids) {
             Ok(sampler) => Running::Sampled(sampler),
             Err(why) => {
-                if let Some(reason) = told(why) {
-                    reads.refuse(CPU_CLOCK, reason.to_owned());
+                if why != Refused::Gone {
+                    reads.refuse(CPU_CLOCK, why.to_string());
                 }
                 Running::Refused
             }
@@ -158,18 +158,5 @@ impl Callers {
             reads.read += 1;
             found.push((sample.tid, unwinder.running(sample, memory, images, stacks).stack));
         });
-    }
-}
-
-/// Why threads are not looked at while they run; `None`: they are gone.
-fn told(why: Refused) -> Option<&'static str> {
-    match why {
-        Refused::NotAllowed => {
-            Some("perf_event_open was refused (kernel.perf_event_paranoid, or a container's filter)")
-        }
-        Refused::NotSupported => Some("this kernel does not offer it"),
-        Refused::TooMany => Some("there are too many threads or CPUs to look at without cost"),
-        Refused::NoMemory => Some("no memory may be locked for it (ulimit -l)"),
-        Refused::Gone => None,
     }
 }

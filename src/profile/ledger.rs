@@ -8,7 +8,7 @@ mod records;
 use std::collections::BTreeMap;
 
 use super::model::Runtime;
-use super::observation::{Birth, Census, Observation};
+use super::observation::{Birth, Census, HostShare, Observation};
 use super::places::{Place, Places};
 use super::segments::Segments;
 use super::sites::Sites;
@@ -123,6 +123,7 @@ impl Ledger {
             }
             Observation::Placed { tid, stack } => self.placed(tid, stack),
             Observation::Round { at, readings } => self.round(at, &readings),
+            Observation::Host(share) => self.host(share),
             Observation::LastWords { at, reading } => self.last_words(at, reading),
         }
     }
@@ -327,6 +328,12 @@ impl Ledger {
         self.take(at, readings);
     }
 
+    /// What the host of this machine took of its CPUs since this was told last.
+    pub fn host(&mut self, share: HostShare) {
+        self.note(|| Observation::Host(share));
+        self.wall.stolen(share);
+    }
+
     /// The last reading of a thread that has ended. It was not found at a random moment, so it tells what the thread
     /// used, but nothing of what ran at the same time.
     pub fn last_words(&mut self, at: u64, reading: Reading) {
@@ -432,11 +439,10 @@ impl Ledger {
         let mut ended = 0;
         let stacks = [waited_in.unwrap_or(now), now];
         for (payment, stack) in step.payments.into_iter().zip(stacks) {
-            let Some(mut payment) = payment else { continue };
+            let Some(payment) = payment else { continue };
             let place = self.places.admit(Place { site: payment.site, stack });
             if !record.sites.contains_key(&payment.site) {
-                // Dispatches before a thread was first seen here are not known to have been waits here.
-                payment.ended = payment.ended.min(1);
+                record.clock.forget_unseen();
             }
             // What was paid while the wait was in progress is a part of it.
             let in_progress = match record.in_progress.take() {
@@ -518,6 +524,8 @@ impl Ledger {
             self.retire(record, at);
         }
         self.note_stacks();
+        let mut wall = self.wall.finish(&current);
+        self.places.share_unseen(&mut wall.waits);
         Closed {
             sites: self.sites,
             stacks: self.stacks,
@@ -525,7 +533,7 @@ impl Ledger {
             processes: self.processes,
             threads: self.finished,
             folded: self.folded,
-            wall: self.wall.finish(&current),
+            wall,
             threads_seen: self.threads_seen,
             processes_summed: self.processes_summed,
             tape: self.tape.unwrap_or_default(),

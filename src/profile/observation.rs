@@ -109,6 +109,8 @@ pub enum Observation {
         /// Threads that moved.
         readings: Vec<Reading>,
     },
+    /// See [`Ledger::host`](super::ledger::Ledger::host).
+    Host(HostShare),
     /// See [`Ledger::last_words`](super::ledger::Ledger::last_words).
     LastWords {
         /// When.
@@ -131,6 +133,15 @@ pub struct Birth {
     pub counters: super::thread_clock::Counters,
     /// Whether it began while being watched; otherwise what it did before does not count.
     pub newborn: bool,
+}
+
+/// What the CPUs of the machine did since the last such reading, nanoseconds of all together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HostShare {
+    /// The host of this virtual machine gave them to others while they had something to do.
+    pub stolen: u64,
+    /// They computed.
+    pub used: u64,
 }
 
 /// The slow facts of a process.

@@ -13,6 +13,10 @@ const KEPT_APART: usize = 65_536;
 /// Threads remembered per place.
 const THREADS_KEPT: usize = 256;
 
+/// Waits whose code was not seen are taken for those of the same blocking point whose code was, if these are at least so
+/// many of them.
+const KNOWN_ENOUGH: f64 = 0.2;
+
 /// A blocking point as one piece of code gets there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
@@ -140,6 +144,47 @@ impl Places {
         now.threads.insert(tid);
     }
 
+    /// The shorter a wait, the seldomer it lasts until its stack is read. Waits at a blocking point whose code was not seen
+    /// are shared among the code that was, by how often it waits there; so is their part of the wall time.
+    pub fn share_unseen(&mut self, wall: &mut BTreeMap<Place, u64>) {
+        let unseen: Vec<Place> =
+            self.waits.keys().copied().filter(|place| place.stack == StackId::UNSEEN).collect();
+        for from in unseen.into_iter().filter(|place| place.site != SiteId::UNKNOWN) {
+            let to: Vec<(Place, u64)> = self
+                .waits
+                .range(from..Place { stack: StackId(u32::MAX), ..from })
+                .filter(|(place, waits)| **place != from && waits.ended > 0)
+                .map(|(place, waits)| (*place, waits.ended))
+                .collect();
+            let Some(waits) = self.waits.get(&from).cloned() else { continue };
+            let known: u64 = to.iter().map(|(_, ended)| ended).sum();
+            if known == 0 || (known as f64) < KNOWN_ENOUGH * (known + waits.ended) as f64 {
+                continue;
+            }
+            let quiet = wall.remove(&from).unwrap_or(0);
+            self.waits.remove(&from);
+            let mut before = 0;
+            for (place, ended) in to {
+                // Parts of a whole that add up to it.
+                let part = |whole: u64| {
+                    let until =
+                        |weight: u64| (u128::from(whole) * u128::from(weight) / u128::from(known)) as u64;
+                    until(before + ended) - until(before)
+                };
+                if let Some(here) = self.waits.get_mut(&place) {
+                    here.blocked += part(waits.blocked);
+                    here.ended += part(waits.ended);
+                    here.counted += part(waits.counted);
+                    here.progress += part(waits.progress);
+                }
+                if quiet > 0 {
+                    *wall.entry(place).or_default() += part(quiet);
+                }
+                before += ended;
+            }
+        }
+    }
+
     /// Books CPU time on the stack that a sighting found it spent in.
     pub fn compute(&mut self, pid: i32, stack: StackId, under: Under, cpu: u64) {
         let is_full = self.computing.len() >= KEPT_APART && !self.computing.contains_key(&(pid, stack));
@@ -162,5 +207,43 @@ impl Places {
     /// CPU time by process and stack.
     pub fn computing(&self) -> impl Iterator<Item = (i32, StackId, &Computing)> {
         self.computing.iter().map(|((pid, stack), computing)| (*pid, *stack, computing))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(stack: u32) -> Place {
+        Place { site: SiteId(1), stack: StackId(stack) }
+    }
+
+    fn places(waits: &[(u32, u64, u64)]) -> Places {
+        let mut places = Places::default();
+        for (stack, blocked, ended) in waits {
+            let payment =
+                Payment { site: SiteId(1), blocked: *blocked, ended: *ended, whole: None, progress: 0 };
+            places.pay(place(*stack), 1, &payment, None);
+        }
+        places
+    }
+
+    #[test]
+    fn waits_too_short_to_be_placed_go_to_the_code_that_waits_most_often() {
+        // One long wait, nine short ones that were placed and ten that were not.
+        let mut places = places(&[(0, 1000, 10), (1, 5_000_000, 1), (2, 900, 9)]);
+        let mut wall = BTreeMap::from([(place(0), 500), (place(1), 5_000_000)]);
+        places.share_unseen(&mut wall);
+        let found: Vec<_> =
+            places.waits().map(|(at, waits)| (at.stack.0, waits.blocked, waits.ended)).collect();
+        assert_eq!(found, [(1, 5_000_100, 2), (2, 1800, 18)]);
+        assert_eq!(wall, BTreeMap::from([(place(1), 5_000_050), (place(2), 450)]));
+    }
+
+    #[test]
+    fn one_wait_that_was_placed_says_nothing_of_a_thousand() {
+        let mut places = places(&[(0, 1000, 1000), (1, 5, 1)]);
+        places.share_unseen(&mut BTreeMap::new());
+        assert_eq!(places.waits().count(), 2);
     }
 }

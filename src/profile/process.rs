@@ -2,13 +2,16 @@
 //! the kernel and turns readings into plain values; decides nothing.
 
 mod census;
+mod namespaces;
 mod stacks;
+mod timeouts;
 
 use std::fs::File;
 use std::os::linux::fs::MetadataExt;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use self::timeouts::Timeouts;
 use super::callers::Callers;
 use super::dispatches::{Dispatches, News};
 use super::ledger::{Ledger, Reading, Under};
@@ -64,6 +67,8 @@ const DESCRIPTORS_SPARE: usize = 64;
 #[derive(Debug)]
 struct ThreadSource {
     tid: i32,
+    /// By which it knows itself.
+    inner: i32,
     schedstat: KeptFile,
     syscall: KeptFile,
     /// How many descriptors are spent on them.
@@ -86,6 +91,8 @@ struct Wait {
     since: u64,
     /// See [`Reason::is_unnamed`].
     unnamed: bool,
+    /// For somebody from outside to ask for something.
+    serves: bool,
 }
 
 /// One process.
@@ -102,6 +109,8 @@ pub(super) struct Process {
     callers: Callers,
     /// See [`Evidence::semaphore_locks`].
     semaphore_locks: bool,
+    /// Of its first thread.
+    timeouts: Timeouts,
     runtime_looks: usize,
     /// Birth or last exec.
     image_since: u64,
@@ -113,6 +122,8 @@ pub(super) struct Process {
     moved: bool,
     /// Threads that ended but are still listed: zombies whose parent has not asked for them yet.
     ended: Vec<i32>,
+    /// Whether its threads know themselves by other numbers.
+    nested: bool,
 }
 
 impl ThreadSource {
@@ -143,6 +154,7 @@ impl Process {
             interpreter: None,
             callers: Callers::default(),
             semaphore_locks: false,
+            timeouts: Timeouts::default(),
             runtime_looks: 0,
             image_since: now,
             stack: 0,
@@ -151,6 +163,7 @@ impl Process {
             unasked: Vec::new(),
             moved: true,
             ended: Vec::new(),
+            nested: namespaces::is_nested(pid),
         }
     }
 
@@ -255,6 +268,7 @@ impl Process {
             ledger.thread(Birth { pid: self.pid, tid, at: now, counters, newborn: !attached });
             self.threads.push(ThreadSource {
                 tid,
+                inner: if self.nested { namespaces::inner_id(self.pid, tid) } else { tid },
                 schedstat,
                 syscall,
                 children: ChildrenOf::at(at("children")),
@@ -324,6 +338,10 @@ impl Process {
             }
             return Ok(None);
         }
+        if tid == self.pid {
+            self.timeouts.went_on();
+        }
+        let thread = &self.threads[index];
         let at = match thread.syscall.read(&mut buffer) {
             Ok(text) => parse_syscall(text),
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Err(tid),
@@ -337,7 +355,7 @@ impl Process {
         }
         let seen = self.sight(index, &at, now, lookups, ledger);
         let under = match seen {
-            Seen::Active => self.under(tid, lock),
+            Seen::Active => self.under(self.threads[index].inner, lock),
             Seen::Blocked(_) => Under::Unknown,
         };
         let blocks = matches!(seen, Seen::Blocked(_));
@@ -362,7 +380,7 @@ impl Process {
     }
 
     /// Where a thread stands to the interpreter lock, which is read once per round, beside the first active thread.
-    fn under(&mut self, tid: i32, lock: &mut Option<LockState>) -> Under {
+    fn under(&mut self, inner: i32, lock: &mut Option<LockState>) -> Under {
         let (Some(interpreter), Some(memory)) = (&mut self.interpreter, &self.memory) else {
             return Under::Unknown;
         };
@@ -371,11 +389,11 @@ impl Process {
         }
         if lock.is_none() {
             let threads = &self.threads;
-            let is_thread = |tid: i32| threads.iter().any(|thread| thread.tid == tid);
+            let is_thread = |inner: i32| threads.iter().any(|thread| thread.inner == inner);
             *lock = interpreter.state(memory, is_thread);
         }
         match lock.map(|lock| lock.owner) {
-            Some(Owner::Thread(holder)) if holder == tid => Under::Lock,
+            Some(Owner::Thread(holder)) if holder == inner => Under::Lock,
             Some(Owner::Thread(_) | Owner::Nobody) => Under::Outside,
             _ => Under::Unknown,
         }
@@ -438,7 +456,9 @@ impl Process {
     ) -> SiteId {
         let pc = if reason.kind == WaitKind::Gil { 0 } else { at.pc().unwrap_or(0) };
         let site = ledger.site(self.pid, pc, reason, fan);
-        self.threads[index].last = Some(Wait { at: *at, site, since, unnamed: reason.is_unnamed() });
+        let serves = reason.kind == WaitKind::Idle && reason.external;
+        let unnamed = reason.is_unnamed();
+        self.threads[index].last = Some(Wait { at: *at, site, since, unnamed, serves });
         site
     }
 
@@ -468,6 +488,12 @@ impl Process {
             }
             (Some(Means::Futex), Call::Inside { args, .. }) => {
                 evidence.semaphore_locks = self.semaphore_locks;
+                if tid == self.pid && self.semaphore_locks {
+                    // The housekeeping of a server does not make it a sleeper.
+                    let serves = |thread: &ThreadSource| thread.last.is_some_and(|wait| wait.serves);
+                    evidence.times_out =
+                        self.timeouts.waits(self.memory.as_ref(), args) && !self.threads.iter().any(serves);
+                }
                 if let Some(interpreter) = self.interpreter.as_mut().filter(|known| known.contains(args[0])) {
                     interpreter.waiter_at(args[0]);
                     evidence.interpreter_lock = true;

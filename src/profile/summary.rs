@@ -1,6 +1,7 @@
 //! Sums a recording up into a [`Profile`]: both books, sites, groups, quality. Pure.
 
 pub(super) mod code;
+mod event_loops;
 mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,8 @@ use super::sites::{Durations, SiteRecord, is_counted};
 use super::thread_clock::SiteId;
 use crate::wait::{Account, Book, WaitKind};
 
+/// What the host took is said from this share of the wall time on.
+const STOLEN: f64 = 0.01;
 /// Sites reported; the rest has next to no weight.
 const SITES_REPORTED: usize = 100;
 /// A percentile is given from this many waits seen one by one.
@@ -437,6 +440,13 @@ fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
         remarks.push(format!(
             "{} of {} samples came late: the machine was busy",
             recording.schedule.late, recording.schedule.rounds
+        ));
+    }
+    let stolen = recording.books.wall.stolen as f64 / nanos(recording.wall).max(1) as f64;
+    if stolen >= STOLEN {
+        remarks.push(format!(
+            "the host of this virtual machine held its CPUs back for {} of the time (steal), booked as waiting for a CPU",
+            crate::units::percent(stolen)
         ));
     }
     if recording.interrupted {

@@ -7,10 +7,15 @@
 //! * When it moved, blocked time goes to the waits seen at both ends. What lies between two sightings that found
 //!   it on the CPU waits for a *witness*: the next sighting that finds it blocked. Sightings are random in
 //!   time, so a wait is witnessed in proportion to the time it takes.
+//! * Waits between two sightings are counted where the next wait turns out to be as short as they are: a long one is
+//!   found more often than it comes, and would get the number of the short ones beside it. Where waits are mostly long,
+//!   one that seemed short was only seen late, and what nobody looked at is counted by their length.
 //! * The counters lag: a running thread's CPU time is booked at ticks, a runnable thread's delay only when it gets
 //!   the CPU. The balance is therefore carried with its sign and never clipped.
 //!
 //! No clock, no I/O. Law: `cpu + delay + blocked + pending = closed - born`, to the nanosecond.
+
+use std::collections::BTreeMap;
 
 /// Index of a blocking point in the table of sites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +74,35 @@ pub struct Step {
     pub payments: [Option<Payment>; 2],
 }
 
+/// Waits that ended between sightings.
+#[derive(Debug, Clone, Copy, Default)]
+struct Unseen {
+    waits: u64,
+    /// How long they can have been in all, nanoseconds.
+    blocked: u64,
+}
+
+/// Waits at one site that were seen.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sighted {
+    /// Those as short as others beside them, and all that could be told.
+    short: u32,
+    all: u32,
+    /// Long ones whose length is known, and the sum of it, nanoseconds.
+    measured: u32,
+    length: u64,
+}
+
+impl Sighted {
+    /// How long its long waits are; `None`: not known.
+    fn long(&self) -> Option<u64> {
+        self.length.checked_div(u64::from(self.measured)).filter(|length| *length > 0)
+    }
+}
+
+/// Waits at a site are mostly long where fewer than one in so many seemed short.
+const SELDOM: u32 = 3;
+
 /// The state of one thread.
 #[derive(Debug, Clone)]
 pub struct ThreadClock {
@@ -79,7 +113,10 @@ pub struct ThreadClock {
     /// Blocked time no sighting has explained yet; negative while the counters run ahead.
     pending: i64,
     pending_progress: u64,
-    pending_waits: u64,
+    unseen: Unseen,
+    /// Waits that are known to have ended before the scheduler counted it.
+    ahead: u64,
+    sighted: BTreeMap<SiteId, Sighted>,
     cpu: u64,
     delay: u64,
     blocked: u64,
@@ -100,7 +137,9 @@ impl ThreadClock {
             seen: None,
             pending: 0,
             pending_progress: 0,
-            pending_waits: 0,
+            unseen: Unseen::default(),
+            ahead: 0,
+            sighted: BTreeMap::new(),
             cpu,
             delay,
             blocked: 0,
@@ -144,6 +183,11 @@ impl ThreadClock {
         }
     }
 
+    /// It was never seen before where it is now: what it did until now was something else.
+    pub fn forget_unseen(&mut self) {
+        self.unseen = Unseen::default();
+    }
+
     /// Takes a reading at `at`. The round before, at `unmoved`, found the thread as it was: up to then it was in the wait
     /// it was seen in. `None`: the interval stays open, because nothing happened that a later reading would not
     /// tell better.
@@ -172,41 +216,86 @@ impl ThreadClock {
         let certain = unmoved.saturating_sub(self.closed);
         let cpu = counters.run.saturating_sub(self.counters.run);
         let delay = counters.delay.saturating_sub(self.counters.delay);
-        let waits = counters.slices.saturating_sub(self.counters.slices);
+        let is_over = matches!(self.seen, Some(Seen::Blocked(_))) && seen.is_some() && seen != self.seen;
+        let waits = self.dispatched(counters.slices.saturating_sub(self.counters.slices), is_over);
         self.closed = self.closed.max(at);
         self.counters = counters;
         self.cpu += cpu;
         self.delay += delay;
         self.pending += signed(elapsed) - signed(cpu) - signed(delay);
-        self.pending_waits += waits;
         if waits > 0 {
             self.pending_progress += cpu;
         }
         let before = self.seen;
         self.seen = seen;
+        let rest = u64::try_from(self.pending).unwrap_or(0).saturating_sub(certain);
+        let (own, others) = match before {
+            Some(Seen::Blocked(site)) if waits > 0 => self.ended(site, waits, certain, rest),
+            _ => (0, 0),
+        };
+        let ended = own + others;
+        let between = waits - own;
+        self.unseen.waits += between;
+        self.unseen.blocked += rest / (waits + 1) * between;
         let payments = match (before, seen) {
             (Some(Seen::Blocked(a)), Some(Seen::Blocked(b))) if a == b && waits <= 1 => {
-                [self.pay_all(a, waits == 1), None]
+                [self.pay_all(a, ended, waits == 1), None]
             }
             (Some(Seen::Blocked(a)), Some(Seen::Blocked(b))) => {
-                let first = self.pay_share(a, certain, waits + 1);
-                [first, self.pay_all(b, false)]
+                let first = self.pay_share(a, ended, certain, waits + 1);
+                [first, self.pay_all(b, 0, false)]
             }
-            (Some(Seen::Blocked(a)), _) if waits <= 1 => [self.pay_all(a, waits == 1), None],
-            (Some(Seen::Blocked(a)), _) => [self.pay_share(a, certain, waits), None],
-            (_, Some(Seen::Blocked(b))) => [self.pay_all(b, false), None],
+            (Some(Seen::Blocked(a)), _) if waits <= 1 => [self.pay_all(a, ended, waits == 1), None],
+            (Some(Seen::Blocked(a)), _) => [self.pay_share(a, ended, certain, waits), None],
+            (_, Some(Seen::Blocked(b))) => [self.pay_all(b, 0, false), None],
             _ => [None, None],
         };
         Step { over: elapsed, cpu, delay, payments }
     }
 
-    fn pay_all(&mut self, site: SiteId, single: bool) -> Option<Payment> {
+    /// How many waits ended. A thread that is out of the wait it was seen in has ended that one (`is_over`), though its
+    /// dispatch may be counted later.
+    fn dispatched(&mut self, slices: u64, is_over: bool) -> u64 {
+        let waits = slices.saturating_sub(self.ahead);
+        self.ahead -= slices.min(self.ahead);
+        if waits == 0 && is_over {
+            self.ahead += 1;
+            return 1;
+        }
+        waits
+    }
+
+    /// How many of these waits ended where the thread was seen waiting, and how many of those before it that were as short
+    /// as the one that was seen. That one was `certain` long at least; for the `rest` nobody looked.
+    fn ended(&mut self, site: SiteId, waits: u64, certain: u64, rest: u64) -> (u64, u64) {
+        let Unseen { waits: others, blocked } = self.unseen;
+        let is_short = certain == 0 || others > 0 && certain <= blocked / others;
+        let sighted = self.sighted.entry(site).or_default();
+        let long = sighted.long();
+        // It was not looked at for so long that it may have waited several times.
+        if let Some(more) = long.map(|long| rest / long).filter(|more| *more > 0) {
+            return (1 + more.min(waits - 1), 0);
+        }
+        sighted.all = sighted.all.saturating_add(1);
+        sighted.short = sighted.short.saturating_add(u32::from(is_short));
+        if certain > rest {
+            sighted.measured = sighted.measured.saturating_add(1);
+            sighted.length = sighted.length.saturating_add(certain + rest / 2);
+        }
+        if !is_short || sighted.short.saturating_mul(SELDOM) < sighted.all {
+            return (1, 0);
+        }
+        self.unseen = Unseen::default();
+        (1, others)
+    }
+
+    fn pay_all(&mut self, site: SiteId, ended: u64, single: bool) -> Option<Payment> {
         let blocked = u64::try_from(self.pending).unwrap_or(0);
-        self.pay(site, blocked, self.pending_waits, self.pending_progress, single.then_some(blocked))
+        self.pay(site, blocked, ended, self.pending_progress, single.then_some(blocked))
     }
 
     /// What was certainly spent in one wait, and its share of the rest among `parts` equal ones.
-    fn pay_share(&mut self, site: SiteId, certain: u64, parts: u64) -> Option<Payment> {
+    fn pay_share(&mut self, site: SiteId, ended: u64, certain: u64, parts: u64) -> Option<Payment> {
         let parts = parts.max(1);
         let pending = u64::try_from(self.pending).unwrap_or(0);
         let certain = certain.min(pending);
@@ -214,7 +303,7 @@ impl ThreadClock {
         // Where less is left to share, its length is known well enough: it ended somewhere in the rest.
         let rest = pending - certain;
         let whole = (certain > 0 && certain >= rest).then_some(certain + rest / 2);
-        self.pay(site, blocked, self.pending_waits.min(1), self.pending_progress / parts, whole)
+        self.pay(site, blocked, ended, self.pending_progress / parts, whole)
     }
 
     fn pay(
@@ -226,7 +315,6 @@ impl ThreadClock {
         whole: Option<u64>,
     ) -> Option<Payment> {
         self.pending -= signed(blocked);
-        self.pending_waits -= ended;
         self.pending_progress -= progress;
         self.blocked += blocked;
         (blocked > 0 || ended > 0).then_some(Payment { site, blocked, ended, whole, progress })
@@ -299,7 +387,23 @@ mod tests {
         let step = clock.observe(0, 10 * MS, counters(4, 0, 3), Seen::Active).unwrap();
         assert_eq!(paid(&step), []);
         let step = clock.observe(0, 20 * MS, counters(8, 0, 6), B).unwrap();
-        assert_eq!(paid(&step), [(2, 12, 6)]);
+        assert_eq!(paid(&step), [(2, 12, 0)]);
+        // It was as short as they.
+        let step = clock.observe(20 * MS, 30 * MS, counters(12, 0, 9), Seen::Active).unwrap();
+        assert_eq!(paid(&step), [(2, 2, 7)]);
+    }
+
+    #[test]
+    fn a_long_wait_does_not_get_the_number_of_the_short_ones_beside_it() {
+        let mut clock = ThreadClock::new(0, counters(0, 0, 0), false);
+        clock.observe(0, 0, counters(0, 0, 0), Seen::Active);
+        // Twenty short waits; then one that is found in three rounds, and a short one.
+        clock.observe(0, 10 * MS, counters(5, 0, 20), A);
+        let step = clock.observe(40 * MS, 45 * MS, counters(6, 0, 21), Seen::Active).unwrap();
+        assert_eq!(paid(&step).iter().map(|(site, _, ended)| (*site, *ended)).collect::<Vec<_>>(), [(1, 1)]);
+        clock.observe(45 * MS, 50 * MS, counters(7, 0, 22), B);
+        let step = clock.observe(50 * MS, 55 * MS, counters(8, 0, 23), Seen::Active).unwrap();
+        assert_eq!(paid(&step).iter().map(|(site, _, ended)| (*site, *ended)).collect::<Vec<_>>(), [(2, 22)]);
     }
 
     #[test]
@@ -312,6 +416,18 @@ mod tests {
         let (step, left) = clock.finish(20 * MS);
         assert_eq!((paid(&step), left), (vec![], 0));
         assert_eq!(clock.lifetime(), 20 * MS);
+    }
+
+    #[test]
+    fn long_waits_that_nobody_looked_at_are_counted_by_their_length() {
+        let mut clock = ThreadClock::new(0, counters(0, 0, 0), false);
+        clock.observe(0, 0, counters(0, 0, 0), A);
+        // Waits of 50 ms with short ones after each; then nobody looks for four of them.
+        for round in 1..5u64 {
+            clock.observe(round * 50 * MS - 2 * MS, round * 50 * MS, counters(0, 0, round * 5), A);
+        }
+        let step = clock.observe(200 * MS, 400 * MS, counters(0, 0, 40), A).unwrap();
+        assert_eq!(step.payments.iter().flatten().map(|payment| payment.ended).sum::<u64>(), 5);
     }
 
     #[test]

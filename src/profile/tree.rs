@@ -9,6 +9,7 @@ use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended};
 use super::record::StackReads;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
+use super::source::host::Host;
 use super::source::native::Images;
 use super::source::procfs::{children, descendants, parents, parse_schedstat, read_small, read_stat};
 
@@ -43,6 +44,7 @@ pub(super) struct Tree {
     strangers: Vec<i32>,
     lists_children: bool,
     next_search: u64,
+    host: Host,
 }
 
 impl Tree {
@@ -77,6 +79,7 @@ impl Tree {
             strangers,
             lists_children: own_children().is_some(),
             next_search: 0,
+            host: Host::open(),
         };
         tree.add(root, 0, 0);
         tree
@@ -161,6 +164,9 @@ impl Tree {
             self.ended.retain(|pid| is_zombie(*pid));
         }
         self.ledger.round(now, &self.readings);
+        if let Some(share) = self.host.since_last(now) {
+            self.ledger.host(share);
+        }
     }
 
     /// Adds the processes that no known one lists as its child.

@@ -163,13 +163,15 @@ const TAKE_THE_LOCK: &str = "take the GIL";
 
 /// Waiting for a lock that says so.
 const MUTEX: &str = "mutex";
+/// Waiting for another thread with a time-out, which always comes first.
+const TIMED: &str = "timed wait";
 /// Waiting for another thread to have something to do.
 const PARK: &str = "park";
 
 /// The operation with this plain name: every [`Reason::operation`] is one of these.
 #[must_use]
 pub fn operation(name: &str) -> Option<&'static str> {
-    let names = CALLS.iter().map(|(_, name, _)| *name).chain([PAGE_FAULT, TAKE_THE_LOCK, MUTEX, PARK]);
+    let names = CALLS.iter().map(|(_, name, _)| *name).chain([PAGE_FAULT, TAKE_THE_LOCK, MUTEX, TIMED, PARK]);
     names.into_iter().find(|known| *known == name)
 }
 
@@ -249,6 +251,7 @@ fn inside(operation: &'static str, means: Means, args: &[u64; 6], evidence: &Evi
     let reason = match means {
         Means::Descriptor | Means::Accept => return descriptor(operation, evidence),
         Means::Futex if evidence.interpreter_lock => Reason::new(WaitKind::Gil, TAKE_THE_LOCK, false),
+        Means::Futex if evidence.times_out => Reason::new(WaitKind::Sleep, TIMED, true),
         Means::Futex => futex(args, evidence.semaphore_locks),
         Means::Sleep => Reason::new(WaitKind::Sleep, operation, true),
         Means::Child => Reason::new(WaitKind::Child, operation, false),
@@ -447,7 +450,10 @@ mod tests {
     fn a_futex_inside_the_interpreter_is_the_gil() {
         let python = Evidence { semaphore_locks: true, ..Evidence::default() };
         assert_eq!(kind(libc::SYS_futex, &python), Some(WaitKind::Lock));
-        let gil = Evidence { interpreter_lock: true, ..Evidence::default() };
+        // A loop around `Event.wait(0.1)` polls; what takes the GIL waits with a time-out as well.
+        let polls = Evidence { times_out: true, ..python.clone() };
+        assert_eq!(kind(libc::SYS_futex, &polls), Some(WaitKind::Sleep));
+        let gil = Evidence { interpreter_lock: true, times_out: true, ..Evidence::default() };
         assert_eq!(kind(libc::SYS_futex, &gil), Some(WaitKind::Gil));
     }
 

@@ -123,6 +123,8 @@ pub struct Evidence {
     pub interpreter_lock: bool,
     /// Whether the locks of this runtime are semaphores, which a futex call does not tell from a place to park.
     pub semaphore_locks: bool,
+    /// Whether the program's first thread waits for others with a time-out, and nobody ever wakes it before.
+    pub times_out: bool,
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::process::Command;
 
 use crate::kernel::{self, named_pipe};
-use crate::session::{Session, profiled, run, saved, saving, wait_until};
+use crate::session::{Session, boundby, profiled, run, saved, saving, wait_until};
 
 #[test]
 fn a_daemon_is_not_waited_for_and_lives_on() {
@@ -140,4 +141,25 @@ fn open_files(pid: i32) -> u64 {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
     line.split_ascii_whitespace().next().unwrap().parse().unwrap_or(u64::MAX)
+}
+
+#[test]
+fn lines_of_a_python_in_a_name_space_of_its_own_are_named() {
+    let inside = ["--pid", "--fork", "python3"];
+    let can = Command::new("unshare").args(inside).args(["-c", ""]).output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        return eprintln!("skipped: no python3 can be started with unshare --pid here");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("profile.json");
+    let script = "import os, threading, time\nassert os.getpid() == 1\n\
+                  thread = threading.Thread(target=lambda: [\ntime.sleep(0.02) for _ in range(30)])\n\
+                  thread.start()\nthread.join()";
+    let mut command = boundby(["profile", "--no-probe", "-o"]);
+    run(command.arg(&place).args(["--", "unshare"]).args(inside).args(["-c", script])).expect(0);
+    let sites = saved(&place)["profile"]["sites"].clone();
+    let sleeps = |site: &&serde_json::Value| site["kind"] == "sleep" && site["line"] == 4;
+    let named: f64 =
+        sites.as_array().unwrap().iter().filter(sleeps).filter_map(|site| site["wait_s"].as_f64()).sum();
+    assert!(named > 0.3, "{sites}");
 }

@@ -41,25 +41,41 @@ pub(crate) struct Interpreter {
     pub(crate) version: String,
 }
 
+/// What is run.
+pub(crate) enum Program<'a> {
+    /// A program of `fixtures/lines` in this Python.
+    Python(&'a Interpreter, &'a str),
+    /// One that was built.
+    Built(&'a Path),
+}
+
 /// What is used of the report.
 #[derive(Deserialize)]
-struct Report {
-    profile: Profile,
+pub(crate) struct Report {
+    pub(crate) profile: Profile,
 }
 
 #[derive(Deserialize)]
-struct Profile {
-    sites: Vec<Site>,
+pub(crate) struct Profile {
+    pub(crate) sites: Vec<Site>,
     call_stacks: Stacks,
+    pub(crate) quality: Quality,
 }
 
 #[derive(Deserialize)]
-struct Site {
-    file: Option<String>,
-    line: Option<u32>,
-    kind: String,
-    wait_s: f64,
-    cpu_s: f64,
+pub(crate) struct Quality {
+    pub(crate) sources_used: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Site {
+    pub(crate) file: Option<String>,
+    pub(crate) line: Option<u32>,
+    pub(crate) kind: String,
+    pub(crate) episodes: f64,
+    pub(crate) wait_s: f64,
+    pub(crate) cpu_s: f64,
+    pub(crate) blocks_event_loop: bool,
 }
 
 #[derive(Deserialize)]
@@ -103,7 +119,7 @@ pub(crate) fn measured(
     environment: &[(&str, &str)],
 ) -> (Truth, Run) {
     let scratch = TempDir::new().unwrap();
-    let (text, run) = profiled(&scratch, interpreter, program, environment);
+    let (text, report) = profiled(&scratch, &Program::Python(interpreter, program), environment);
     let mut truth = Truth::new();
     for line in text.lines() {
         let (file, number, wait, cpu): (String, u32, f64, f64) = serde_json::from_str(line).unwrap();
@@ -111,7 +127,7 @@ pub(crate) fn measured(
         *sums = (sums.0 + wait, sums.1 + cpu);
     }
     assert!(!truth.is_empty(), "{program} said nothing of itself");
-    (truth, run)
+    (truth, run(report))
 }
 
 /// Runs the program with this hidden culprit.
@@ -122,23 +138,30 @@ pub(crate) fn seeded(interpreter: &Interpreter, server: &Server, seed: u32) -> (
         [("SEED", seed.to_string()), ("PORT", server.port.clone()), ("SOCKET", socket.display().to_string())];
     let environment: Vec<(&str, &str)> =
         environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let (text, run) = profiled(&scratch, interpreter, "seeded.py", &environment);
-    (serde_json::from_str(&text).unwrap(), run)
+    let (text, report) = profiled(&scratch, &Program::Python(interpreter, "seeded.py"), &environment);
+    (serde_json::from_str(&text).unwrap(), run(report))
 }
 
-fn profiled(
+/// Runs a program under boundby: what it says of itself, and the report.
+pub(crate) fn profiled(
     scratch: &TempDir,
-    interpreter: &Interpreter,
-    program: &str,
+    program: &Program<'_>,
     environment: &[(&str, &str)],
-) -> (String, Run) {
+) -> (String, Report) {
     let (truth, report) = (scratch.path().join("truth"), scratch.path().join("report.json"));
-    let status = Command::new(env!("CARGO_BIN_EXE_boundby"))
-        .args(["profile", "--no-probe", "-o"])
-        .arg(&report)
-        .arg("--")
-        .arg(&interpreter.path)
-        .arg(program)
+    let mut command = Command::new(env!("CARGO_BIN_EXE_boundby"));
+    command.args(["profile", "--no-probe", "-o"]).arg(&report).arg("--");
+    let name = match program {
+        Program::Python(interpreter, name) => {
+            command.arg(&interpreter.path).arg(name);
+            format!("{name} under {}", interpreter.version)
+        }
+        Program::Built(path) => {
+            command.arg(path);
+            path.display().to_string()
+        }
+    };
+    let status = command
         .envs(environment.iter().copied())
         .env("TRUTH", &truth)
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -147,9 +170,9 @@ fn profiled(
         .stderr(Stdio::null())
         .status()
         .unwrap();
-    assert!(status.success(), "{program} under {}: {status}", interpreter.version);
-    let report: Report = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
-    (std::fs::read_to_string(truth).unwrap(), run(report))
+    assert!(status.success(), "{name}: {status}");
+    let report = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    (std::fs::read_to_string(truth).unwrap(), report)
 }
 
 fn run(report: Report) -> Run {

@@ -57,6 +57,7 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
     let machine = machine::survey(Some(subject.pid()));
     let mut checks = procfs::own_child(&subject);
     checks.push(quota(&machine, subject.pid()));
+    checks.push(perf::cpu_clock(&subject));
     checks.extend(perf::levels(&mut subject));
     checks.push(procfs::rusage(subject));
     checks.push(procfs::visibility());
@@ -159,8 +160,16 @@ mod tests {
         let mut out = Vec::new();
         let code = run(&DoctorArgs::default(), &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        for source in ["process files", "schedstat", "syscall", "rusage", "cgroup", "perf level S", "attach"]
-        {
+        for source in [
+            "process files",
+            "schedstat",
+            "syscall",
+            "rusage",
+            "cgroup",
+            "CPU clock",
+            "perf level S",
+            "attach",
+        ] {
             assert!(text.contains(source), "{source} is missing from:\n{text}");
         }
         assert_eq!(code, exit::SUCCESS, "{text}");

@@ -1,11 +1,13 @@
-//! Levels S and K: `perf_event_open`, tried for real on the child. This version measures at levels P and R and only
-//! reports whether the finer levels could be had here.
+//! `perf_event_open`, tried for real on the child: the CPU clock, which shows native threads while they run; and levels S
+//! and K, of which this version only says whether they could be had here.
 
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
 use perf_event::events::Software;
 use perf_event::{Builder, Counter};
+
+use crate::profile::source::native::on_cpu::CpuSampler;
 
 use super::procfs::refused;
 use super::subject::Subject;
@@ -41,6 +43,20 @@ pub(super) fn levels(subject: &mut Subject) -> [Check; 2] {
             essential: false,
         },
     ]
+}
+
+/// Native threads while they run.
+pub(super) fn cpu_clock(subject: &Subject) -> Check {
+    let opened = CpuSampler::open(&[subject.pid()]);
+    Check {
+        source: "CPU clock",
+        outcome: Outcome::of(opened.map(|_| String::new()).map_err(|why| why.to_string())),
+        gives: "the lines of native code that compute (those that wait, and all of CPython, need memory alone)",
+        costs: "lines that compute are not named in native code; those that wait are",
+        enable: "sudo sysctl kernel.perf_event_paranoid=2; in a container: docker run --cap-add PERFMON"
+            .to_owned(),
+        essential: false,
+    }
 }
 
 /// What the system said, with the setting that most often decides.

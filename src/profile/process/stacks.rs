@@ -29,7 +29,7 @@ impl Process {
         let thread = &self.threads[index];
         let mut stack = self.callers.stack(
             memory,
-            (thread.tid, at),
+            (thread.inner, at),
             (&mut lookups.images, ledger.stacks()),
             &mut lookups.stack_reads,
         );

@@ -2,6 +2,7 @@
 
 pub mod descriptors;
 pub mod elf;
+pub(crate) mod host;
 pub mod interpreter;
 mod memory;
 pub mod native;

@@ -242,6 +242,24 @@ pub fn parse_group(text: &[u8]) -> Option<i32> {
     status_value(text, b"Tgid:")
 }
 
+/// The number of a process or thread where it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InnerId {
+    /// In the innermost of its namespaces.
+    pub id: i32,
+    /// Whether that is another namespace than ours.
+    pub is_nested: bool,
+}
+
+/// The numbers in all namespaces below ours, of `/proc/TID/status`: the last is its own.
+#[must_use]
+pub fn parse_inner_id(text: &[u8]) -> Option<InnerId> {
+    let line: String = status_value(text, b"NSpid:")?;
+    let mut numbers = line.split_ascii_whitespace();
+    let id = numbers.next_back()?.parse().ok()?;
+    Some(InnerId { id, is_nested: numbers.next().is_some() })
+}
+
 /// How often a thread had to leave the CPU though it could have gone on, of `/proc/TID/status`.
 #[must_use]
 pub fn parse_preemptions(text: &[u8]) -> Option<u64> {
@@ -345,6 +363,15 @@ mod tests {
         let status = b"Name:\tx\nTgid:\t41\nvoluntary_ctxt_switches:\t201\nnonvoluntary_ctxt_switches:\t33\n";
         assert_eq!((parse_group(status), parse_preemptions(status)), (Some(41), Some(33)));
         assert_eq!(parse_preemptions(b"Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn a_thread_in_a_container_has_a_number_of_its_own() {
+        let inner = |id, is_nested| Some(InnerId { id, is_nested });
+        assert_eq!(parse_inner_id(b"Name:\tx\nNSpid:\t41\n"), inner(41, false));
+        assert_eq!(parse_inner_id(b"NStgid:\t1\nNSpid:\t41\t12\t1\nNSpgid:\t0\n"), inner(1, true));
+        assert_eq!(parse_inner_id(b"NSpid:\t\n"), None);
+        assert_eq!(parse_inner_id(b"Name:\tx\n"), None);
     }
 
     #[test]
@@ -474,6 +501,7 @@ mod tests {
             let _ = parse_children(&text);
             let _ = parse_group(&text);
             let _ = parse_preemptions(&text);
+            let _ = parse_inner_id(&text);
         }
 
         /// What the kernel writes, cut anywhere: either understood as a whole, or not at all; never other numbers.

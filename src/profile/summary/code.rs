@@ -4,6 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::event_loops::in_loop;
 use super::{COUNTED_ENOUGH, SITES_REPORTED, account};
 use crate::profile::code::{CallStacks, Location, Site, StackTime};
 use crate::profile::ledger::Closed;
@@ -20,10 +21,6 @@ const STACKS_REPORTED: usize = 2000;
 const CALLERS: usize = 3;
 /// Parents of a process that are asked.
 const ANCESTORS: usize = 64;
-/// Functions through which event loops call what they run: end of the file's path, and function.
-const LOOPS: &[(&str, &str)] =
-    &[("asyncio/base_events.py", "_run_once"), ("asyncio/events.py", "_run"), ("uvloop/loop.pyx", "_run")];
-
 /// One piece of time: what was done, in which stack, for how long.
 struct Piece<'a> {
     pid: i32,
@@ -159,8 +156,10 @@ struct Sum<'a> {
 }
 
 fn sites(books: &Closed, mut pieces: Vec<Piece<'_>>) -> Vec<Site> {
-    type Key<'a> = (String, Account, Option<Location>, Option<(&'static str, Option<&'a str>)>);
+    // What a loop calls is kept apart from the same line called by a thread that may block.
+    type Key<'a> = (String, Account, Option<Location>, bool, Option<(&'static str, Option<&'a str>)>);
     let mut sums: BTreeMap<Key<'_>, Sum<'_>> = BTreeMap::new();
+    let mut in_loops: BTreeMap<StackId, bool> = BTreeMap::new();
     // Many pieces share a stack.
     let mut lines: BTreeMap<StackId, Option<Location>> = BTreeMap::new();
     for piece in &pieces {
@@ -171,7 +170,8 @@ fn sites(books: &Closed, mut pieces: Vec<Piece<'_>>) -> Vec<Site> {
         let at = lines[&piece.stack].clone();
         // Without the code, what the kernel knows tells the waits apart.
         let kernel = at.is_none().then_some((piece.operation, piece.resource));
-        let sum = match sums.entry((books.process_name(piece.pid), piece.account, at, kernel)) {
+        let in_loop = *in_loops.entry(piece.stack).or_insert_with(|| in_loop(&books.stacks, piece.stack));
+        let sum = match sums.entry((books.process_name(piece.pid), piece.account, at, in_loop, kernel)) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => free.insert(Sum::default()),
         };
@@ -179,7 +179,10 @@ fn sites(books: &Closed, mut pieces: Vec<Piece<'_>>) -> Vec<Site> {
     }
     let mut sites: Vec<Site> = sums
         .into_iter()
-        .map(|((process, account, at, _), sum)| sum.into_site(&books.stacks, process, account, at))
+        .map(|((process, account, at, in_loop, _), sum)| {
+            let site = sum.into_site(&books.stacks, process, account, at);
+            Site { blocks_event_loop: in_loop && !site.in_event_loop, ..site }
+        })
         .collect();
     sites.sort_by_key(|site| std::cmp::Reverse((site.critical, site.wait, site.cpu)));
     sites.truncate(SITES_REPORTED);
@@ -266,7 +269,7 @@ impl<'a> Sum<'a> {
                 .or(self.lockless.then_some(0.0)),
             threads: self.threads.len() as u64,
             in_event_loop: self.event_loop,
-            blocks_event_loop: !self.event_loop && in_loop(stacks, stack),
+            blocks_event_loop: false,
         }
     }
 }
@@ -311,15 +314,6 @@ pub(in crate::profile) fn callers(stacks: &Stacks, stack: StackId) -> Vec<Locati
     });
     locations.truncate(CALLERS);
     locations
-}
-
-/// Whether an event loop called the code.
-fn in_loop(stacks: &Stacks, stack: StackId) -> bool {
-    stacks.levels(stack).any(|level| {
-        let file = level.file.as_deref().unwrap_or_default();
-        let name = level.function.rsplit('.').next().unwrap_or_default();
-        LOOPS.iter().any(|(end, function)| file.ends_with(end) && name == *function)
-    })
 }
 
 /// Where Python keeps libraries; what follows names the module.
@@ -372,7 +366,6 @@ mod tests {
         assert_eq!(innermost_own(&stacks, stack).and_then(|at| at.line), Some(42));
         assert_eq!(library_call(&stacks, stack).as_deref(), Some("requests.api.get"));
         assert_eq!(callers(&stacks, stack).iter().map(|caller| caller.line).collect::<Vec<_>>(), [Some(88)]);
-        assert!(!in_loop(&stacks, stack));
     }
 
     #[test]
@@ -394,16 +387,6 @@ mod tests {
         assert_eq!(innermost_own(&stacks, stack).and_then(|at| at.line), Some(7));
         assert_eq!(library_call(&stacks, stack), None);
         assert_eq!(innermost_own(&stacks, StackId::UNSEEN), None);
-    }
-
-    #[test]
-    fn what_a_loop_calls_is_told_by_the_functions_it_calls_through() {
-        let (stacks, stack) = stacks(&[
-            level("handler", "app.py", 12, true),
-            level("Handle._run", "/usr/lib/python3.12/asyncio/events.py", 88, false),
-            level("BaseEventLoop._run_once", "/usr/lib/python3.12/asyncio/base_events.py", 1987, false),
-        ]);
-        assert!(in_loop(&stacks, stack));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::wait::{Account, WaitKind};
 /// Lines shown, unless everything is asked for.
 const SHOWN: (usize, usize) = (4, 20);
 /// What a line that sleeps is accounted to.
-const SLEEP: Account = Account::Wait(WaitKind::Sleep);
+pub(super) const SLEEP: Account = Account::Wait(WaitKind::Sleep);
 /// Lines below this share of the wall time are not worth theirs.
 pub(super) const LEAST: f64 = 0.02;
 /// What lies on no line is said from this share on.

@@ -16,6 +16,7 @@ mod instead;
 mod lines;
 pub(in crate::report) mod page;
 pub(super) mod simulation;
+mod stalls;
 mod unseen;
 mod verdict;
 
@@ -59,6 +60,7 @@ pub(in crate::report) fn parts(report: &Report<'_>) -> Parts {
         book: book::rows(report.profile),
         lines: blocks(&|page| {
             lines::write(page, report, true);
+            stalls::write(page, report.profile, true);
             findings::write(page, report, true);
         }),
         advice: blocks(&|page| advice::write(page, report, true))
@@ -79,6 +81,7 @@ pub(super) fn to_text(report: &Report<'_>, style: &Style) -> String {
     book::write(&mut page, report.profile);
     page.blank();
     lines::write(&mut page, report, style.verbose);
+    stalls::write(&mut page, report.profile, style.verbose);
     findings::write(&mut page, report, style.verbose);
     advice::write(&mut page, report, style.verbose);
     unseen::write(&mut page, report, style.verbose);

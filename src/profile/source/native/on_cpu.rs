@@ -74,17 +74,22 @@ const REGISTERS: [(u8, u8); 33] = {
 const PC: u8 = u8::MAX;
 
 /// Why running threads cannot be looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The system does not allow it: a setting, or a container's filter.
+    #[error("perf_event_open was refused (kernel.perf_event_paranoid, or a container's filter)")]
     NotAllowed,
     /// The kernel cannot do it.
+    #[error("this kernel does not offer it")]
     NotSupported,
     /// There are more CPUs, or more threads already, than can be looked at without cost.
+    #[error("there are too many threads or CPUs to look at without cost")]
     TooMany,
     /// No memory may be locked for the records.
+    #[error("no memory may be locked for it (ulimit -l)")]
     NoMemory,
     /// The threads are gone.
+    #[error("the threads are gone")]
     Gone,
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::profile::ledger::Under;
 use crate::profile::model::{Language, Runtime};
-use crate::profile::observation::{Birth, Census};
+use crate::profile::observation::{Birth, Census, HostShare};
 use crate::profile::replay;
 use crate::profile::stack::Frame;
 use crate::profile::thread_clock::{Counters, SiteId};
@@ -43,6 +43,7 @@ fn one_of_each() -> Vec<Observation> {
         Observation::Census { pid: 10, at: 6, census },
         Observation::Runtime { pid: 10, runtime },
         Observation::EventLoop { pid: 10 },
+        Observation::Host(HostShare { stolen: 20_000_000, used: 70_000_000 }),
         Observation::Frame { levels: vec![level("load")] },
         Observation::Frame { levels: Vec::new() },
         Observation::FrameNamed { frame: FrameId(1), levels: vec![level("inner"), level("outer")] },

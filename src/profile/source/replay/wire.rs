@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Machine;
 use crate::profile::ledger::{Ledger, Reading, Under};
 use crate::profile::model::{Exit, Language, Runtime, Throttling};
-use crate::profile::observation::{Birth, Census, Observation};
+use crate::profile::observation::{Birth, Census, HostShare, Observation};
 use crate::profile::record::{Recording, StackReads};
 use crate::profile::sampler::Schedule;
 use crate::profile::stack::{Frame, FrameId, StackId};
@@ -67,6 +67,11 @@ pub(super) enum Line {
     },
     EventLoop {
         pid: i32,
+    },
+    /// What the host took of the CPUs, and what they computed.
+    Host {
+        stolen: u64,
+        used: u64,
     },
     /// A thread's wait in progress is one at this site.
     Named {
@@ -255,6 +260,7 @@ impl From<&Observation> for Line {
                 Self::Runtime { pid, language: language.name().to_owned(), implementation, version, gil }
             }
             Observation::EventLoop { pid } => Self::EventLoop { pid },
+            Observation::Host(HostShare { stolen, used }) => Self::Host { stolen, used },
             Observation::Named { tid, site } => Self::Named { tid, site: site.0 },
             Observation::Frame { levels: of } => Self::Frame(levels(of)),
             Observation::FrameNamed { frame, levels: of } => {
@@ -297,6 +303,7 @@ impl Line {
                 Observation::Runtime { pid, runtime: Runtime { language, implementation, version, gil } }
             }
             Self::EventLoop { pid } => Observation::EventLoop { pid },
+            Self::Host { stolen, used } => Observation::Host(HostShare { stolen, used }),
             Self::Named { tid, site } => Observation::Named { tid, site: SiteId(site) },
             Self::Frame(of) => Observation::Frame { levels: levels(of) },
             Self::FrameNamed { frame, levels: of } => {

@@ -1,0 +1,89 @@
+//! Which code an event loop calls, so that nothing else goes on while it runs or waits: told by the functions that loops
+//! call through. Pure.
+
+use crate::profile::stack::{Frame, StackId, Stacks};
+
+/// Of Python: end of the file's path, and function.
+const PYTHON: &[(&str, &str)] =
+    &[("asyncio/base_events.py", "_run_once"), ("asyncio/events.py", "_run"), ("uvloop/loop.pyx", "_run")];
+/// Of tokio: the module, and functions in it. What the future of `block_on` does holds up others only where there is no other
+/// thread.
+const TOKIO: &[(&str, &[&str])] = &[
+    ("tokio::runtime::scheduler::multi_thread::", &["run_task"]),
+    ("tokio::runtime::scheduler::current_thread::", &["run_task", "block_on"]),
+];
+/// What is called through this may block: somebody else takes the worker's place.
+const MAY_BLOCK: &str = "block_in_place";
+
+/// Whether an event loop called the code.
+pub(super) fn in_loop(stacks: &Stacks, stack: StackId) -> bool {
+    stacks.levels(stack).find_map(role).unwrap_or(false)
+}
+
+/// `Some(true)`: a loop that calls what is further in. `Some(false)`: what is further in may block.
+fn role(level: &Frame) -> Option<bool> {
+    if let Some(tokio) = level.function.find("tokio::") {
+        let path = &level.function[tokio..];
+        // `<tokio::runtime::…::Context>::run_task`, `…::CoreGuard::block_on::<F>`, `…::block_on::{{closure}}`.
+        let names = || path.split("::").map(|part| part.trim_end_matches('>'));
+        if names().any(|name| name == MAY_BLOCK) {
+            return Some(false);
+        }
+        let calls = |(module, functions): &(&str, &[&str])| {
+            path.starts_with(module) && names().any(|name| functions.contains(&name))
+        };
+        return TOKIO.iter().any(calls).then_some(true);
+    }
+    let file = level.file.as_deref()?;
+    let name = level.function.rsplit('.').next().unwrap_or_default();
+    PYTHON.iter().any(|(end, function)| file.ends_with(end) && name == *function).then_some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn called_by_loop(levels: &[(&str, Option<&str>)]) -> bool {
+        let mut stacks = Stacks::default();
+        let frames: Vec<_> = levels
+            .iter()
+            .map(|(function, file)| {
+                let file = file.map(str::to_owned);
+                stacks
+                    .frame(Frame { function: (*function).to_owned(), file, line: Some(1), own: false })
+                    .unwrap()
+            })
+            .collect();
+        let stack = stacks.stack(&frames);
+        in_loop(&stacks, stack)
+    }
+
+    #[test]
+    fn what_a_loop_calls_is_told_by_the_functions_it_calls_through() {
+        assert!(called_by_loop(&[
+            ("handler", Some("app.py")),
+            ("Handle._run", Some("/usr/lib/python3.12/asyncio/events.py")),
+            ("BaseEventLoop._run_once", Some("/usr/lib/python3.12/asyncio/base_events.py")),
+        ]));
+        assert!(!called_by_loop(&[("handler", Some("app.py")), ("run", Some("/x/asyncio/runners.py"))]));
+    }
+
+    #[test]
+    fn workers_of_tokio_are_loops_and_its_threads_for_blocking_are_none() {
+        let task = ("tokio::runtime::task::harness::Harness<T,S>::poll", None);
+        let pool = ("tokio::runtime::blocking::pool::Inner::run", None);
+        for worker in [
+            "<tokio::runtime::scheduler::multi_thread::worker::Context>::run_task",
+            "tokio::runtime::scheduler::multi_thread::worker::Context::run_task",
+            "tokio::runtime::scheduler::current_thread::Context::run_task",
+            "<tokio::runtime::scheduler::current_thread::CoreGuard>::block_on::<app::main>",
+        ] {
+            assert!(called_by_loop(&[("app::handle", None), task, (worker, None), pool]), "{worker}");
+            let allowed = ("tokio::task::blocking::block_in_place", None);
+            assert!(!called_by_loop(&[("app::handle", None), allowed, task, (worker, None)]));
+        }
+        assert!(!called_by_loop(&[("app::handle", None), task, pool]));
+        let other = ("tokio::runtime::scheduler::multi_thread::MultiThread::block_on", None);
+        assert!(!called_by_loop(&[("app::main", None), other]));
+    }
+}
