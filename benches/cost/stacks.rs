@@ -99,8 +99,8 @@ impl Bench {
             |word: &str| word.replace("{python}", &self.python).replace("{out}", &out.to_string_lossy());
         let mut command = match profiler {
             None => Command::new(&self.python),
-            Some(("", words)) => with(Path::new(env!("CARGO_BIN_EXE_boundby")), words, &filled),
-            Some((program, words)) => with(Path::new(program), words, &filled),
+            Some(("", words)) => with(Path::new(env!("CARGO_BIN_EXE_boundby")), words, filled),
+            Some((program, words)) => with(Path::new(program), words, filled),
         };
         let _ = fs::remove_file(&told);
         let status = command

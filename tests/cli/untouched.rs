@@ -87,9 +87,9 @@ fn watches_itself() {
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(1500) {
             for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
-                let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
+                let text = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
                 let value = |name: &str| {
-                    let line = status.lines().find_map(|line| line.strip_prefix(name));
+                    let line = text.lines().find_map(|line| line.strip_prefix(name));
                     line.and_then(|rest| rest.split_whitespace().next()).map(str::to_owned)
                 };
                 states.extend(value("State:"));
