@@ -111,6 +111,13 @@ pub fn factor(value: f64) -> String {
     }
 }
 
+/// Two factors as the ends of a range: `9.4–12×`; one where they read the same.
+#[must_use]
+pub fn factors(low: f64, high: f64) -> String {
+    let (low, high) = (factor(low), factor(high));
+    if low == high { low } else { format!("{}–{high}", low.trim_end_matches('×')) }
+}
+
 /// Three significant digits, no exponent, no trailing fraction beyond two places.
 #[must_use]
 pub fn significant(value: f64) -> String {

@@ -60,18 +60,14 @@ fn fill<'s>(comparison: &Comparison, style: &'s Style) -> Page<'s> {
 /// `2.9× faster (2.7–3.1×), 12.4 s → 4.28 s`.
 fn said(change: &Change) -> String {
     let times = format!("{} → {}", units::seconds(change.before), units::seconds(change.after));
-    let ends = |low: f64, high: f64| {
-        let (low, high) = (units::factor(low), units::factor(high));
-        if low == high { low } else { format!("{}–{high}", low.trim_end_matches('×')) }
-    };
     let (low, high) = (change.low, change.high);
     match change.direction() {
         Direction::Faster => {
-            format!("{} faster ({}), {times}", units::factor(change.speedup), ends(low, high))
+            format!("{} faster ({}), {times}", units::factor(change.speedup), units::factors(low, high))
         }
         Direction::Slower => {
             let slower = units::factor(1.0 / change.speedup);
-            format!("{slower} slower ({}), {times}", ends(1.0 / high, 1.0 / low))
+            format!("{slower} slower ({}), {times}", units::factors(1.0 / high, 1.0 / low))
         }
         Direction::Same => {
             let noise = units::percent((high - 1.0).max(1.0 / low - 1.0));

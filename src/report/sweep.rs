@@ -161,16 +161,14 @@ fn law(swept: &Swept<'_>) -> Option<Paragraph> {
 
 fn predicted(swept: &Swept<'_>) -> Option<Paragraph> {
     let Predicted { strategy, workers, predicted } = swept.predicted?;
-    let factor = units::factor;
     let said = format!(
-        "{} × {workers}: {} ({}–{})",
+        "{} × {workers}: {} ({})",
         strategy.name(),
-        factor(predicted.speedup),
-        factor(predicted.low).trim_end_matches('×'),
-        factor(predicted.high)
+        units::factor(predicted.speedup),
+        units::factors(predicted.low, predicted.high)
     );
     let measured = match swept.speedup(workers) {
-        Some(speedup) => format!("measured {} with as many", factor(speedup)),
+        Some(speedup) => format!("measured {} with as many", units::factor(speedup)),
         None => format!("{workers} were not tried"),
     };
     Some(Text::plain(&format!("{said}; {measured}")).into())

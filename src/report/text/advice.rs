@@ -158,6 +158,5 @@ fn gain_of(predicted: Predicted, now: f64) -> Text {
 
 /// `9.4–12×`.
 pub(in crate::report) fn range(predicted: Predicted) -> String {
-    let (low, high) = (units::factor(predicted.low), units::factor(predicted.high));
-    if low == high { low } else { format!("{}–{high}", low.trim_end_matches('×')) }
+    units::factors(predicted.low, predicted.high)
 }

@@ -114,10 +114,9 @@ fn advised(simulation: &Simulation) -> Vec<Paragraph> {
     };
     let Some(point) = model.at_knee() else { return Vec::new() };
     let gain = format!(
-        ": {} ({}–{}), {} → {}",
+        ": {} ({}), {} → {}",
         units::factor(point.speedup),
-        units::factor(simulation.sequential / point.slow).trim_end_matches('×'),
-        units::factor(simulation.sequential / point.fast),
+        units::factors(simulation.sequential / point.slow, simulation.sequential / point.fast),
         units::seconds(simulation.sequential),
         units::rough_seconds(point.time)
     );
