@@ -54,6 +54,9 @@ fn say(text: &str) {
 struct Score {
     waiting: (f64, f64),
     computing: (f64, f64),
+    /// Seconds that the programs were ready to run and had no CPU. To who reads a clock, they were part of the wait
+    /// before; the books have another name for them.
+    queued: f64,
     /// Seconds that were found on no line.
     nowhere: f64,
     /// Whether the kernel showed threads while they ran.
@@ -76,7 +79,8 @@ impl Score {
     }
 
     fn shares(&self) -> (f64, f64) {
-        (self.waiting.0 / self.waiting.1, self.computing.0 / self.computing.1)
+        let waiting = (self.waiting.1 - self.queued).max(self.waiting.0);
+        (self.waiting.0 / waiting, self.computing.0 / self.computing.1)
     }
 }
 
@@ -94,6 +98,7 @@ fn time_is_on_the_lines_that_took_it() {
         for program in ["kinds.py", "threads.py", "processes.py", "loop.py"] {
             let (truth, run) = measured(&interpreter, program, &[]);
             score.add(&truth, &run.lines);
+            score.queued += run.queued;
             read += run.read;
             torn += run.torn;
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Facts, Origin, VOCABULARY, Value};
 use crate::machine::Machine;
-use crate::profile::{BlockingPoint, Items, Language, ProcessGroup, Profile, Runtime};
+use crate::profile::{BlockingPoint, Items, Language, ProcessGroup, Profile, Runtime, Site};
 use crate::wait::{Account, WaitKind};
 
 /// Why facts about items are unknown where there are none.
@@ -332,9 +332,13 @@ fn contended(profile: &Profile) -> Option<&BlockingPoint> {
     locks.max_by_key(|site| site.wait)
 }
 
-/// Seconds the threads that run an event loop were blocked in something else than the loop's own wait.
+/// Seconds an event loop was blocked in something else than its own wait: by the threads that were seen to run one, or,
+/// where a runtime has several threads and any of them may hold the loop, by the lines that a loop called.
 fn loop_blocked(profile: &Profile) -> f64 {
-    profile.event_loop.map_or(0.0, |event_loop| event_loop.blocked.as_secs_f64())
+    let by_thread = profile.event_loop.map_or(0.0, |event_loop| event_loop.blocked.as_secs_f64());
+    let waits = |site: &&Site| site.blocks_event_loop && matches!(site.account, Account::Wait(_));
+    let by_line: f64 = profile.sites.iter().filter(waits).map(|site| site.critical.as_secs_f64()).sum();
+    by_thread.max(by_line)
 }
 
 fn workers(facts: &mut Facts, profile: &Profile) {

@@ -50,6 +50,7 @@ pub(crate) fn score((source, compiler, variable, flags): (&str, &str, &str, &[&s
         score.add_line((wait, cpu), (found_wait, found_cpu));
     }
     let nowhere = report.profile.sites.iter().filter(|site| site.line.is_none());
+    score.queued = report.profile.queued();
     score.nowhere = nowhere.map(|site| if site.kind == "cpu" { site.cpu_s } else { site.wait_s }).sum();
     score.is_computing_seen =
         report.profile.quality.sources_used.iter().any(|source| source == "perf-cpu-clock");

@@ -24,6 +24,8 @@ pub(crate) struct Run {
     pub(crate) lines: Truth,
     /// Lines in the order of the report.
     pub(crate) order: Vec<Line>,
+    /// Seconds that it was ready to run and had no CPU.
+    pub(crate) queued: f64,
     pub(crate) read: u64,
     pub(crate) torn: u64,
 }
@@ -58,8 +60,23 @@ pub(crate) struct Report {
 #[derive(Deserialize)]
 pub(crate) struct Profile {
     pub(crate) sites: Vec<Site>,
+    wall: Book,
+    threads_total: Book,
     call_stacks: Stacks,
     pub(crate) quality: Quality,
+}
+
+/// What of a book is used.
+#[derive(Deserialize)]
+struct Book {
+    runnable: Option<f64>,
+}
+
+impl Profile {
+    /// Seconds that it was ready to run and had no CPU. What the host takes away is in the wall book alone.
+    pub(crate) fn queued(&self) -> f64 {
+        self.wall.runnable.unwrap_or(0.0).max(self.threads_total.runnable.unwrap_or(0.0))
+    }
 }
 
 #[derive(Deserialize)]
@@ -178,6 +195,7 @@ pub(crate) fn profiled(
 fn run(report: Report) -> Run {
     let mut lines = Truth::new();
     let mut order = Vec::new();
+    let queued = report.profile.queued();
     for site in report.profile.sites {
         let (Some(file), Some(number)) = (site.file, site.line) else { continue };
         let file = Path::new(&file).file_name().unwrap().to_string_lossy().into_owned();
@@ -190,7 +208,7 @@ fn run(report: Report) -> Run {
         }
         order.push(line);
     }
-    Run { lines, order, read: report.profile.call_stacks.read, torn: report.profile.call_stacks.torn }
+    Run { lines, order, queued, read: report.profile.call_stacks.read, torn: report.profile.call_stacks.torn }
 }
 
 /// The other side of the seeded programs.
