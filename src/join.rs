@@ -148,6 +148,9 @@ impl<'p> Run<'p> {
             .filter(|(path, line, _)| lines.contains(line) && is_same(path, &file))
             .map(|(.., number)| *number)
             .collect();
+        if frames.is_empty() {
+            return None;
+        }
         let through = |stack: &&StackTime| stack.frames.iter().any(|frame| frames.contains(frame));
         let mut found = None;
         for stack in self.stacks.stacks.iter().filter(through) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Style;
 use super::markdown;
-use super::text::advice::{plan, range};
+use super::text::advice::{named, range};
 use super::text::book::name_of;
 use super::text::page::{Page, Paragraph, Role, Text};
 use crate::compare::{Change, Comparison, Direction, Part, Place};
@@ -87,7 +87,7 @@ fn predicted(comparison: &Comparison) -> Option<Paragraph> {
     } else {
         Text::plain(&format!("it is {reached}: better than predicted"))
     };
-    let advised = achieved.advised.told().0.map_or_else(|| plan(&achieved.advised), str::to_owned);
+    let advised = named(&achieved.advised);
     let factor = units::factor(achieved.predicted.speedup);
     let text = format!("{advised}: {factor} ({}); ", range(achieved.predicted));
     Some(Text::plain(&text).append(outcome).into())

@@ -41,31 +41,20 @@ fn program(report: &Report<'_>) -> String {
 
 /// Everything that was considered, side by side.
 fn considered(out: &mut String, report: &Report<'_>) {
-    let advised = &report.advice.recommendations;
-    if advised.iter().filter(|one| one.predicted.is_some()).count() + report.advice.rejected.len() < 2 {
+    let rows = advice::considered(report);
+    if rows.is_empty() {
         return;
     }
-    out.push_str(
-        "**What was considered**\n\n| model | time | speedup | 90 % interval | memory | because |\n",
-    );
+    let _ = writeln!(out, "**What was considered**\n\n| {} |", advice::CONSIDERED.join(" | "));
     out.push_str("|---|---:|---:|---:|---:|---|\n");
-    for one in advised {
-        let (what, why) = one.told();
-        let predicted = one.predicted;
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} | {} | {} | {} |",
-            cell(&what.map_or_else(|| advice::plan(one), str::to_owned)),
-            predicted.map(|predicted| units::rough_seconds(predicted.wall_s)).unwrap_or_default(),
-            predicted.map(|predicted| units::factor(predicted.speedup)).unwrap_or_default(),
-            predicted.map(advice::range).unwrap_or_default(),
-            advice::memory(one).unwrap_or_default(),
-            cell(why),
-        );
-    }
-    for one in &report.advice.rejected {
-        let speedup = one.predicted_speedup.map(units::factor).unwrap_or_default();
-        let _ = writeln!(out, "| {} | | {speedup} | | | not: {} |", one.strategy.name(), cell(&one.why));
+    for (rejected, cells) in rows {
+        let cells = cells.map(|text| cell(&text));
+        let _ = match &cells {
+            [name, _, speedup, _, _, why] if rejected => {
+                writeln!(out, "| {name} | | {speedup} | | | {why} |")
+            }
+            _ => writeln!(out, "| {} |", cells.join(" | ")),
+        };
     }
     out.push('\n');
 }

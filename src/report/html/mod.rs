@@ -11,7 +11,9 @@ use std::fmt::Write as _;
 use self::table::Table;
 use super::Report;
 use super::markup::escaped;
+use super::text::advice::named;
 use super::text::{self, Parts};
+use crate::units;
 
 const CSS: &str = include_str!("page.css");
 
@@ -58,8 +60,8 @@ fn contents(reports: &[Report<'_>], parts: &[Parts]) -> String {
         let cells = [
             format!("<a href=\"#program-{}\"><code>{}</code></a>", number + 1, escaped(&command)),
             escaped(&report.advice.verdict.bound_by),
-            best.and_then(|best| best.predicted).map(strategies::speedup).unwrap_or_default(),
-            best.map(|best| escaped(&strategies::named(best))).unwrap_or_default(),
+            best.and_then(|best| best.predicted).map(|gain| units::factor(gain.speedup)).unwrap_or_default(),
+            best.map(|best| escaped(&named(best))).unwrap_or_default(),
         ];
         table.row("", &cells);
     }

@@ -160,3 +160,39 @@ fn gain_of(predicted: Predicted, now: f64) -> Text {
 pub(in crate::report) fn range(predicted: Predicted) -> String {
     units::factors(predicted.low, predicted.high)
 }
+
+/// What to do, in the fewest words: a rule's own, else the plan.
+pub(in crate::report) fn named(one: &Recommendation) -> String {
+    one.told().0.map_or_else(|| plan(one), str::to_owned)
+}
+
+/// The columns of what was considered.
+pub(in crate::report) const CONSIDERED: [&str; 6] =
+    ["model", "time", "speedup", "90 % interval", "memory", "because"];
+
+/// Everything that was considered, a row each: what is offered first, then what was rejected, which is marked. None where
+/// there was no choice.
+pub(in crate::report) fn considered(report: &Report<'_>) -> Vec<(bool, [String; 6])> {
+    let advice = report.advice;
+    let predicted = advice.recommendations.iter().filter(|one| one.predicted.is_some()).count();
+    if predicted + advice.rejected.len() < 2 {
+        return Vec::new();
+    }
+    let offered = advice.recommendations.iter().map(|one| {
+        let cells = [
+            named(one),
+            one.predicted.map(|predicted| units::rough_seconds(predicted.wall_s)).unwrap_or_default(),
+            one.predicted.map(|predicted| units::factor(predicted.speedup)).unwrap_or_default(),
+            one.predicted.map(range).unwrap_or_default(),
+            memory(one).unwrap_or_default(),
+            one.told().1.to_owned(),
+        ];
+        (false, cells)
+    });
+    let rejected = advice.rejected.iter().map(|one| {
+        let (name, why) = (one.strategy.name().to_owned(), format!("not: {}", one.why));
+        let speedup = one.predicted_speedup.map(units::factor).unwrap_or_default();
+        (true, [name, String::new(), speedup, String::new(), String::new(), why])
+    });
+    offered.chain(rejected).collect()
+}
