@@ -101,12 +101,12 @@ impl Callers {
     pub(super) fn stack(
         &mut self,
         memory: &File,
-        (tid, at): (i32, &Call),
+        (tid, at, waits): (i32, &Call, bool),
         (images, stacks): (&mut Images, &mut Stacks),
         reads: &mut StackReads,
     ) -> Option<StackId> {
         let stack = match (self, at) {
-            (Self::Python(python), _) => python.read(memory, tid, stacks).ok(),
+            (Self::Python(python), _) => python.read(memory, tid, waits, stacks).ok(),
             (Self::Native(native), Call::Inside { pc, sp, .. }) => {
                 let unwound = native.stacks.blocked(memory, *pc, *sp, images, stacks);
                 reads.native = true;
@@ -117,6 +117,14 @@ impl Callers {
         reads.read += 1;
         reads.torn += u64::from(stack.is_none());
         stack
+    }
+
+    /// How many tasks of an event loop wait where the stack that was read last says.
+    pub(super) fn tasks_waiting(&self) -> Option<f64> {
+        match self {
+            Self::Python(python) => python.tasks_waiting(),
+            _ => None,
+        }
     }
 
     /// Whether its threads could be looked at while they run, and are not yet.

@@ -29,7 +29,7 @@ impl Process {
         let thread = &self.threads[index];
         let mut stack = self.callers.stack(
             memory,
-            (thread.inner, at),
+            (thread.inner, at, waits.is_some()),
             (&mut lookups.images, ledger.stacks()),
             &mut lookups.stack_reads,
         );
@@ -39,6 +39,9 @@ impl Process {
             stack = stack.filter(|_| now == Some(counters));
         }
         self.threads[index].unplaced = waits.is_some() && stack.is_none();
+        if let (Some(stack), Some(waiting)) = (stack, self.callers.tasks_waiting()) {
+            ledger.tasks(stack, waiting.round() as u32);
+        }
         stack.unwrap_or(StackId::UNSEEN)
     }
 

@@ -145,6 +145,7 @@ pub(super) fn line(kind: WaitKind, place: (&str, &str, u32), episodes: u64, wait
         under_lock: None,
         threads: 1,
         in_event_loop: false,
+        tasks: None,
         blocks_event_loop: false,
     }
 }
