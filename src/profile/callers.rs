@@ -7,7 +7,7 @@ use super::model::Language;
 use super::record::StackReads;
 use super::source::native::on_cpu::{CpuSampler, Refused};
 use super::source::native::{Images, NativeStacks};
-use super::source::python::{NotReadable, PythonStacks};
+use super::source::python::{NotReadable, PythonStacks, TasksWaiting};
 use super::stack::{StackId, Stacks};
 use crate::wait::classify::Call;
 
@@ -119,8 +119,8 @@ impl Callers {
         stack
     }
 
-    /// How many tasks of an event loop wait where the stack that was read last says.
-    pub(super) fn tasks_waiting(&self) -> Option<f64> {
+    /// The tasks of an event loop that wait, in the stack that was read last.
+    pub(super) fn tasks_waiting(&self) -> Option<TasksWaiting> {
         match self {
             Self::Python(python) => python.tasks_waiting(),
             _ => None,

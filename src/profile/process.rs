@@ -88,6 +88,7 @@ struct ThreadSource {
 struct Wait {
     at: Call,
     site: SiteId,
+    kind: WaitKind,
     since: u64,
     /// See [`Reason::is_unnamed`].
     unnamed: bool,
@@ -360,6 +361,7 @@ impl Process {
         };
         let blocks = matches!(seen, Seen::Blocked(_));
         let stack = self.stack(index, &at, blocks.then_some(counters), lookups, ledger);
+        let seen = self.told_by_tasks(index, seen, now, lookups, ledger);
         let was_blocked = self.threads[index].blocked;
         let news = self.threads[index].dispatches.since(counters.slices, was_blocked);
         // What a computing thread was dispatched after shows when it is next seen in a wait.
@@ -458,7 +460,7 @@ impl Process {
         let site = ledger.site(self.pid, pc, reason, fan);
         let serves = reason.kind == WaitKind::Idle && reason.external;
         let unnamed = reason.is_unnamed();
-        self.threads[index].last = Some(Wait { at: *at, site, since, unnamed, serves });
+        self.threads[index].last = Some(Wait { at: *at, site, kind: reason.kind, since, unnamed, serves });
         site
     }
 

@@ -69,6 +69,15 @@ pub enum NotReadable {
 #[error("the stack changed while it was read")]
 pub struct Torn;
 
+/// What the tasks of an event loop do while it waits for events.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TasksWaiting {
+    /// How many wait where the stack says.
+    pub count: f64,
+    /// None waits for anything but time to pass.
+    pub for_time: bool,
+}
+
 /// How often a thread must be seen without a frame until that is believed.
 const NOTHING: usize = 3;
 
@@ -82,7 +91,7 @@ pub struct PythonStacks {
     frames: Vec<FrameId>,
     /// Of event loops; `None`: the objects of this version are not known.
     tasks: Option<Tasks>,
-    tasks_waiting: Option<f64>,
+    tasks_waiting: Option<TasksWaiting>,
 }
 
 impl PythonStacks {
@@ -150,9 +159,9 @@ impl PythonStacks {
         result
     }
 
-    /// How many tasks waited where the stack read last says, in an event loop.
+    /// The tasks of an event loop that waits, in the stack that was read last.
     #[must_use]
-    pub fn tasks_waiting(&self) -> Option<f64> {
+    pub fn tasks_waiting(&self) -> Option<TasksWaiting> {
         self.tasks_waiting
     }
 
@@ -202,9 +211,10 @@ impl PythonStacks {
             let awaits = stacks.levels_of(frames[0]).first().map(|innermost| waiting.awaits(innermost));
             told.extend(awaits.map(|awaits| (frames, awaits, waiting.since)));
         }
-        let Some((chosen, alike)) = tasks::choose(&told, tasks.turn()) else { return };
-        self.tasks_waiting = Some(alike as f64 * found.stands_for);
-        self.frames.splice(..0, chosen);
+        let Some(chosen) = tasks::choose(&told, tasks.turn()) else { return };
+        let count = chosen.alike as f64 * found.stands_for;
+        self.tasks_waiting = Some(TasksWaiting { count, for_time: chosen.for_time });
+        self.frames.splice(..0, chosen.frames);
     }
 
     fn walk_thread(&mut self, memory: &File, state: u64, tid: i32) -> Result<(), Torn> {

@@ -148,10 +148,21 @@ pub(super) fn event_loop(stacks: &Stacks, seen: &[(FrameId, u64)]) -> Vec<u64> {
 /// A task that waits, as it is told apart: its frames, what it waits for, and what it did since the last look.
 pub(super) type Told = (Vec<FrameId>, Awaits, Since);
 
-/// One of the tasks that wait, as its frames, and how many wait in the same place. What counts is what lets the loop go on:
+/// One of the tasks that wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Chosen {
+    /// Innermost first.
+    pub(super) frames: Vec<FrameId>,
+    /// How many wait in the same place.
+    pub(super) alike: usize,
+    /// All that count wait for time to pass.
+    pub(super) for_time: bool,
+}
+
+/// One of the tasks that wait. What counts is what lets the loop go on:
 /// something outside rather than time rather than another task; and among those, a task that went on since it was looked at
 /// last, rather than one that has been waiting for long.
-pub(super) fn choose(waiting: &[Told], turn: u64) -> Option<(Vec<FrameId>, usize)> {
+pub(super) fn choose(waiting: &[Told], turn: u64) -> Option<Chosen> {
     let first = waiting.iter().map(|(_, awaits, _)| *awaits).min()?;
     let counts =
         |(_, awaits, since): &&Told| *awaits == first || (*awaits, *since) == (Awaits::Time, Since::Moved);
@@ -159,7 +170,11 @@ pub(super) fn choose(waiting: &[Told], turn: u64) -> Option<(Vec<FrameId>, usize
     let moved: Vec<&Told> = counting().filter(|(_, _, since)| *since != Since::Still).collect();
     let among = if moved.is_empty() { counting().collect() } else { moved };
     let (chosen, ..) = among.get(turn as usize % among.len())?;
-    Some((chosen.clone(), counting().filter(|(frames, ..)| frames == chosen).count()))
+    Some(Chosen {
+        frames: chosen.clone(),
+        alike: counting().filter(|(frames, ..)| frames == chosen).count(),
+        for_time: first == Awaits::Time,
+    })
 }
 
 /// Some of the tasks that wait.
@@ -391,7 +406,7 @@ mod tests {
 
     fn chosen(waiting: &[Told]) -> Vec<Option<(u32, usize)>> {
         let numbers = (0..4).map(|turn| choose(waiting, turn));
-        numbers.map(|chosen| chosen.map(|(frames, alike)| (frames[0].0, alike))).collect()
+        numbers.map(|chosen| chosen.map(|chosen| (chosen.frames[0].0, chosen.alike))).collect()
     }
 
     #[test]

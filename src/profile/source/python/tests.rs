@@ -208,7 +208,8 @@ fn tasks_are_seen_where_they_wait() {
             let inside = stacks.levels(stack).take_while(|level| level.function != "<module>");
             let own: Vec<u32> = inside.filter(|level| level.own).filter_map(|level| level.line).collect();
             // Whoever looks first may find the loop on its way into its wait.
-            if let Some(count) = reader.tasks_waiting() {
+            if let Some(TasksWaiting { count, for_time }) = reader.tasks_waiting() {
+                assert!(!for_time);
                 seen.insert(own.clone());
                 counts.insert((own, count.round() as u64));
             }
