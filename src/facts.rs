@@ -309,6 +309,13 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("region.item_wall", Unit::Seconds, "wall time of one item", LONGER),
     number("region.cv", Unit::Count, "coefficient of variation of the items", LONGER),
     number("region.longest", Unit::Seconds, "longest item", LONGER),
+    boolean("region.requests", "whether the items are requests of clients", PROFILE),
+    number(
+        "region.free",
+        Unit::Ratio,
+        "share of their time in which the threads that answer requests wait for the next one",
+        PROFILE,
+    ),
     number(
         "region.lanes",
         Unit::Count,

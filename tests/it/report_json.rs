@@ -279,7 +279,7 @@ prop_compose! {
             .into_iter()
             .map(|(count, wait, cpu_gil, cpu_native)| Segment { count, wait, cpu_gil, cpu_native })
             .collect();
-        Items { are_processes: false, count, lanes, wait, cpu_gil, cpu_native, longest, p95, share: 0.5, region, segments, ..Items::default() }
+        Items { are_processes: false, free: Some(0.25), count, lanes, wait, cpu_gil, cpu_native, longest, p95, share: 0.5, region, segments, ..Items::default() }
     }
 }
 

@@ -350,6 +350,7 @@ fn items(items: &ItemsV1) -> Result<Items, JsonError> {
     Ok(Items {
         count: items.count,
         are_processes: items.are_processes,
+        free: items.free,
         lanes: items.lanes,
         wait: waits.collect::<Result<_, JsonError>>()?,
         cpu_gil: seconds(items.cpu_gil_s, format_args!("profile.items.cpu_gil_s"))?,

@@ -248,6 +248,9 @@ pub(super) struct ItemsV1 {
     /// Whether each item is a child process.
     #[serde(default)]
     pub(super) are_processes: bool,
+    /// Where an item is a request of a client: share of their time in which the threads that answer waited for the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) free: Option<f64>,
     /// Threads or processes already working on them side by side.
     pub(super) lanes: u64,
     /// Wait per item by kind.

@@ -212,6 +212,7 @@ fn items(items: &Items) -> ItemsV1 {
     ItemsV1 {
         count: items.count,
         are_processes: items.are_processes,
+        free: items.free.and_then(derived),
         lanes: items.lanes,
         wait_s: items.wait.iter().map(|(kind, wait)| (kind.name().to_owned(), seconds(*wait))).collect(),
         cpu_gil_s: seconds(items.cpu_gil),
