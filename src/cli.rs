@@ -157,6 +157,8 @@ pub enum RulesCommand {
         /// The id of the rule, as listed
         id: String,
     },
+    /// Where each number of the decision guide lives: rules, coefficients, cases, words; as Markdown
+    Coverage,
     /// Check rules: names, types, units, and the tests they carry
     Check {
         /// Your directory of rules, or one file; without it the built-in rules are checked

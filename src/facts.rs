@@ -395,6 +395,7 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("goal.latency", Unit::Seconds, "time within which most requests should be answered", STATE),
     number("pred.server.processes", Unit::Count, "processes a server needs for what arrives", STATE),
     number("pred.server.threads", Unit::Count, "threads in each of them", STATE),
+    number("pred.server.loops", Unit::Count, "processes that its computing alone needs", STATE),
     number("pred.server.slots", Unit::Count, "requests in flight at once, with room to spare", STATE),
     number("pred.server.tail", Unit::Seconds, "time that 95 % of its requests stay below", STATE),
     number("pred.server.most", Unit::Rate, "requests one computer can compute at most", STATE),

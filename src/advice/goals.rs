@@ -19,6 +19,7 @@ pub(super) fn server(facts: &mut Facts, subject: Option<&Subject>, costs: &Costs
     let mut state = |name: &str, value: f64| facts.number(name, value, Origin::Predicted);
     state("pred.server.processes", best.shape.processes as f64);
     state("pred.server.threads", best.shape.threads as f64);
+    state("pred.server.loops", server::locks(work, host, rate, costs) as f64);
     state("pred.server.slots", server::slots(work, rate, costs).1);
     if let Some((_, tail)) = best.response {
         state("pred.server.tail", tail);

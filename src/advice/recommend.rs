@@ -13,7 +13,7 @@ use super::types::{
 use super::work::Subject;
 use super::{realise, region};
 use crate::facts::Value;
-use crate::rules::{Outcome, RuleKind, Then, Truth};
+use crate::rules::{Outcome, RuleKind, Template, Then, Truth};
 use crate::units;
 
 /// Facts shown beside every plan.
@@ -115,14 +115,17 @@ fn introduces_workers(action: Action) -> bool {
 
 fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommendation {
     let action = action_of(&gate.rule.then).unwrap_or(Action::Inconclusive);
-    let (strategy, headline) = match &gate.rule.then {
-        Then::Gate { strategy, headline, .. } => (strategy.as_deref(), headline.as_ref()),
-        _ => (None, None),
+    let (strategy, headline, construct, snippet) = match &gate.rule.then {
+        Then::Gate { strategy, headline, construct, snippet, .. } => {
+            (strategy.as_deref(), headline.as_ref(), construct.as_ref(), snippet.as_ref())
+        }
+        _ => (None, None, None, None),
     };
+    let written = |text: Option<&Template>| text.map(|text| text.render(case.rules, &case.facts));
     let strategy = strategy.and_then(Strategy::from_name).unwrap_or_else(|| now(case));
     let plan = case.plans.get(strategy).filter(|_| action == Action::Unblock);
     let because = gate.rule.because.render(case.rules, &case.facts);
-    let headline = headline.map(|text| text.render(case.rules, &case.facts));
+    let headline = written(headline);
     let headline = headline.map_or_else(|| because.clone(), |text| format!("{text}{WHY}{because}"));
     let gains = plan.filter(|plan| case.plans.gain(plan) > 1.0);
     let predicted = gains.map(|plan| predicted(case, plan));
@@ -148,8 +151,8 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
         because: evidence,
         caveats: if plan.is_some() { notes(case) } else { standing_notes(case) },
         flip: None,
-        construct: None,
-        snippet: None,
+        construct: written(construct),
+        snippet: written(snippet),
         memory: None,
     };
     if strategy == Strategy::Distributed {

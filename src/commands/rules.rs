@@ -1,5 +1,6 @@
 //! `boundby rules`: the rules, readable; and whether they, or your own, are right.
 
+mod coverage;
 mod source;
 
 use std::io::{IsTerminal, Write};
@@ -81,6 +82,7 @@ pub fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
                 source::explain(rule, out)?;
             }
         }
+        RulesCommand::Coverage => coverage::write(&load(overlay)?, &load_source(overlay)?, out)?,
         RulesCommand::Check { path } => return check(path.as_deref().or(overlay), out),
     }
     Ok(exit::SUCCESS)
@@ -258,7 +260,7 @@ fn consequences(then: &Then) -> Vec<String> {
         Then::Verdict { bound_by, share } => {
             vec![format!("bound by {bound_by}: {} of the wall time", share.text())]
         }
-        Then::Gate { only, veto, action, strategy, headline } => {
+        Then::Gate { only, veto, action, strategy, headline, construct, snippet } => {
             let mut lines = Vec::new();
             if !only.is_empty() {
                 lines.push(format!("only {} remains", only.join(", ")));
@@ -269,6 +271,9 @@ fn consequences(then: &Then) -> Vec<String> {
             lines.extend(action.as_ref().map(|action| format!("action {action}")));
             lines.extend(strategy.as_ref().map(|strategy| format!("strategy {strategy}")));
             lines.extend(headline.as_ref().map(|headline| format!("say: {}", headline.text())));
+            lines.extend(construct.as_ref().map(|construct| format!("write: {}", construct.text())));
+            let code = snippet.iter().flat_map(|snippet| snippet.text().lines());
+            lines.extend(code.map(|line| format!("  {line}").trim_end().to_owned()));
             lines
         }
         Then::Cap { workers, strategies, reason } => vec![

@@ -9,7 +9,8 @@ use super::error::RuleError;
 use super::load::Source;
 use super::rule::{Rule, RuleKind};
 use super::schema::{
-    CasesFile, ConstantFile, ConstantsFile, DescriptionFile, Entries, OverlayFile, RealiseFile, RuleFile,
+    CasesFile, ConstantFile, ConstantsFile, DescriptionFile, Entries, GuideFile, OverlayFile, RealiseFile,
+    RuleFile,
 };
 use super::suggest::nearest;
 use super::validate::Validation;
@@ -25,6 +26,7 @@ enum Content {
     Overlay,
     Realise(String),
     Description,
+    Guide,
     Rule,
     /// Data of another part of boundby.
     Foreign,
@@ -43,6 +45,7 @@ fn content(source: &Source) -> Content {
             "model_cases" => Content::Cases,
             "overlay" => Content::Overlay,
             "description" => Content::Description,
+            "guide" if source.builtin => Content::Guide,
             _ => Content::Rule,
         },
         Some(("decision", _)) => Content::Rule,
@@ -186,6 +189,10 @@ impl Assembly {
                 if let Some(description) = self.keep(validation.description(file)) {
                     self.set.description = description;
                 }
+            }
+            Content::Guide => {
+                let Some(file) = self.parse::<GuideFile>(source) else { return };
+                self.set.guide = file.into();
             }
             Content::Realise(lang) => {
                 let Some(file) = self.parse::<RealiseFile>(source) else { return };

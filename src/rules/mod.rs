@@ -9,6 +9,7 @@ mod condition;
 mod constants;
 mod description;
 mod expectation;
+pub mod guide;
 pub mod language;
 mod rule;
 mod schema;
@@ -25,6 +26,7 @@ pub use constants::{Constant, Constants};
 pub use description::{Clue, Description, WORK_KINDS};
 pub use error::RuleError;
 pub use expectation::{Datum, Expected, ModelCase, RuleExpectation, RuleTest};
+pub use guide::Guide;
 pub use language::Truth;
 pub use rule::{Expr, Realisation, Rule, RuleKind, Severity, Then};
 pub use template::{CodeTemplate, Template, VARIABLES};
@@ -45,6 +47,7 @@ pub struct RuleSet {
     cases: Vec<ModelCase>,
     realisations: Vec<Realisation>,
     description: Description,
+    guide: Guide,
 }
 
 impl RuleSet {
@@ -142,6 +145,12 @@ impl RuleSet {
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// What the decision guide says, by number.
+    #[must_use]
+    pub fn guide(&self) -> &Guide {
+        &self.guide
     }
 
     /// Every realisation, in order of file and entry.

@@ -179,6 +179,36 @@ fn a_server_keeps_to_the_limit_of_the_other_side_or_says_that_it_cannot() {
 }
 
 #[test]
+fn a_server_gets_its_settings_as_lines_to_type() {
+    for (words, strategy, lines) in [
+        (
+            "--rate 200/s --wait 50ms --cpu 4ms --latency 200ms --language python",
+            "processes",
+            ["gunicorn --workers 2 --threads 8 --worker-class gthread", "workers = 2\nthreads = 8\n"],
+        ),
+        // Little: 500/s, each 0.6 s, are 300 in flight, 390 with room to spare.
+        (
+            "--rate 500/s --wait 600ms --cpu 2ms --language python",
+            "async",
+            [
+                "uvicorn app:app --workers 2 --limit-concurrency 392",
+                "--worker-class uvicorn_worker.UvicornWorker",
+            ],
+        ),
+    ] {
+        let answer = json(words);
+        let one = &answer["recommendations"][0];
+        assert_eq!(one["strategy"], strategy, "{words}: {one:#}");
+        assert!(one["construct"].as_str().unwrap().starts_with(lines[0]), "{one:#}");
+        assert!(one["snippet"].as_str().unwrap().contains(lines[1]), "{one:#}");
+        assert!(text(words).contains(lines[0]), "{}", text(words));
+    }
+    // More than threads are good for, but the other side takes no more either.
+    let narrow = json("--rate 500/s --wait 600ms --cpu 2ms --language python --downstream-limit 360");
+    assert_ne!(first(&narrow).0, "async", "{narrow:#}");
+}
+
+#[test]
 fn words_alone_give_the_guides_answers_and_what_measuring_would_say() {
     let of = |task: &str, more: &[&str]| -> Value {
         let words: Vec<&str> = ["--task", task, "--from-description", "--format", "json"]

@@ -84,6 +84,8 @@ costs! {
     batch_overhead,
     /// At least this many batches for every worker.
     batches_per_worker,
+    /// Items between two stages for each worker of the second.
+    queue_per_worker,
     /// Slots of a server over those its arrivals keep busy.
     server_headroom,
     /// Share of the time a server's CPU may be busy.

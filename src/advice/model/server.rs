@@ -50,6 +50,17 @@ pub fn most(work: &Work, host: &Host, processes: usize) -> f64 {
     cores.min(locks)
 }
 
+/// Processes whose interpreter locks, busy no more than is wise, compute what arrives: one where there is no such lock, and
+/// never more than there are cores and one.
+#[must_use]
+pub fn locks(work: &Work, host: &Host, rate: f64, costs: &Costs) -> usize {
+    if !host.gil {
+        return 1;
+    }
+    let most = host.cores.ceil().max(1.0) as usize + 1;
+    ((rate * work.cpu_gil / costs.server_utilisation).ceil() as usize).clamp(1, most)
+}
+
 /// How long requests take that arrive at `rate`.
 #[must_use]
 pub fn served(work: &Work, host: &Host, shape: Shape, rate: f64, costs: &Costs) -> Served {
@@ -90,9 +101,7 @@ pub fn smallest(
 ) -> Served {
     let allowed = slots_most.unwrap_or(f64::INFINITY).min(costs.max_threads).max(1.0) as usize;
     let processes_most = if host.gil { host.cores.ceil().max(1.0) as usize + 1 } else { 1 }.min(allowed);
-    let for_locks =
-        if host.gil { (rate * work.cpu_gil / costs.server_utilisation).ceil() as usize } else { 1 };
-    let first = for_locks.clamp(1, processes_most);
+    let first = locks(work, host, rate, costs).min(processes_most);
     let meets = |one: &Served| match (one.response, latency) {
         (Some((_, tail)), Some(latency)) => tail <= latency,
         (Some(_), None) => true,
