@@ -4,9 +4,11 @@
 
 mod collect;
 mod declared;
+mod goals;
 
 pub use collect::{NO_ITEMS, collect};
 pub use declared::{AssumedWaits, LANGUAGES, Stated, declare, has_gil};
+pub use goals::{Goals, WORK_KINDS};
 
 use std::collections::BTreeMap;
 
@@ -387,6 +389,7 @@ pub const VOCABULARY: &[FactSpec] = &[
     text("work.kind", "what it works on: tasks, arrays, tables, stream, jobs", STATE),
     boolean("work.background", "whether it runs beside something else that matters more", STATE),
     number("data.size", Unit::Bytes, "data the whole work reads", STATE),
+    number("goal.tasks", Unit::Count, "items of the real work, where fewer were measured", STATE),
     number("goal.deadline", Unit::Seconds, "time within which the whole work must be done", STATE),
     number("goal.machines", Unit::Count, "computers that may be used", STATE),
     number("goal.concurrency", Unit::Count, "operations that should be in flight at once", STATE),
@@ -437,6 +440,12 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("pred.processes.gain", Unit::Count, "predicted speedup with processes", LONGER),
     number("pred.processes.workers", Unit::Count, "processes advised", LONGER),
     number("pred.processes.batch", Unit::Count, "items to send to a process at once", LONGER),
+    number(
+        "pred.processes.guide",
+        Unit::Ratio,
+        "share of the best throughput that one process per core reaches",
+        LONGER,
+    ),
     number("pred.async.time", Unit::Seconds, "predicted wall time with async", LONGER),
     number("pred.async.gain", Unit::Count, "predicted speedup with async", LONGER),
     number("pred.async.workers", Unit::Count, "concurrent tasks advised", LONGER),

@@ -6,9 +6,9 @@ use super::decide::{Decision, action_of};
 use super::evidence;
 use super::flip;
 use super::goals;
-use super::predict::Plan;
+use super::predict::{Plan, Timed};
 use super::types::{
-    Action, Confidence, Predicted, Recommendation, Rejected, Strategy, Verdict, WHY, Workers,
+    Action, Confidence, CurvePoint, Predicted, Recommendation, Rejected, Strategy, Verdict, WHY, Workers,
 };
 use super::work::Subject;
 use super::{realise, region};
@@ -76,6 +76,7 @@ pub(super) fn inconclusive(rule: &str) -> Recommendation {
         stages: Vec::new(),
         cluster: None,
         predicted: None,
+        curve: Vec::new(),
         region: None,
         confidence: Confidence::Low,
         rule: rule.to_owned(),
@@ -145,6 +146,7 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
         stages: Vec::new(),
         cluster: None,
         predicted,
+        curve: gains.map(|plan| curve(case, plan)).unwrap_or_default(),
         region: gains.and_then(|plan| region::gain(case, plan)),
         confidence,
         rule: gate.rule.id.clone(),
@@ -194,6 +196,7 @@ fn by_plan(case: &Case<'_>, plan: &Plan, favourite: bool) -> Recommendation {
         stages: realise::stages(plan, case.region.as_ref()),
         cluster: None,
         predicted: Some(predicted(case, plan)),
+        curve: curve(case, plan),
         region: region::gain(case, plan),
         confidence: plan_confidence(case, plan),
         rule,
@@ -296,14 +299,27 @@ pub(super) fn formula(subject: &Subject, plan: &Plan) -> String {
 }
 
 fn predicted(case: &Case<'_>, plan: &Plan) -> Predicted {
-    let speedup = case.plans.gain(plan);
+    promised(case, plan.timed())
+}
+
+/// What each number of workers gives.
+fn curve(case: &Case<'_>, plan: &Plan) -> Vec<CurvePoint> {
+    let point = |&(workers, timed): &(usize, Timed)| CurvePoint {
+        workers: workers as u32,
+        predicted: promised(case, timed),
+    };
+    plan.curve.iter().map(point).collect()
+}
+
+fn promised(case: &Case<'_>, timed: Timed) -> Predicted {
+    let against = |time: f64| if time > 0.0 { case.plans.now / time } else { 1.0 };
+    let speedup = against(timed.time);
     let wall = case.facts.get_number("run.wall").unwrap_or(case.plans.now);
-    let against = |time: f64| if time > 0.0 { case.plans.now / time } else { speedup };
     Predicted {
         wall_s: wall / speedup.max(f64::MIN_POSITIVE),
         speedup,
-        low: against(plan.slow).min(speedup),
-        high: against(plan.fast).max(speedup),
+        low: against(timed.slow).min(speedup),
+        high: against(timed.fast).max(speedup),
     }
 }
 

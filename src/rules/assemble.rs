@@ -22,7 +22,7 @@ const FOREIGN: [&str; 2] = [super::source::FAMILY, "boundby/catalog/"];
 enum Content {
     Constants,
     Model,
-    Cases,
+    Cases(Subject),
     Overlay,
     Realise(String),
     Description,
@@ -31,6 +31,13 @@ enum Content {
     /// Data of another part of boundby.
     Foreign,
     Unknown,
+}
+
+/// What acceptance cases are about.
+#[derive(Clone, Copy)]
+enum Subject {
+    Model,
+    Advice,
 }
 
 fn content(source: &Source) -> Content {
@@ -42,7 +49,8 @@ fn content(source: &Source) -> Content {
         None => match path {
             "constants" => Content::Constants,
             "model" => Content::Model,
-            "model_cases" => Content::Cases,
+            "model_cases" => Content::Cases(Subject::Model),
+            "advice_cases" => Content::Cases(Subject::Advice),
             "overlay" => Content::Overlay,
             "description" => Content::Description,
             "guide" if source.builtin => Content::Guide,
@@ -178,10 +186,13 @@ impl Assembly {
                     None => self.set.rules.push(rule),
                 }
             }
-            Content::Cases => {
+            Content::Cases(subject) => {
                 let Some(file) = self.parse::<CasesFile>(source) else { return };
                 if let Some(cases) = self.keep(validation.cases(file)) {
-                    self.set.cases.extend(cases);
+                    match subject {
+                        Subject::Model => self.set.cases.extend(cases),
+                        Subject::Advice => self.set.advice_cases.extend(cases),
+                    }
                 }
             }
             Content::Description => {

@@ -23,7 +23,7 @@ use std::path::Path;
 pub use check::{CheckFailure, CheckKind, check};
 pub use condition::{Comparison, Condition, Line, List, Outcome};
 pub use constants::{Constant, Constants};
-pub use description::{Clue, Description, WORK_KINDS};
+pub use description::{Clue, Description};
 pub use error::RuleError;
 pub use expectation::{Datum, Expected, ModelCase, RuleExpectation, RuleTest};
 pub use guide::Guide;
@@ -45,6 +45,7 @@ pub struct RuleSet {
     shipped: Constants,
     model: Constants,
     cases: Vec<ModelCase>,
+    advice_cases: Vec<ModelCase>,
     realisations: Vec<Realisation>,
     description: Description,
     guide: Guide,
@@ -123,6 +124,23 @@ impl RuleSet {
     #[must_use]
     pub fn model_cases(&self) -> &[ModelCase] {
         &self.cases
+    }
+
+    /// The acceptance cases of the advice as a whole: facts given, advice expected.
+    #[must_use]
+    pub fn advice_cases(&self) -> &[ModelCase] {
+        &self.advice_cases
+    }
+
+    /// The same rules with one coefficient of the model, by its name, times a factor.
+    #[cfg(test)]
+    pub(crate) fn with_coefficient(&self, name: &str, factor: f64) -> Self {
+        let mut other = self.clone();
+        if let Some(mut constant) = other.model.get(name).cloned() {
+            constant.value *= factor;
+            other.model.insert(name, constant);
+        }
+        other
     }
 
     /// How a strategy is written in a language: for exactly this action, else for every action; in this

@@ -96,6 +96,8 @@ costs! {
     guide_threads_low,
     /// Threads per core that the guides recommend for waiting, to.
     guide_threads_high,
+    /// Processes per core that the guides recommend.
+    guide_processes,
     /// Confidence in what was stated instead of measured.
     confidence_stated,
     /// Factor on it for each decisive part that had to be assumed.
