@@ -2,6 +2,7 @@
 
 mod compare;
 mod decide;
+mod goals;
 mod scan;
 mod simulate;
 mod sweep;
@@ -18,6 +19,7 @@ use crate::report::Format;
 
 pub use compare::{CompareArgs, CompareFormat, FailOn};
 pub use decide::{BOUNDS, DecideArgs};
+pub use goals::GoalArgs;
 pub use scan::{Output, ScanArgs};
 pub use simulate::SimulateArgs;
 pub use sweep::{SweepArgs, SweepFormat};
@@ -98,6 +100,12 @@ pub struct ProfileArgs {
     /// Show everything: code, comparisons, every open question
     #[arg(short, long)]
     pub verbose: bool,
+    /// Items of the real work, where this run has fewer: everything is reckoned for so many
+    #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true, help_heading = "Goals and limits")]
+    pub tasks: Option<u64>,
+    /// What is wanted of it and what limits it
+    #[command(flatten)]
+    pub goals: GoalArgs,
     /// For boundby's own tests: write down everything that was seen, to be replayed. Kept in memory until the end
     #[arg(long, value_name = "FILE", hide = true)]
     pub record: Option<PathBuf>,
@@ -121,6 +129,12 @@ pub struct ReportArgs {
     /// Scan this source too, and say what its findings cost in the run
     #[arg(long, value_name = "PATH")]
     pub scan: Option<PathBuf>,
+    /// Items of the real work, where this run has fewer: everything is reckoned for so many
+    #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true, help_heading = "Goals and limits")]
+    pub tasks: Option<u64>,
+    /// What is wanted of it and what limits it
+    #[command(flatten)]
+    pub goals: GoalArgs,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -157,6 +171,8 @@ pub enum RulesCommand {
         /// The id of the rule, as listed
         id: String,
     },
+    /// Where each number of the decision guide lives: rules, coefficients, cases, words; as Markdown
+    Coverage,
     /// Check rules: names, types, units, and the tests they carry
     Check {
         /// Your directory of rules, or one file; without it the built-in rules are checked

@@ -92,7 +92,7 @@ pub(super) fn vetoes(rules: &RuleSet, facts: &Facts) -> BTreeMap<Strategy, Strin
 }
 
 /// Logarithm of the gain, less the effort, plus what the rules prefer.
-fn score(case: &Case<'_>, plan: &Plan) -> f64 {
+pub(super) fn score(case: &Case<'_>, plan: &Plan) -> f64 {
     let gain = case.plans.gain(plan).max(f64::MIN_POSITIVE).ln();
     let preferred: f64 = case
         .rules

@@ -17,16 +17,17 @@ pub(super) fn realise(case: &Case<'_>, one: &mut Recommendation, plan: Option<&P
     };
     let Some(found) = case.rules.realisation(lang, one.strategy.name(), one.action.name()) else { return };
     let mut values: BTreeMap<&str, String> = BTreeMap::new();
+    let queue = |workers: u32| (case.costs.queue_per_worker * f64::from(workers)).ceil().max(1.0).to_string();
     if let Some(workers) = &one.workers {
         values.insert("workers", workers.suggested.to_string());
         values.insert("threads", workers.suggested.to_string());
         values.insert("processes", workers.suggested.to_string());
-        values.insert("queue", (2 * workers.suggested).to_string());
+        values.insert("queue", queue(workers.suggested));
     }
     if let [waiting, computing] = one.stages.as_slice() {
         values.insert("io_workers", waiting.workers.to_string());
         values.insert("cpu_workers", computing.workers.to_string());
-        values.insert("queue", (2 * computing.workers).to_string());
+        values.insert("queue", queue(computing.workers));
     }
     if let Some(cluster) = &one.cluster {
         values.insert("nodes", cluster.nodes.to_string());

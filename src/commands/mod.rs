@@ -13,9 +13,10 @@ pub mod terminal;
 
 use std::io::Write;
 
+use anyhow::anyhow;
 use clap::CommandFactory as _;
 
-use crate::advice::advise_knowing;
+use crate::advice::advise_for;
 use crate::cli::{Cli, Command};
 use crate::exit;
 
@@ -30,8 +31,9 @@ pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
         Command::Scan(args) => scan::run(&args).map_err(usage),
         Command::Report(args) => {
             let rules = rules::load(args.rules.as_deref()).map_err(usage)?;
+            let goals = args.goals.goals(args.tasks).map_err(|what| usage(anyhow!(what)))?;
             let shown = report::run(&args, |profile, machine, known| {
-                Ok(advise_knowing(profile, machine, known, &rules))
+                Ok(advise_for(profile, machine, known, &goals, &rules))
             });
             shown.map(|()| exit::SUCCESS).map_err(usage)
         }

@@ -6,13 +6,13 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 
 use super::report::deliver;
 use super::rules::load;
 use super::scan::scanned;
 use super::terminal::{Sink, style_for};
-use crate::advice::advise_knowing;
+use crate::advice::advise_for;
 use crate::cli::ProfileArgs;
 use crate::exit;
 use crate::facts::Scanned;
@@ -34,6 +34,7 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
     // Everything that can be known to be wrong is found before the program runs, not after. The rules of boundby
     // itself are known to be right, so the program need not wait for them.
     let users_rules = args.rules.as_deref().map(|overlay| load(Some(overlay))).transpose().map_err(own)?;
+    let goals = args.goals.goals(args.tasks).map_err(|what| own(anyhow!(what)))?;
     let reserved = file(args).map(reserve).transpose().map_err(own)?.unwrap_or(false);
     let taken = match &args.replay {
         Some(path) => play(path).map_err(own),
@@ -55,7 +56,7 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
         Err(error) => (None, Err(error)),
     };
     let known = Scanned { dependence: source.as_ref().and_then(|source| source.dependence.clone()) };
-    let advice = advise_knowing(&measured, &machine, &known, &rules);
+    let advice = advise_for(&measured, &machine, &known, &goals, &rules);
     let report = Report { profile: &measured, machine: &machine, advice: &advice, source: source.as_ref() };
     let saved = args.output.as_ref().map_or(Ok(()), |path| {
         let json = render(&report, Format::Json, &style_for(Sink::File));

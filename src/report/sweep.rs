@@ -269,8 +269,13 @@ fn curve(swept: &Swept<'_>) -> Plot {
         .filter_map(|workers| Some((f64::from(*workers), swept.speedup(*workers)?)))
         .collect();
     let knee = swept.knee.and_then(|knee| Some((f64::from(knee), swept.speedup(knee)?)));
-    let mut series =
-        vec![Series { name: "measured".to_owned(), letter: 'm', points: measured.clone(), mark: knee }];
+    let mut series = vec![Series {
+        name: "measured".to_owned(),
+        letter: 'm',
+        points: measured.clone(),
+        mark: knee,
+        ..Series::default()
+    }];
     if let (Some(fitted), Some((first, before))) = (swept.fitted, swept.first()) {
         let last = measured.last().map_or(1.0, |(workers, _)| *workers);
         let steps = (0..=SMOOTH).map(|step| {
@@ -278,7 +283,7 @@ fn curve(swept: &Swept<'_>) -> Plot {
             f64::from(first) * (last / f64::from(first)).powf(share)
         });
         let points = steps.map(|workers| (workers, before / fitted.usl.time(workers))).collect();
-        series.push(Series { name: "law".to_owned(), letter: 'l', points, mark: None });
+        series.push(Series { name: "law".to_owned(), letter: 'l', points, ..Series::default() });
     }
     let title = swept.command.join(" ");
     Plot { title, across: "workers".to_owned(), up: "times as fast".to_owned(), series }

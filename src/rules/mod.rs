@@ -9,6 +9,7 @@ mod condition;
 mod constants;
 mod description;
 mod expectation;
+pub mod guide;
 pub mod language;
 mod rule;
 mod schema;
@@ -22,9 +23,10 @@ use std::path::Path;
 pub use check::{CheckFailure, CheckKind, check};
 pub use condition::{Comparison, Condition, Line, List, Outcome};
 pub use constants::{Constant, Constants};
-pub use description::{Clue, Description, WORK_KINDS};
+pub use description::{Clue, Description};
 pub use error::RuleError;
 pub use expectation::{Datum, Expected, ModelCase, RuleExpectation, RuleTest};
+pub use guide::Guide;
 pub use language::Truth;
 pub use rule::{Expr, Realisation, Rule, RuleKind, Severity, Then};
 pub use template::{CodeTemplate, Template, VARIABLES};
@@ -43,8 +45,10 @@ pub struct RuleSet {
     shipped: Constants,
     model: Constants,
     cases: Vec<ModelCase>,
+    advice_cases: Vec<ModelCase>,
     realisations: Vec<Realisation>,
     description: Description,
+    guide: Guide,
 }
 
 impl RuleSet {
@@ -122,6 +126,23 @@ impl RuleSet {
         &self.cases
     }
 
+    /// The acceptance cases of the advice as a whole: facts given, advice expected.
+    #[must_use]
+    pub fn advice_cases(&self) -> &[ModelCase] {
+        &self.advice_cases
+    }
+
+    /// The same rules with one coefficient of the model, by its name, times a factor.
+    #[cfg(test)]
+    pub(crate) fn with_coefficient(&self, name: &str, factor: f64) -> Self {
+        let mut other = self.clone();
+        if let Some(mut constant) = other.model.get(name).cloned() {
+            constant.value *= factor;
+            other.model.insert(name, constant);
+        }
+        other
+    }
+
     /// How a strategy is written in a language: for exactly this action, else for every action; in this
     /// language, else in `any`. Later files win over earlier ones.
     #[must_use]
@@ -142,6 +163,12 @@ impl RuleSet {
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// What the decision guide says, by number.
+    #[must_use]
+    pub fn guide(&self) -> &Guide {
+        &self.guide
     }
 
     /// Every realisation, in order of file and entry.

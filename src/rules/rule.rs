@@ -134,6 +134,10 @@ pub enum Then {
         strategy: Option<String>,
         /// What the advice says.
         headline: Option<Template>,
+        /// The line to type or to write, where no construct of the language is it.
+        construct: Option<Template>,
+        /// The same in full: a file of settings, code.
+        snippet: Option<Template>,
     },
     /// At most so many workers.
     Cap {

@@ -43,7 +43,7 @@ pub fn run(args: &DecideArgs) -> Result<()> {
 /// As [`run`].
 pub fn answer(args: &DecideArgs, machine: &Machine, style: &Style) -> Result<Vec<u8>> {
     let rules = load(args.rules.as_deref())?;
-    let words = args.task.as_deref().map(|task| described(task, args.duration, args.data_size, &rules));
+    let words = args.task.as_deref().map(|task| described(task, args.duration, args.goals.data_size, &rules));
     if let (true, Some(task), Some(words)) = (args.from_description, &args.task, &words) {
         return Ok(render_description(task, words, args.format, style));
     }
@@ -56,7 +56,7 @@ pub fn answer(args: &DecideArgs, machine: &Machine, style: &Style) -> Result<Vec
         } else if stated.bound.as_deref() == Some("io") {
             stated.bound = words.bound.filter(|bound| bound != "cpu").or(stated.bound);
         }
-        stated.work = stated.work.or(words.work);
+        stated.goals.work = stated.goals.work.or(words.work);
     }
     let machine = of_stated(machine, args);
     let facts = facts::declare(&stated, &machine, &assumed(&rules)?);
@@ -117,7 +117,7 @@ fn stated(args: &DecideArgs) -> Result<Stated> {
         }
         _ => {}
     }
-    if let (Some(latency), Some(wait)) = (args.latency, args.wait)
+    if let (Some(latency), Some(wait)) = (args.goals.latency, args.wait)
         && latency < wait + cpu.unwrap_or(0.0)
     {
         let alone = units::seconds(wait + cpu.unwrap_or(0.0));
@@ -125,29 +125,17 @@ fn stated(args: &DecideArgs) -> Result<Stated> {
             "no request can be answered sooner than the {alone} it takes by itself: type a longer --latency"
         );
     }
-    if let (Some(limit), Some(wanted)) = (args.downstream_limit, args.concurrency)
-        && wanted > limit
-    {
-        bail!("--concurrency {wanted} exceeds --downstream-limit {limit}: change one of them");
-    }
+    let goals = args.goals.goals(None).map_err(|what| anyhow!(what))?;
     Ok(Stated {
         bound: args.bound.clone(),
+        goals,
         bound_is_guess: false,
-        work: args.work.clone(),
         duration: args.duration,
         // A server has no end: one request is the item.
-        items: args.items.or(args.rate.map(|rate| (rate * 60.0).ceil().max(1.0) as u64)),
+        items: args.items.or(args.goals.rate.map(|rate| (rate * 60.0).ceil().max(1.0) as u64)),
         wait: args.wait,
         cpu: args.cpu,
         cpu_outside_lock: args.cpu_outside_lock,
-        data_size: args.data_size,
-        concurrency: args.concurrency,
-        connections: args.connections,
-        machines: args.machines,
-        deadline: args.deadline,
-        rate: args.rate,
-        latency: args.latency,
-        downstream: args.downstream_limit,
         background: args.background,
         dependent: args.dependent,
         language: args.language.clone(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{ACTIONS, BOUND_BY, STRATEGIES, Validation};
-use crate::facts::{self, Facts, Origin, Type, VOCABULARY, Value};
-use crate::rules::description::{Clue, Description, WORK_KINDS};
+use crate::facts::{self, Facts, Origin, Type, VOCABULARY, Value, WORK_KINDS};
+use crate::rules::description::{Clue, Description};
 use crate::rules::error::{RuleError, harmless};
 use crate::rules::expectation::{Datum, Expected, ModelCase, RuleExpectation, RuleTest};
 use crate::rules::language::{Dimension, Problem, parse_literal};

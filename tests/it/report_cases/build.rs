@@ -185,6 +185,7 @@ pub(super) fn advise(strategy: Strategy, action: Action, headline: &str) -> Reco
         stages: Vec::new(),
         cluster: None,
         predicted: None,
+        curve: Vec::new(),
         region: None,
         confidence: Confidence::High,
         rule: String::new(),
