@@ -91,6 +91,9 @@ fn conclude(mut facts: Facts, profile: &Profile, scanned: &Scanned, rules: &Rule
     let plans = piled.map(|subject| predict::predict(subject, &caps, &costs)).unwrap_or_default();
     let items = profile.items.as_ref().filter(|_| facts.get("region.n").is_some());
     let region = items.and_then(|items| items.region.clone());
+    if let Some(holder) = realise::defined_in(region.as_ref()) {
+        facts.set("work.defined_in", Value::Text(holder.to_owned()), Origin::Measured);
+    }
     let mut case = Case { rules, costs, facts, subject, plans, region };
     let decision = decide::decide(&mut case);
     let verdict = decide::verdict(&case);

@@ -123,14 +123,23 @@ impl RuleSet {
     }
 
     /// How a strategy is written in a language: for exactly this action, else for every action; in this
-    /// language, else in `any`. Later files win over earlier ones.
+    /// language, else in `any`. Of the entries whose condition is known to hold the last one wins, and so do later
+    /// files over earlier ones.
     #[must_use]
-    pub fn realisation(&self, lang: &str, strategy: &str, action: &str) -> Option<&Realisation> {
+    pub fn realisation(
+        &self,
+        lang: &str,
+        strategy: &str,
+        action: &str,
+        facts: &Facts,
+    ) -> Option<&Realisation> {
+        let env = Env { constants: &self.constants, facts, minimum: Minimum::OverAll };
         let find = |lang: &str, action: Option<&str>| {
             self.realisations.iter().rev().find(|realisation| {
                 realisation.lang == lang
                     && realisation.strategy == strategy
                     && realisation.action.as_deref() == action
+                    && realisation.when.evaluate(env).0 == Truth::True
             })
         };
         [(lang, Some(action)), (lang, None), ("any", Some(action)), ("any", None)]
