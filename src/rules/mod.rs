@@ -17,6 +17,7 @@ pub mod suggest;
 mod template;
 mod validate;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use check::{CheckFailure, CheckKind, check};
@@ -65,6 +66,22 @@ impl RuleSet {
         let mut errors = Vec::new();
         let mut sources = load::builtin();
         sources.extend(load::read(path, &mut errors));
+        assemble::assemble(&sources, errors)
+    }
+
+    /// As [`RuleSet::with_overlay`], with coefficients that were measured on this computer, in base units, between the
+    /// two. Those the model does not know are left out.
+    ///
+    /// # Errors
+    /// Everything that is wrong in the directory, or why it cannot be read.
+    pub fn with_measured(model: &BTreeMap<String, f64>, path: Option<&Path>) -> Result<Self, Vec<RuleError>> {
+        let mut errors = Vec::new();
+        let mut sources = load::builtin();
+        let known = assemble::assemble(&sources, Vec::new())?.model;
+        sources.push(known.overlay("what was measured here", model));
+        if let Some(path) = path {
+            sources.extend(load::read(path, &mut errors));
+        }
         assemble::assemble(&sources, errors)
     }
 

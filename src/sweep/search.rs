@@ -83,6 +83,25 @@ pub fn next(samples: &Samples, settings: &Settings) -> Next {
     doubtful(samples, settings, knee, below)
 }
 
+/// How long the rest of the search takes if further runs take what earlier ones lead to expect, seconds; `None`: nothing was
+/// run yet.
+#[must_use]
+pub fn left(samples: &Samples, settings: &Settings) -> Option<f64> {
+    let curve = samples.curve();
+    let expected = |workers: u32| {
+        let below = curve.iter().rfind(|(n, _)| *n <= workers);
+        below.or(curve.first()).map(|(_, time)| *time)
+    };
+    let mut imagined = samples.clone();
+    let mut sum = 0.0;
+    while let Next::Run(workers) = next(&imagined, settings) {
+        let time = expected(workers)?;
+        sum += time;
+        imagined.add(workers, time);
+    }
+    Some(sum)
+}
+
 /// The next number of the climb; `None`: more workers no longer help.
 fn climb(samples: &Samples, settings: &Settings) -> Option<u32> {
     let Some((best_at, best)) = samples.best() else {
@@ -181,6 +200,20 @@ mod tests {
         let (knee, _) = found(&settings(vec![1, 2, 4, 8, 16, 32]), time);
         assert_eq!(knee, Some(8));
         assert_eq!(found(&settings(vec![1, 2]), |_, _| None), (None, 2));
+    }
+
+    #[test]
+    fn the_time_left_is_that_of_the_runs_to_come() {
+        let mut settings = settings(vec![1, 2, 4]);
+        assert_eq!(left(&Samples::default(), &settings), None);
+        settings.exhaustive = true;
+        let mut samples = Samples::default();
+        samples.add(1, 8.0);
+        samples.add(2, 4.0);
+        // Three more of 8 s, three of 4 s, and four of 4 workers, of which no more is known than of 2.
+        assert_eq!(left(&samples, &settings), Some(24.0 + 12.0 + 16.0));
+        settings.exhaustive = false;
+        assert!(left(&samples, &settings).unwrap() < 52.0);
     }
 
     #[test]
