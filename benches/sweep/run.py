@@ -73,8 +73,9 @@ def xargs(where):
 COMMANDS = [
     ("xz -T", xz, COMPUTES, ["xz"]),
     ("make -j", make, COMPUTES, ["make", "cc"]),
-    ("pytest -n", pytest, WAITS, ["pytest"]),
-    ("gunicorn --threads", gunicorn, WAITS, ["gunicorn"]),
+    ("pytest -n", pytest, COMPUTES, ["pytest"]),
+    # With one thread gunicorn takes another kind of worker.
+    ("gunicorn --threads", gunicorn, WAITS.removeprefix("1,"), ["gunicorn"]),
     ("xargs -P", xargs, WAITS, ["xargs", "gzip"]),
 ]
 
@@ -100,7 +101,7 @@ def row(boundby, name, prepare, numbers):
     steps = abs(grid.index(found["workers"]) - grid.index(every["workers"]))
     print("| %s | %d | %d | %d | %d | %d | %.0f s | %.0f s | %.1f × | %.0f %% |" % (
         name, found["workers"], every["workers"], steps, runs, all_runs, took, all_took,
-        median[1] / median[found["workers"]], 100 * min(median.values()) / median[found["workers"]]), flush=True)
+        median[grid[0]] / median[found["workers"]], 100 * min(median.values()) / median[found["workers"]]), flush=True)
     return steps <= 1 and 2 * runs <= all_runs
 
 

@@ -43,7 +43,7 @@ const NARROW: u64 = 4;
 const WORSE: f64 = 1.15;
 /// Runs that any search may take.
 const LEAST: usize = 4;
-/// Runs of the best number before it is believed to be the best.
+/// Runs of a number before anything is made to hang on it.
 const CONFIRMED: usize = 2;
 /// Deviations between what two numbers take and what would make them equal, to be certain: 90 % of cases on one side.
 const CERTAIN: f64 = 1.282;
@@ -146,9 +146,12 @@ fn doubtful(samples: &Samples, settings: &Settings, knee: u32, below: u32) -> Ne
             noise * (1.0 / runs(workers).max(1) as f64 + 1.0 / runs(best_at).max(1) as f64).sqrt();
         ((time / best * settings.near_best).ln() / deviation).abs()
     };
-    // Of many single runs the best is the luckiest.
-    if runs(best_at) < CONFIRMED.min(settings.repeats) {
-        return Next::Run(best_at);
+    // Of many single runs the best is the luckiest, and what looks not good enough beside it may be the unluckiest; with
+    // both run again it is also seen how much runs differ here.
+    let decisive = [best_at, below, knee].into_iter().filter(|workers| *workers > 0);
+    if let Some(once) = decisive.into_iter().find(|workers| runs(*workers) < CONFIRMED.min(settings.repeats))
+    {
+        return Next::Run(once);
     }
     let is_decided = |workers: u32| workers == 0 || workers == best_at || apart(workers) >= CERTAIN;
     let sides: Vec<u32> = [below, knee].into_iter().filter(|workers| !is_decided(*workers)).collect();
