@@ -2,11 +2,11 @@
 //! the predicted one.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::check::{is_disturbed, judge};
 use crate::run::{Outcome, Predicted, Stage, Stop};
-use crate::surroundings::Person;
+use crate::surroundings::{Person, cores};
 use crate::table::{Row, Table, say};
 use crate::truth::{Concurrent, Mode, Workload};
 
@@ -17,6 +17,8 @@ const RIGHT: f64 = 0.95;
 /// A number of workers that reaches this share of the best speedup is good, and the share that must be.
 const NEARLY: f64 = 0.9;
 const REACHED: f64 = 0.8;
+/// Where other programs take more than this share of the CPUs, more workers find no more of them.
+const OTHERS: f64 = 0.15;
 /// Bars for the relative error of the predicted speedup: the share of the runs that may not exceed it, and the error.
 const ERROR_BARS: [(f64, f64); 2] = [(0.5, 0.15), (0.9, 0.30)];
 /// The share of the runs whose measured speedup lies in the predicted interval.
@@ -29,6 +31,8 @@ pub(crate) struct Measured {
     pub(crate) speedup: f64,
     /// The number that was fastest of those tried, and its speedup; `None`: the variant takes no number.
     pub(crate) best: Option<(u32, f64)>,
+    /// Share of the CPUs that other programs took meanwhile.
+    others: f64,
 }
 
 /// # Panics
@@ -51,7 +55,8 @@ pub(crate) fn run_all(workloads: &[Workload]) {
                 let wrong = judge(workload, Mode::Variants, &outcome);
                 let row = Row::judged(workload, &outcome, wrong.is_empty()).with_measured(&measured);
                 // What other programs took says nothing of the advice, and no speedup beside them is the program's own.
-                let disturbed = is_disturbed(workload, Mode::Variants, &outcome.report);
+                let disturbed =
+                    is_disturbed(workload, Mode::Variants, &outcome.report) || measured.others > OTHERS;
                 table.push(if disturbed { row.disturbed() } else { row });
                 for complaint in wrong {
                     say(&complaint);
@@ -162,6 +167,7 @@ fn carry_out(
         outcome.report.recommendations.first().and_then(|advice| advice.workers).unwrap_or(1.0) as u32;
     let takes_a_number = concurrent.command.iter().any(|word| word.contains("{workers}"));
     let numbers = if takes_a_number { around(advised) } else { vec![advised] };
+    let (began, used) = (Instant::now(), busy());
     let mut before = Vec::new();
     let mut after: BTreeMap<u32, Vec<Duration>> = BTreeMap::new();
     // Round after round, so that a machine that becomes slower does so for all.
@@ -176,7 +182,8 @@ fn carry_out(
         after.into_iter().map(|(workers, times)| (workers, before / median(times).as_secs_f64())).collect();
     let best =
         speedups.iter().max_by(|one, other| one.1.total_cmp(other.1)).map(|(n, speedup)| (*n, *speedup));
-    let measured = Measured { speedup: speedups[&advised], best: best.filter(|_| takes_a_number) };
+    let others = (busy() - used) / (began.elapsed().as_secs_f64() * cores() as f64);
+    let measured = Measured { speedup: speedups[&advised], best: best.filter(|_| takes_a_number), others };
     Ok((outcome, measured))
 }
 
@@ -187,6 +194,21 @@ fn around(advised: u32) -> Vec<u32> {
     numbers.sort_unstable();
     numbers.dedup();
     numbers
+}
+
+/// CPU time of this computer that is not ours, seconds: what all programs used, less what we and our children did, the server
+/// on the other side among the others. Zero where nobody says.
+fn busy() -> f64 {
+    let ticks = |path: &str, skip: &str, fields: &[usize]| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let line = text.lines().next().unwrap_or_default();
+        let words: Vec<&str> = line.rsplit(skip).next().unwrap_or_default().split_whitespace().collect();
+        fields.iter().filter_map(|field| words.get(*field)?.parse::<f64>().ok()).sum::<f64>()
+    };
+    // user, nice, system, irq, softirq, steal of all; user and system of us and of the children that have ended.
+    let all = ticks("/proc/stat", "cpu ", &[0, 1, 2, 5, 6, 7]);
+    let ours = ticks("/proc/self/stat", ") ", &[11, 12, 13, 14]);
+    (all - ours) / 100.0
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
