@@ -56,6 +56,8 @@ pub enum Command {
     Rules(RulesArgs),
     /// Which measuring sources work here, what each missing one costs, and what to type to enable it
     Doctor(DoctorArgs),
+    /// Measure what workers cost on this computer, and keep it for the predictions to come
+    Calibrate(CalibrateArgs),
     /// Print completions for a shell, to be sourced or installed
     Completions {
         /// Which shell
@@ -209,6 +211,26 @@ pub struct DoctorArgs {
     /// Also tell whether this running process could be profiled with `profile --pid`
     #[arg(long, value_name = "PID")]
     pub pid: Option<i32>,
+}
+
+/// Measure what workers cost on this computer, and keep it for the predictions to come.
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = "\
+What is measured: starting threads and processes, handing an item to each, pickling, and how much work all CPUs do together.
+It takes some ten seconds and is kept in $XDG_CONFIG_HOME/boundby/calibration.json (~/.config where that is not set).
+profile, decide and simulate use it from then on, in the place of numbers measured elsewhere; your own --rules outrank it. It
+is not believed on another computer; boundby doctor says whether it is there. Measure while nothing else runs.
+Exit status: 0 measured, 2 it could not be kept.")]
+pub struct CalibrateArgs {
+    /// Python whose workers are measured [default: python3]
+    #[arg(long, value_name = "PROGRAM")]
+    pub python: Option<PathBuf>,
+    /// Show what comes out and keep nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Remove what was kept
+    #[arg(long, conflicts_with_all = ["python", "dry_run"])]
+    pub forget: bool,
 }
 
 /// Accepts the names of these report formats.

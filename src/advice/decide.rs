@@ -63,6 +63,7 @@ pub(super) fn decide(case: &mut Case<'_>) -> Decision {
         predicted::best(&mut case.facts, &case.plans, best);
     }
     goals::cluster(&mut case.facts, case.subject.as_ref(), &case.plans, &case.costs);
+    goals::name_engine(&mut case.facts, case.rules);
     let ranking = scored.iter().map(|(_, plan)| plan.strategy).collect();
     let gate = case
         .rules

@@ -6,8 +6,8 @@ use super::model::{Costs, Work, server};
 use super::predict::Plans;
 use super::types::Cluster;
 use super::work::Subject;
-use crate::facts::{Facts, Origin};
-use crate::rules::{RuleKind, Then, Truth};
+use crate::facts::{Facts, Origin, Value};
+use crate::rules::{RuleKind, RuleSet, Then, Truth};
 
 /// A server for the rate that is a goal.
 pub(super) fn server(facts: &mut Facts, subject: Option<&Subject>, costs: &Costs) {
@@ -70,6 +70,18 @@ pub(super) fn cluster(facts: &mut Facts, subject: Option<&Subject>, plans: &Plan
 fn task(work: &Work, nodes: f64, cores: f64, costs: &Costs) -> f64 {
     let tasks = (costs.cluster_tasks_per_core * nodes * cores).clamp(1.0, work.items as f64);
     work.sequential() / tasks
+}
+
+/// The engine that the rules take for so many computers, for the code that is written for it.
+pub(super) fn name_engine(facts: &mut Facts, rules: &RuleSet) {
+    if facts.get("pred.cluster.nodes").is_none() {
+        return;
+    }
+    let taken =
+        rules.evaluate(RuleKind::Engine, facts).into_iter().find(|outcome| outcome.truth == Truth::True);
+    if let Some(Then::Engine { engine, .. }) = taken.map(|outcome| &outcome.rule.then) {
+        facts.set("pred.cluster.engine", Value::Text(engine.clone()), Origin::Predicted);
+    }
 }
 
 /// The engine that the rules take, and why not the others.

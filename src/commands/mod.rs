@@ -1,5 +1,6 @@
 //! One file per subcommand: the only place that joins stages.
 
+pub mod calibrate;
 pub mod compare;
 pub mod decide;
 pub mod doctor;
@@ -42,6 +43,7 @@ pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
         Command::Decide(args) => decide::run(&args).map(|()| exit::SUCCESS).map_err(usage),
         Command::Simulate(args) => simulate::run(&args).map(|()| exit::SUCCESS).map_err(usage),
         Command::Rules(args) => to_stdout(|out| rules::run(&args, out)),
+        Command::Calibrate(args) => to_stdout(|out| calibrate::run(&args, out)),
         Command::Doctor(args) => to_stdout(|out| doctor::run(&args, out)),
         Command::Completions { shell } => to_stdout(|out| {
             clap_complete::generate(shell, &mut Cli::command(), "boundby", out);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 
+use super::calibrate;
 use super::report::deliver;
 use super::rules::load;
 use super::scan::scanned;
@@ -47,7 +48,13 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
         }
     })?;
 
-    let rules = users_rules.map_or_else(|| load(None), Ok).map_err(own)?;
+    // A recorded run may be of any computer, and must give the same report on all of them.
+    let rules = match users_rules {
+        _ if args.replay.is_none() => calibrate::load(args.rules.as_deref(), &machine),
+        Some(rules) => Ok(rules),
+        None => load(None),
+    };
+    let rules = rules.map_err(own)?;
     // A profile that was measured is not lost because its source cannot be scanned.
     let scanned =
         args.scan.as_deref().map(|path| scanned(path, args.rules.as_deref(), &measured)).transpose();
@@ -95,6 +102,8 @@ fn measure(args: &ProfileArgs) -> Result<(Profile, Machine), (u8, anyhow::Error)
     // A running service must not be disturbed by a spin.
     if !args.no_probe && measured.launched {
         machine.set_capacity(probe_capacity(machine.cpus(), PROBE));
+    } else if let Ok(calibration) = calibrate::here(&machine) {
+        machine.set_capacity(calibration.capacity);
     }
     if let Some((tape, path)) = tape.zip(args.record.as_ref()) {
         File::create(path)

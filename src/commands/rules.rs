@@ -3,6 +3,7 @@
 mod coverage;
 mod source;
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -94,6 +95,17 @@ pub fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
 /// Everything that is wrong in the rules, in one error.
 pub fn load(overlay: Option<&Path>) -> anyhow::Result<RuleSet> {
     read(overlay)?.map_err(|errors| anyhow!("the rules cannot be used\n\n{}", shown(&errors)))
+}
+
+/// As [`load`], with coefficients that were measured on this computer beneath the user's.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_measured(model: &BTreeMap<String, f64>, overlay: Option<&Path>) -> anyhow::Result<RuleSet> {
+    exists(overlay)?;
+    let set = RuleSet::with_measured(model, overlay);
+    let set = set.and_then(|set| overlay.map_or(Ok(set.clone()), |path| usable(set, path)));
+    set.map_err(|errors| anyhow!("the rules cannot be used\n\n{}", shown(&errors)))
 }
 
 /// The rules of the scan, with a user's directory over them.

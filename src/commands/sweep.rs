@@ -19,7 +19,7 @@ use crate::exit;
 use crate::machine::survey;
 use crate::report::sweep::{Predicted, Swept, to_json, to_svg, to_text};
 use crate::sweep::Samples;
-use crate::sweep::search::{Next, Settings, knee, next};
+use crate::sweep::search::{Next, Settings, knee, left, next};
 use crate::sweep::usl::fit;
 use crate::units;
 
@@ -71,7 +71,7 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
             Next::Done { certain } => break certain,
             Next::Run(_) if args.limit.is_some_and(|limit| began.elapsed() >= limit) => break false,
             Next::Run(workers) => {
-                bar.tells(&samples, workers, began.elapsed());
+                bar.tells(&samples, workers, began.elapsed(), left(&samples, &settings));
                 match timed(args, workers)? {
                     Ok(time) => samples.add(workers, time.as_secs_f64()),
                     Err(why) => samples.fail(workers, why),
@@ -162,15 +162,16 @@ impl Bar {
         Self(bar)
     }
 
-    fn tells(&self, samples: &Samples, workers: u32, elapsed: Duration) {
+    fn tells(&self, samples: &Samples, workers: u32, elapsed: Duration, left: Option<f64>) {
         let best = samples.best().map(|(n, time)| {
             format!("; best so far {} with {}", units::seconds(time), units::count(u64::from(n), "worker"))
         });
         self.0.set_message(format!(
-            "run {} ({}), {} gone{}",
+            "run {} ({}), {} gone{}{}",
             samples.runs() + 1,
             units::count(u64::from(workers), "worker"),
             units::seconds(elapsed.as_secs_f64()),
+            left.map(|left| format!(", about {} left", units::rough_seconds(left))).unwrap_or_default(),
             best.unwrap_or_default()
         ));
     }

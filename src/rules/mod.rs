@@ -18,6 +18,7 @@ pub mod suggest;
 mod template;
 mod validate;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use check::{CheckFailure, CheckKind, check};
@@ -69,6 +70,22 @@ impl RuleSet {
         let mut errors = Vec::new();
         let mut sources = load::builtin();
         sources.extend(load::read(path, &mut errors));
+        assemble::assemble(&sources, errors)
+    }
+
+    /// As [`RuleSet::with_overlay`], with coefficients that were measured on this computer, in base units, between the
+    /// two. Those the model does not know are left out.
+    ///
+    /// # Errors
+    /// Everything that is wrong in the directory, or why it cannot be read.
+    pub fn with_measured(model: &BTreeMap<String, f64>, path: Option<&Path>) -> Result<Self, Vec<RuleError>> {
+        let mut errors = Vec::new();
+        let mut sources = load::builtin();
+        let known = assemble::assemble(&sources, Vec::new())?.model;
+        sources.push(known.overlay("what was measured here", model));
+        if let Some(path) = path {
+            sources.extend(load::read(path, &mut errors));
+        }
         assemble::assemble(&sources, errors)
     }
 
@@ -144,14 +161,23 @@ impl RuleSet {
     }
 
     /// How a strategy is written in a language: for exactly this action, else for every action; in this
-    /// language, else in `any`. Later files win over earlier ones.
+    /// language, else in `any`. Of the entries whose condition is known to hold the last one wins, and so do later
+    /// files over earlier ones.
     #[must_use]
-    pub fn realisation(&self, lang: &str, strategy: &str, action: &str) -> Option<&Realisation> {
+    pub fn realisation(
+        &self,
+        lang: &str,
+        strategy: &str,
+        action: &str,
+        facts: &Facts,
+    ) -> Option<&Realisation> {
+        let env = Env { constants: &self.constants, facts, minimum: Minimum::OverAll };
         let find = |lang: &str, action: Option<&str>| {
             self.realisations.iter().rev().find(|realisation| {
                 realisation.lang == lang
                     && realisation.strategy == strategy
                     && realisation.action.as_deref() == action
+                    && realisation.when.evaluate(env).0 == Truth::True
             })
         };
         [(lang, Some(action)), (lang, None), ("any", Some(action)), ("any", None)]

@@ -233,6 +233,8 @@ pub struct Realisation {
     pub strategy: String,
     /// Only for this action; `None`: for every action.
     pub action: Option<String>,
+    /// Only where this is known to hold.
+    pub when: Condition,
     /// The construct on one line.
     pub construct: CodeTemplate,
     /// A few lines of code.

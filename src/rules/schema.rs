@@ -30,7 +30,7 @@ pub(super) struct RuleFile {
     pub(super) tests: Vec<TestFile>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WhenFile {
     #[serde(default)]
@@ -167,6 +167,8 @@ pub(super) struct RealiseFile {
 pub(super) struct EntryFile {
     pub(super) strategy: Spanned<String>,
     pub(super) action: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) when: WhenFile,
     pub(super) construct: Spanned<String>,
     pub(super) snippet: Option<Spanned<String>>,
     #[serde(default)]

@@ -183,6 +183,7 @@ impl Validation<'_> {
         for entry in file.entries {
             let strategy = self.one_of(&entry.strategy, "strategy", &STRATEGIES);
             let action = entry.action.as_ref().map(|action| self.one_of(action, "action", &ACTIONS));
+            let when = self.condition(&entry.when);
             let construct = self.code(&entry.construct);
             let snippet = entry.snippet.as_ref().and_then(|snippet| self.code(snippet));
             let notes = entry.notes.iter().filter_map(|note| self.code(note)).collect();
@@ -191,6 +192,7 @@ impl Validation<'_> {
                     lang: lang.to_owned(),
                     strategy,
                     action: action.flatten(),
+                    when,
                     construct,
                     snippet,
                     notes,

@@ -88,7 +88,7 @@ impl Validation<'_> {
         }
     }
 
-    fn condition(&mut self, when: &WhenFile) -> Condition {
+    pub(super) fn condition(&mut self, when: &WhenFile) -> Condition {
         let lists = [(List::All, &when.all), (List::Any, &when.any), (List::None, &when.none)];
         let mut lines = Vec::new();
         for (list, texts) in lists {
