@@ -54,7 +54,7 @@ pub fn run_advice_case(rules: &RuleSet, case: &ModelCase) -> Result<(), String> 
     let costs = Costs::read(|name| rules.model(name))
         .map_err(|missing| format!("the model lacks {}", missing.join(", ")))?;
     let (case_of, decision) =
-        super::work_out(stated(case)?, &Profile::default(), &Scanned::default(), rules, costs);
+        super::work_out(stated(case)?, &Profile::default(), &Scanned::default(), rules, &costs);
     let advice = super::tell(&case_of, &decision);
     compare(case, |name| {
         told(&case_of, &decision, &advice, name).ok_or_else(|| format!("{name} is not known"))

@@ -93,7 +93,7 @@ fn conclude(facts: Facts, profile: &Profile, scanned: &Scanned, rules: &RuleSet)
     let Ok(costs) = Costs::read(|name| rules.model(name)) else {
         return unpredicted(rules, &facts);
     };
-    let (case, decision) = work_out(facts, profile, scanned, rules, costs);
+    let (case, decision) = work_out(facts, profile, scanned, rules, &costs);
     tell(&case, &decision)
 }
 
@@ -103,23 +103,23 @@ fn work_out<'a>(
     profile: &Profile,
     scanned: &Scanned,
     rules: &'a RuleSet,
-    costs: Costs,
+    costs: &Costs,
 ) -> (Case<'a>, Decision) {
-    assume(&mut facts, &costs);
-    disregard_chance_items(&mut facts, &costs);
+    assume(&mut facts, costs);
+    disregard_chance_items(&mut facts, costs);
     if facts.get("region.n").is_some() {
         facts.learn(scanned);
         facts.scale();
     }
-    let subject = Subject::of(&facts, profile, &costs);
+    let subject = Subject::of(&facts, profile, costs);
     let caps = decide::caps(rules, &facts);
-    goals::server(&mut facts, subject.as_ref(), &costs);
+    goals::server(&mut facts, subject.as_ref(), costs);
     // Requests that arrive at a rate are no pile of items: the time of all of them is the rate's business.
     let piled = subject.as_ref().filter(|_| facts.get("goal.rate").is_none());
-    let plans = piled.map(|subject| predict::predict(subject, &caps, &costs)).unwrap_or_default();
+    let plans = piled.map(|subject| predict::predict(subject, &caps, costs)).unwrap_or_default();
     let items = profile.items.as_ref().filter(|_| facts.get("region.n").is_some());
     let region = items.and_then(|items| items.region.clone());
-    let mut case = Case { rules, costs, facts, subject, plans, region };
+    let mut case = Case { rules, costs: *costs, facts, subject, plans, region };
     let decision = decide::decide(&mut case);
     (case, decision)
 }
