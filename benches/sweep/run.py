@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Does `boundby sweep` find the knee of real commands? Runs each command by search and with every number, and compares.
 
 usage: benches/sweep/run.py BOUNDBY [NAME...]

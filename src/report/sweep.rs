@@ -44,6 +44,10 @@ pub struct Swept<'a> {
     pub predicted: Option<Predicted>,
     /// How long all of it took.
     pub took: Duration,
+    /// Share of the CPUs that other programs took meanwhile.
+    pub others: Option<f64>,
+    /// From which share on that matters.
+    pub many_others: f64,
 }
 
 /// What a profile predicts for one number of workers.
@@ -182,6 +186,12 @@ fn careful(swept: &Swept<'_>) -> Vec<Paragraph> {
             units::percent(swept.noise)
         ));
     }
+    if let Some(others) = swept.others.filter(|others| *others >= swept.many_others) {
+        lines.push(format!(
+            "other programs took {} of the CPUs meanwhile: the number is that of a machine so busy",
+            units::percent(others)
+        ));
+    }
     for (workers, why) in swept.samples.failed() {
         lines.push(format!("failed with {}: {why}", units::count(u64::from(*workers), "worker")));
     }
@@ -229,6 +239,7 @@ pub fn to_json(swept: &Swept<'_>) -> String {
         "certain": swept.certain,
         "makes_a_difference": !swept.is_flat(),
         "noise": swept.noise,
+        "others": swept.others,
         "numbers": runs,
         "failed": failed,
         "usl": swept.fitted.map(|fitted| json!({

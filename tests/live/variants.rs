@@ -2,7 +2,9 @@
 //! the predicted one.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use boundby::machine::Others;
 
 use crate::check::{is_disturbed, judge};
 use crate::run::{Outcome, Predicted, Stage, Stop};
@@ -167,7 +169,7 @@ fn carry_out(
         outcome.report.recommendations.first().and_then(|advice| advice.workers).unwrap_or(1.0) as u32;
     let takes_a_number = concurrent.command.iter().any(|word| word.contains("{workers}"));
     let numbers = if takes_a_number { around(advised) } else { vec![advised] };
-    let (began, used) = (Instant::now(), busy());
+    let others = Others::watch();
     let mut before = Vec::new();
     let mut after: BTreeMap<u32, Vec<Duration>> = BTreeMap::new();
     // Round after round, so that a machine that becomes slower does so for all.
@@ -182,7 +184,7 @@ fn carry_out(
         after.into_iter().map(|(workers, times)| (workers, before / median(times).as_secs_f64())).collect();
     let best =
         speedups.iter().max_by(|one, other| one.1.total_cmp(other.1)).map(|(n, speedup)| (*n, *speedup));
-    let others = (busy() - used) / (began.elapsed().as_secs_f64() * cores() as f64);
+    let others = others.and_then(|others| others.share(cores() as u32)).unwrap_or(0.0);
     let measured = Measured { speedup: speedups[&advised], best: best.filter(|_| takes_a_number), others };
     Ok((outcome, measured))
 }
@@ -194,21 +196,6 @@ fn around(advised: u32) -> Vec<u32> {
     numbers.sort_unstable();
     numbers.dedup();
     numbers
-}
-
-/// CPU time of this computer that is not ours, seconds: what all programs used, less what we and our children did, the server
-/// on the other side among the others. Zero where nobody says.
-fn busy() -> f64 {
-    let ticks = |path: &str, skip: &str, fields: &[usize]| {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let line = text.lines().next().unwrap_or_default();
-        let words: Vec<&str> = line.rsplit(skip).next().unwrap_or_default().split_whitespace().collect();
-        fields.iter().filter_map(|field| words.get(*field)?.parse::<f64>().ok()).sum::<f64>()
-    };
-    // user, nice, system, irq, softirq, steal of all; user and system of us and of the children that have ended.
-    let all = ticks("/proc/stat", "cpu ", &[0, 1, 2, 5, 6, 7]);
-    let ours = ticks("/proc/self/stat", ") ", &[11, 12, 13, 14]);
-    (all - ours) / 100.0
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
