@@ -53,7 +53,7 @@ fn content(source: &Source) -> Content {
             "advice_cases" => Content::Cases(Subject::Advice),
             "overlay" => Content::Overlay,
             "description" => Content::Description,
-            "guide" if source.builtin => Content::Guide,
+            "guide" => Content::Guide,
             _ => Content::Rule,
         },
         Some(("decision", _)) => Content::Rule,
