@@ -203,11 +203,17 @@ fn tasks_are_seen_where_they_wait() {
         let mut stacks = Stacks::default();
         let mut seen = std::collections::BTreeSet::new();
         let mut counts = std::collections::BTreeSet::new();
+        // It has told its number and is on its way back into the loop, which then waits until its standard input ends.
+        let mut waits = || {
+            let read = reader.read(&program.memory, tid, true, &mut stacks);
+            std::thread::yield_now();
+            read.is_ok() && reader.tasks_waiting().is_some()
+        };
+        assert!((0..1_000_000).any(|_| waits()), "{}: its loop never waits", python.display());
         for _ in 0..200 {
             let stack = reader.read(&program.memory, tid, true, &mut stacks).unwrap();
             let inside = stacks.levels(stack).take_while(|level| level.function != "<module>");
             let own: Vec<u32> = inside.filter(|level| level.own).filter_map(|level| level.line).collect();
-            // Whoever looks first may find the loop on its way into its wait.
             if let Some(TasksWaiting { count, for_time }) = reader.tasks_waiting() {
                 assert!(!for_time);
                 seen.insert(own.clone());
