@@ -120,7 +120,7 @@ fn rules_that_cannot_be_used_are_shown_and_stop_what_needs_them() {
 #[test]
 fn the_check_runs_the_cases_of_the_model() {
     let shipped = run(&mut boundby(["rules", "check"])).expect(0);
-    assert!(shipped.out().contains(" model cases: 0 errors, 0 warnings"), "{}", shipped.out());
+    assert!(shipped.out().contains(" cases: 0 errors, 0 warnings"), "{}", shipped.out());
     let case = |expected: &str| {
         format!(
             "cases:\n- id: Mine\n  cite: [me]\n  given: {{n: 10, wait: 1s, cpu_gil: 0s, \
