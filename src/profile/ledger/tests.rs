@@ -147,7 +147,14 @@ impl World {
             0 => Seen::Active,
             place => Seen::Blocked(self.places[place as usize - 1]),
         };
-        Reading { tid: look.tid, counters: *counters, seen, under: look.under, stack: StackId(look.stack) }
+        Reading {
+            tid: look.tid,
+            counters: *counters,
+            seen,
+            under: look.under,
+            stack: StackId(look.stack),
+            quiet: None,
+        }
     }
 
     fn tell(&mut self, event: &Event) {
@@ -317,7 +324,7 @@ proptest! {
                 } else {
                     (Counters { run: done.run + run, ..dispatched }, Seen::Blocked(network))
                 };
-                world.books.round(at, &[Reading { tid: 1, counters, seen, under: Under::Unknown, stack: StackId::UNSEEN }]);
+                world.books.round(at, &[Reading { tid: 1, counters, seen, under: Under::Unknown, stack: StackId::UNSEEN, quiet: None }]);
                 at += looks.next().unwrap();
             }
             done = Counters { run: done.run + run, ..dispatched };
@@ -325,7 +332,7 @@ proptest! {
             waited += wait;
         }
         world.now = start;
-        let last = Reading { tid: 1, counters: done, seen: Seen::Active, under: Under::Unknown, stack: StackId::UNSEEN };
+        let last = Reading { tid: 1, counters: done, seen: Seen::Active, under: Under::Unknown, stack: StackId::UNSEEN, quiet: None };
         world.books.last_words(start, last);
         let books = world.close(0);
         let network = books.wall.by_site().get(&network).copied().unwrap_or(0);
@@ -421,6 +428,7 @@ fn a_clock_that_goes_back_stands_still() {
         seen: Seen::Active,
         under: Under::Unknown,
         stack: StackId::UNSEEN,
+        quiet: None,
     };
     world.books.round(10 * MS, &[reading(10 * MS)]);
     world.books.round(4 * MS, &[reading(10 * MS)]);
@@ -462,6 +470,7 @@ fn threads_beyond_the_limit_are_booked_in_full() {
             seen: Seen::Blocked(site),
             under: Under::Unknown,
             stack: StackId::UNSEEN,
+            quiet: None,
         };
         books.round(at, &[blocked]);
         books.round(at + MS, &[]);
@@ -490,6 +499,7 @@ fn a_thread_that_lives_for_one_wait_explains_the_quiet_it_leaves() {
             seen: Seen::Blocked(site),
             under: Under::Unknown,
             stack: StackId::UNSEEN,
+            quiet: None,
         };
         books.round(at, &[blocked(1, main, join), blocked(tid, Counters::default(), sleep)]);
         books.thread_gone(tid);
@@ -517,6 +527,7 @@ fn a_wait_nobody_saw_end_still_explains_the_quiet_it_took() {
         seen,
         under: Under::Unknown,
         stack: StackId::UNSEEN,
+        quiet: None,
     };
     books.round(2 * MS, &[reading(2 * MS, Seen::Blocked(site))]);
     books.round(352 * MS, &[reading(10 * MS, Seen::Active)]);
@@ -540,6 +551,7 @@ fn a_wait_whose_name_is_found_late_is_booked_under_it_whole() {
         seen: Seen::Blocked(site),
         under: Under::Unknown,
         stack: StackId::UNSEEN,
+        quiet: None,
     };
     books.round(5 * MS, &[reading(started, unnamed)]);
     assert_eq!(books.sites.waiting(WaitKind::Network), 1);
@@ -573,7 +585,14 @@ fn a_long_recording_takes_no_more_memory_than_a_short_one() {
             let seen = Seen::Blocked(site);
             ledger.round(
                 now,
-                &[Reading { tid: pid, counters, seen, under: Under::Unknown, stack: StackId::UNSEEN }],
+                &[Reading {
+                    tid: pid,
+                    counters,
+                    seen,
+                    under: Under::Unknown,
+                    stack: StackId::UNSEEN,
+                    quiet: None,
+                }],
             );
         }
         ledger.thread_gone(pid);
