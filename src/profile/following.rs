@@ -3,7 +3,7 @@
 
 use super::governor::{Governor, Order};
 use super::source::perf::Refused;
-use super::source::perf::events::SwitchRecords;
+use super::source::perf::events::{Patience, SwitchRecords};
 use super::switching::{Ended, Exact, Overlap, Switching, What};
 use super::thread_clock::Counters;
 
@@ -18,25 +18,15 @@ pub(super) struct Following {
     pub(super) pauses: u64,
 }
 
-/// Whether a program may be left alone when it switches too fast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// It is.
-    Limited,
-    /// Whoever asked wants all switches.
-    Endless,
-}
-
 impl Following {
-    /// Follows a process that has yet to become the command. Times count from `began`, `CLOCK_MONOTONIC` in nanoseconds;
-    /// it is `now` since then.
+    /// Follows a process that has yet to become the command. Times count from `began`, `CLOCK_MONOTONIC` in nanoseconds.
     ///
     /// # Errors
     /// Why it cannot be.
-    pub(super) fn launch(pid: i32, (began, now): (u64, u64), patience: Patience) -> Result<Self, Refused> {
-        let records = SwitchRecords::open(&[pid], began)?;
+    pub(super) fn launch(pid: i32, began: u64, patience: Patience) -> Result<Self, Refused> {
+        let records = SwitchRecords::open(&[pid], began, patience)?;
         let mut following = Self::new(records, patience);
-        following.state.begin(pid, now);
+        following.state.begin(pid, 0);
         Ok(following)
     }
 
@@ -50,7 +40,7 @@ impl Following {
         patience: Patience,
     ) -> Result<Self, Refused> {
         let mut known = list();
-        let records = SwitchRecords::open(&known, began)?;
+        let records = SwitchRecords::open(&known, began, patience)?;
         let mut following = Self::new(records, patience);
         // Whatever a followed thread starts is followed. What others had started meanwhile is found by looking again.
         loop {
@@ -128,6 +118,13 @@ impl Following {
             self.state.settle(tid, active);
         }
         self.state.delayed(tid, now.delay);
+    }
+
+    /// Somebody looked at a thread that is where it was.
+    pub(super) fn rests(&mut self, tid: i32) {
+        if self.is_told() {
+            self.state.settle(tid, false);
+        }
     }
 
     /// What the program as a whole did since this was asked last; `None`: not known. `is_there`: the threads that were

@@ -46,6 +46,7 @@ pub struct Ledger {
     last_round: u64,
     last_elapsed: u64,
     threads_seen: u64,
+    lives: u64,
     processes_summed: u64,
     /// What the child of a process that ended last had been waiting for; who waits for the child waits for that.
     ended_in: BTreeMap<i32, Place>,
@@ -83,6 +84,7 @@ impl Ledger {
             last_round: 0,
             last_elapsed: 0,
             threads_seen: 0,
+            lives: 0,
             processes_summed: 0,
             ended_in: BTreeMap::new(),
             newborn: Vec::new(),
@@ -273,6 +275,10 @@ impl Ledger {
             } else if let Some(over) = paid {
                 self.credit_over(over.place, over.quiet);
             }
+            // What of its quiet time no wait was paid for was, most likely, its last.
+            if let Some((place, quiet)) = record.waited_last.zip(record.quiet.take()) {
+                self.credit_over(place, quiet);
+            }
             self.retire(record, at);
         }
     }
@@ -328,6 +334,9 @@ impl Ledger {
         self.note(|| Observation::Lived(life.clone()));
         let Life { pid, tid, name, born, died, counters } = life;
         self.threads_seen += 1;
+        self.lives += 1;
+        let Counters { run, delay, .. } = counters;
+        self.newborn.push(Moved { pid, over: died - born, run, delay });
         if let Some(process) = self.processes.get_mut(&pid) {
             process.threads = process.threads.max(1);
             process.seen.1 = process.seen.1.max(died);
@@ -453,12 +462,13 @@ impl Ledger {
         let mut overlappable = 0;
         let mut ended = 0;
         let paid: u64 = step.payments.iter().flatten().map(|payment| payment.blocked).sum();
-        let quiet = if paid > 0 { record.quiet.replace(0) } else { Some(0) };
         // A wait explains no more quiet time than there was while it lasted; where that is not known, than it took.
+        let quiet = record.quiet.map(|quiet| quiet.min(paid));
+        record.quiet = record.quiet.zip(quiet).map(|(all, explained)| all - explained);
         let may_explain = |blocked: u64| {
             let share =
                 |quiet: u64| (u128::from(quiet) * u128::from(blocked) / u128::from(paid.max(1))) as u64;
-            quiet.map_or(blocked, |quiet| share(quiet).min(blocked))
+            quiet.map_or(blocked, share)
         };
         let stacks = [waited_in.unwrap_or(now), now];
         for (payment, stack) in step.payments.into_iter().zip(stacks) {
@@ -467,6 +477,7 @@ impl Ledger {
             if !record.sites.contains_key(&payment.site) {
                 record.clock.forget_unseen();
             }
+            record.waited_last = Some(place);
             // What was paid while the wait was in progress is a part of it.
             let (before, quiet_before) = match record.in_progress.take() {
                 Some(wait) if wait.place == place => (wait.blocked, wait.quiet),
@@ -559,6 +570,7 @@ impl Ledger {
             folded: self.folded,
             wall,
             threads_seen: self.threads_seen,
+            lives: self.lives,
             processes_summed: self.processes_summed,
             tape: self.tape.unwrap_or_default(),
         }

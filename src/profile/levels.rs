@@ -1,8 +1,9 @@
 //! Which level a recording is taken at: the best that can be had, or the one that was asked for; and what became of it.
 
-use super::following::{Following, Patience};
+use super::following::Following;
 use super::model::Level;
 use super::source::perf::Refused;
+use super::source::perf::events::Patience;
 
 /// The name of this source, as the report knows it.
 pub(super) const SWITCHES: &str = "perf-switches";

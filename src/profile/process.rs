@@ -69,6 +69,12 @@ impl Lookups {
         self.following.as_ref()?.of(tid)
     }
 
+    /// Whether a process or thread that was known is so no more.
+    pub(super) fn has_told_the_end_of(&self, tid: i32) -> bool {
+        self.are_told()
+            && self.following.as_ref().is_some_and(|following| !following.will_tell_the_end_of(tid))
+    }
+
     /// Whether births and ends of threads and processes are told.
     fn are_told(&self) -> bool {
         self.following.as_ref().is_some_and(Following::is_told)
@@ -275,7 +281,7 @@ impl Process {
         known.sort_unstable();
         let mut starved = false;
         for tid in listed {
-            if known.binary_search(&tid).is_ok() || self.is_zombie(tid) {
+            if known.binary_search(&tid).is_ok() || self.is_zombie(tid, lookups) {
                 continue;
             }
             let keep = lookups.descriptors_left > DESCRIPTORS_SPARE;
@@ -338,8 +344,11 @@ impl Process {
         }
     }
 
-    fn is_zombie(&self, tid: i32) -> bool {
-        self.ended.contains(&tid) && self.thread_stat(tid).is_none_or(|stat| ended(stat.state))
+    /// Whether a thread that is listed has ended. Its end may be told before it shows.
+    fn is_zombie(&self, tid: i32, lookups: &Lookups) -> bool {
+        self.ended.contains(&tid)
+            && (lookups.has_told_the_end_of(tid)
+                || self.thread_stat(tid).is_none_or(|stat| ended(stat.state)))
     }
 
     /// One thread's reading; `Ok(None)`: it did not move. `Err`: it is gone.
@@ -363,6 +372,9 @@ impl Process {
         let counters = parse_schedstat(text).ok_or(tid)?;
         let exact = lookups.exact(tid);
         if counters == thread.counters && thread.blocked && !thread.handed.moved(exact) {
+            if let Some(following) = &mut lookups.following {
+                following.rests(tid);
+            }
             if thread.unplaced {
                 self.place_wait(index, lookups, ledger);
             }
@@ -479,14 +491,13 @@ impl Process {
 
     /// The end of a thread was told. Returns its last reading, if it was known.
     pub(super) fn end(&mut self, end: &Ended, lookups: &mut Lookups) -> Option<Reading> {
+        self.ended.push(end.tid);
         let at = self.threads.iter().position(|thread| thread.tid == end.tid)?;
-        let mut thread = self.threads.swap_remove(at);
+        let thread = self.threads.swap_remove(at);
         lookups.descriptors_left += thread.descriptors;
         self.links = 0;
         self.moved = true;
-        self.ended.push(end.tid);
-        let counted = Counters { slices: thread.dispatches.after_waits, ..thread.counters };
-        Some(last_reading(end.tid, thread.handed.next(counted, end.exact)))
+        Some(last_reading(end.tid, thread.handed.end(end.exact)))
     }
 
     /// Whether a thread that cannot be read any more has an end that is still to be told.

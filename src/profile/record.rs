@@ -33,7 +33,7 @@ const SURVEYS: [Duration; 3] =
 const GRACE: Duration = Duration::from_millis(5);
 
 /// How long records of switches may stay unread: there is room for more than that, at the rate that is allowed.
-const UNREAD: Duration = Duration::from_millis(50);
+const UNREAD: Duration = Duration::from_millis(20);
 
 /// What to measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,13 +185,14 @@ pub fn record(
     let strangers = own_children().unwrap_or_default();
     let mut witness = if launching == Launching::Yes { Witness::start() } else { None };
     let own_before = own_cpu();
-    let (started, began) = (Instant::now(), monotonic());
+    let (mut started, mut began) = (Instant::now(), monotonic());
     let mut switches = Switches::NotAsked;
     let (root, launched, limit) = match target {
         Target::Command(command) => {
             let prepare = |pid| {
-                let now = nanos(started.elapsed());
-                switches = Switches::of(asked, |patience| Following::launch(pid, (began, now), patience));
+                // The recording begins with the command.
+                (started, began) = (Instant::now(), monotonic());
+                switches = Switches::of(asked, |patience| Following::launch(pid, began, patience));
                 switches.refusal().filter(|_| asked.is_some()).is_none()
             };
             (launch::start(command, prepare), true, None)
@@ -246,7 +247,7 @@ pub fn record(
             }
             pass_on_once(&news.sent, root, &mut witness, &mut tree);
             if news.child_ended {
-                reap_all(&mut tree, nanos(started.elapsed()), root, &mut reaped, &mut witness);
+                reap_all(&mut tree, started, root, &mut reaped, &mut witness);
             }
             if reaped.exit.is_some() {
                 break;
@@ -265,7 +266,8 @@ pub fn record(
     }
     // Orphans that ended together with the command.
     if launched {
-        reap_all(&mut tree, nanos(wall), root, &mut reaped, &mut witness);
+        tree.ends_at(nanos(wall));
+        reap_all(&mut tree, started, root, &mut reaped, &mut witness);
     }
     // Those that have ended since they were last looked at are gone by now.
     let left_running = tree.pids().len();
@@ -333,9 +335,10 @@ struct Sum {
     exit: Option<Exit>,
 }
 
-fn reap_all(tree: &mut Tree, now: u64, root: i32, sum: &mut Sum, witness: &mut Option<Witness>) {
+fn reap_all(tree: &mut Tree, started: Instant, root: i32, sum: &mut Sum, witness: &mut Option<Witness>) {
     while let Some(pid) = launch::ended_child() {
-        tree.last_words(pid, now);
+        // Its end is in the past of this moment.
+        tree.last_words(pid, nanos(started.elapsed()));
         let Some(child) = launch::reap(pid) else { break };
         if tree.is_stranger(pid) {
             tree.replace_stranger(Some(pid), None);

@@ -39,7 +39,9 @@ pub(super) fn summarise(recording: Recording) -> Profile {
     let exact = nanos(recording.cpu.0 + recording.cpu.1);
     // Attached, the exact total is known to a clock tick per process only.
     let unseen = unseen_cpu(books, exact.saturating_sub(seen));
-    let (cpu_user, cpu_system) = whole_cpu(recording.cpu, seen);
+    // What a host takes is time on a CPU only as far as switches tell.
+    let counted = recording.launched && level(books) == Level::Switch && seen < exact + exact / 4;
+    let (cpu_user, cpu_system) = if counted { recording.cpu } else { whole_cpu(recording.cpu, seen) };
 
     let mut thread_book = thread_book(books, unseen);
     let mut wall_book = wall_book(books, unseen);
@@ -445,7 +447,7 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
                 .to_owned(),
         });
     }
-    if books.threads.is_empty() && recording.wall > Duration::from_millis(50) {
+    if books.threads_seen == books.lives && recording.wall > Duration::from_millis(50) {
         quality.refused.push(Refused {
             source: "procfs".to_owned(),
             reason: "no thread of the program could be read under /proc".to_owned(),

@@ -89,6 +89,8 @@ pub struct Exact {
     pub waits: u64,
     /// While it waited, nobody else ran either, or was known to be ready, for so long, nanoseconds.
     pub quiet: u64,
+    /// Whether it is on a CPU now.
+    pub running: bool,
     /// When it was first seen.
     pub since: u64,
     /// Whether that was its birth.
@@ -480,6 +482,7 @@ impl Thread {
             run: self.run + running,
             waits: self.waits,
             quiet: self.quiet + waiting,
+            running: self.state == State::On,
             since: self.born,
             from_birth: self.from_birth,
             gap: self.gap,

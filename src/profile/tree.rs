@@ -53,6 +53,8 @@ pub(super) struct Tree {
     lists_children: bool,
     next_search: u64,
     host: Host,
+    /// When the recording ends; what is learnt later was so then.
+    end: u64,
 }
 
 impl Tree {
@@ -91,6 +93,7 @@ impl Tree {
             lists_children: own_children().is_some(),
             next_search: 0,
             host: Host::open(),
+            end: u64::MAX,
         };
         tree.add(root, 0, 0);
         tree
@@ -101,8 +104,8 @@ impl Tree {
             return;
         }
         if self.ended.contains(&pid) {
-            // Listed a moment ago, and it may have been asked for since.
-            if !is_alive(pid) {
+            // Listed a moment ago, and it may have been asked for since. An end may be told before it shows.
+            if self.lookups.has_told_the_end_of(pid) || !is_alive(pid) {
                 return;
             }
             // The number was given to a new process.
@@ -187,6 +190,11 @@ impl Tree {
         }
     }
 
+    /// The recording ends now.
+    pub(super) fn ends_at(&mut self, now: u64) {
+        self.end = now;
+    }
+
     /// Takes in what the kernel told of switches, births and ends up to now.
     pub(super) fn catch_up(&mut self, now: u64) {
         let Some(following) = &mut self.lookups.following else { return };
@@ -202,20 +210,22 @@ impl Tree {
     /// A thread has ended.
     fn end(&mut self, end: &Ended) {
         let Ended { pid, parent, tid, at, .. } = *end;
+        let at = at.min(self.end);
         if let Some(process) = self.processes.get_mut(&pid) {
             if let Some(reading) = process.end(end, &mut self.lookups) {
                 self.ledger.last_words(at, reading);
                 self.ledger.thread_gone(tid);
                 return;
             }
-        } else if self.brief.insert(pid) {
-            let born = end.exact.map_or(at, |exact| exact.since);
+        } else if !self.ended.contains(&pid) && self.brief.insert(pid) {
+            let born = end.exact.map_or(at, |exact| exact.since.min(at));
             self.ledger.process(pid, parent, born);
         }
-        if let Some(Exact { run, waits, since: born, .. }) = end.exact {
+        if let Some(Exact { run, waits, since: born, .. }) = end.exact.filter(|exact| exact.since <= at) {
             let counters = Counters { run, delay: end.ready, slices: waits };
             self.ledger.lived(Life { pid, tid, name: end.name.clone(), born, died: at, counters });
         }
+        // Told of before it was found, it may have been found to be gone before its end was told.
         if tid == pid && self.brief.remove(&pid) {
             self.ledger.process_gone(pid, at);
             self.ended.insert(pid);
@@ -249,6 +259,7 @@ impl Tree {
     /// A child of boundby has ended but is not reaped yet: its counters can be read a last time.
     pub(super) fn last_words(&mut self, pid: i32, now: u64) {
         self.catch_up(now);
+        let now = now.min(self.end);
         let counters = read_small(format!("/proc/{pid}/task/{pid}/schedstat").as_ref())
             .ok()
             .and_then(|text| parse_schedstat(&text));

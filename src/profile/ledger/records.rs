@@ -76,6 +76,8 @@ pub struct ThreadRecord {
     pub(super) in_progress: Option<InProgress>,
     /// Quiet time it waited in that was not paid yet; `None`: not known.
     pub(super) quiet: Option<u64>,
+    /// The wait that was paid last.
+    pub(super) waited_last: Option<Place>,
 }
 
 /// A wait that is not over, as far as it was paid.
@@ -107,6 +109,7 @@ impl ThreadRecord {
             waits_at: None,
             in_progress: None,
             quiet: Some(0),
+            waited_last: None,
         }
     }
 
@@ -173,6 +176,8 @@ pub struct Closed {
     pub wall: WallTotals,
     /// Threads seen.
     pub threads_seen: u64,
+    /// Those of them that were known from their ends alone.
+    pub lives: u64,
     /// Processes that are only part of the sum under pid 0.
     pub processes_summed: u64,
     /// Everything the books were told, in order; empty unless [`taped`](super::Ledger::taped).

@@ -11,6 +11,8 @@ use crate::profile::switching::{Record, What};
 /// Pages for the records of one CPU: half of what any user may lock by default, so that threads can be looked at while
 /// they run, too. Room for ten thousand switches.
 const PAGES: usize = 64;
+/// Where every switch is wanted, however fast they come: a fiftieth of a second of the most there can be.
+const PAGES_FOR_ALL: usize = 1024;
 /// Most events opened at once: as many descriptors.
 const EVENTS: usize = 4096;
 
@@ -27,6 +29,15 @@ const STILL_READY: u16 = 1 << 14;
 const BY_EXEC: u16 = 1 << 13;
 /// Bytes of thread and time behind a record.
 const TRAILER: usize = 16;
+
+/// Whether a program may be left alone when it switches too fast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// It is.
+    Limited,
+    /// Whoever asked wants all switches.
+    Endless,
+}
 
 /// The records of a program's switches.
 #[derive(Debug)]
@@ -45,8 +56,12 @@ impl SwitchRecords {
     ///
     /// # Errors
     /// Why it cannot be.
-    pub(crate) fn open(tids: &[i32], began: u64) -> Result<Self, Refused> {
-        let watch = Watch::open(tids, PAGES, EVENTS, description)?;
+    pub(crate) fn open(tids: &[i32], began: u64, patience: Patience) -> Result<Self, Refused> {
+        let pages = match patience {
+            Patience::Limited => PAGES,
+            Patience::Endless => PAGES_FOR_ALL,
+        };
+        let watch = Watch::open(tids, pages, EVENTS, description)?;
         Ok(Self { watch, began, records: Vec::new(), lost: 0 })
     }
 
