@@ -137,6 +137,11 @@ impl Following {
         overlap
     }
 
+    /// Descriptors that are spent on it.
+    pub(super) fn descriptors(&self) -> usize {
+        self.records.descriptors()
+    }
+
     /// Records there was no room for.
     pub(super) fn lost(&self) -> u64 {
         self.lost

@@ -47,18 +47,14 @@ impl Handed {
         let dispatched = scheduler.slices.saturating_sub(self.scheduler.slices);
         self.scheduler = scheduler;
         let step = self.step(exact);
-        match step {
-            Some((run, waits, _)) => {
-                let stolen = self.stolen(run, counted, exact.is_some_and(|exact| exact.running)).min(run);
-                self.stolen += stolen;
-                self.counters.run += run - stolen;
-                self.counters.slices += waits;
-            }
-            None => {
-                self.counters.run += counted;
-                self.counters.slices += dispatched;
-            }
+        let (mut run, mut waits) = (counted, dispatched);
+        if let Some((ran, waited, _)) = step {
+            let stolen = self.stolen(ran, counted, exact.is_some_and(|exact| exact.running)).min(ran);
+            self.stolen += stolen;
+            (run, waits) = (ran - stolen, waited);
         }
+        self.counters.run += run;
+        self.counters.slices += waits;
         self.counters.delay = self.counters.delay.max(scheduler.delay + self.stolen);
         (self.counters, step.map(|(_, _, quiet)| quiet))
     }
@@ -105,6 +101,7 @@ impl Handed {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "what is handed in may be nothing")]
     fn exact(run: u64, waits: u64, gap: u64) -> Option<Exact> {
         Some(Exact { run, waits, quiet: 2 * run, since: 5, from_birth: gap == 0, gap, running: false })
     }

@@ -35,12 +35,9 @@ impl Switches {
         }
     }
 
-    /// Why they are not told.
-    pub(super) fn refusal(&self) -> Option<Refused> {
-        match self {
-            Self::Refused(why) => Some(*why),
-            Self::NotAsked | Self::Open(_) => None,
-        }
+    /// Whether they should be told and are not.
+    pub(super) fn are_refused(&self) -> bool {
+        matches!(self, Self::Refused(_))
     }
 
     /// What is open, or why nothing is; an error, if that had been asked for.

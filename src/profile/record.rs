@@ -169,6 +169,45 @@ pub struct Recording {
     pub interrupted: bool,
 }
 
+/// A target that runs.
+struct Begun {
+    root: i32,
+    launched: bool,
+    limit: Option<Duration>,
+    started: Instant,
+    following: Option<Following>,
+    /// Why switches are not told, if they were to be.
+    level_refused: Option<String>,
+}
+
+/// Starts a command or attaches to a process, and has its switches told from the first moment on.
+fn begin(target: &Target, asked: Option<Level>) -> Result<Begun, ProfileError> {
+    let (mut started, mut began) = (Instant::now(), monotonic());
+    let mut switches = Switches::NotAsked;
+    let (root, limit) = match target {
+        Target::Command(command) => {
+            let prepare = |pid| {
+                // The recording begins with the command.
+                (started, began) = (Instant::now(), monotonic());
+                switches = Switches::of(asked, |patience| Following::launch(pid, began, patience));
+                asked.is_none() || !switches.are_refused()
+            };
+            (launch::start(command, prepare), None)
+        }
+        Target::Pid { pid, duration } => {
+            may_be_measured(*pid)?;
+            // An event for each thread and CPU is a descriptor.
+            let _most = launch::raise_open_files();
+            switches =
+                Switches::of(asked, |patience| Following::attach(|| threads_below(*pid), began, patience));
+            (Ok(*pid), *duration)
+        }
+    };
+    let (following, level_refused) = switches.open(asked).map_err(ProfileError::Level)?;
+    let launched = target.launching() == Launching::Yes;
+    Ok(Begun { root: root?, launched, limit, started, following, level_refused })
+}
+
 /// Measures a target on a `machine`, which is surveyed again as the program sees it, and keeps these `books` of it.
 ///
 /// # Errors
@@ -185,29 +224,8 @@ pub fn record(
     let strangers = own_children().unwrap_or_default();
     let mut witness = if launching == Launching::Yes { Witness::start() } else { None };
     let own_before = own_cpu();
-    let (mut started, mut began) = (Instant::now(), monotonic());
-    let mut switches = Switches::NotAsked;
-    let (root, launched, limit) = match target {
-        Target::Command(command) => {
-            let prepare = |pid| {
-                // The recording begins with the command.
-                (started, began) = (Instant::now(), monotonic());
-                switches = Switches::of(asked, |patience| Following::launch(pid, began, patience));
-                switches.refusal().filter(|_| asked.is_some()).is_none()
-            };
-            (launch::start(command, prepare), true, None)
-        }
-        Target::Pid { pid, duration } => {
-            may_be_measured(*pid)?;
-            (Ok(*pid), false, *duration)
-        }
-    };
+    let Begun { root, launched, limit, started, following, level_refused } = begin(target, asked)?;
     let descriptors = launch::raise_open_files();
-    if !launched && let Ok(root) = root {
-        switches = Switches::of(asked, |patience| Following::attach(|| threads_below(root), began, patience));
-    }
-    let (following, level_refused) = switches.open(asked).map_err(ProfileError::Level)?;
-    let root = root?;
     let mut quota = Quota::open(root);
     let command = target.command_line(root);
     let mut tree = Tree::new(root, books, launched, strangers, descriptors, following);
@@ -239,8 +257,7 @@ pub fn record(
         if let Some(limit) = limit {
             planned = planned.min(limit);
         }
-        let news = inbox
-            .wait_for(|| planned.checked_sub(started.elapsed()), || tree.catch_up(nanos(started.elapsed())));
+        let news = inbox.wait_until(started, planned, &mut tree);
         if launched {
             for signal in news.to_pass_on {
                 launch::pass_on(root, signal);
@@ -474,15 +491,15 @@ impl Inbox {
         Ok(Self { signals, wake })
     }
 
-    /// Waits as long as `left` says there is time; does `meanwhile` again and again, if that is long.
-    fn wait_for(&mut self, left: impl Fn() -> Option<Duration>, mut meanwhile: impl FnMut()) -> News {
+    /// Waits for the time that was `planned`. What the kernel tells is read meanwhile, if that is long.
+    fn wait_until(&mut self, started: Instant, planned: Duration, tree: &mut Tree) -> News {
         loop {
-            let time = left().unwrap_or_default();
-            let news = self.wait(time.min(UNREAD));
-            if time <= UNREAD || news.has_any() {
+            let left = planned.saturating_sub(started.elapsed());
+            let news = self.wait(left.min(UNREAD));
+            if left <= UNREAD || news.has_any() {
                 return news;
             }
-            meanwhile();
+            tree.catch_up(nanos(started.elapsed()));
         }
     }
 

@@ -70,6 +70,8 @@ impl Tree {
         following: Option<Following>,
     ) -> Self {
         strangers.push(own_pid());
+        let in_use = following.as_ref().map_or(0, Following::descriptors);
+        let descriptors_left = descriptors_left.saturating_sub(in_use);
         let mut tree = Self {
             ledger,
             lookups: Lookups {

@@ -27,6 +27,10 @@ fn exact(script: &str) -> Option<Value> {
     Some(saved(&place)["profile"].clone())
 }
 
+fn count(profile: &Value, name: &str) -> u64 {
+    profile[name].as_u64().unwrap_or_else(|| panic!("{name} of {profile}"))
+}
+
 fn number(profile: &Value, path: &str) -> f64 {
     profile.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path} of {profile}"))
 }
@@ -51,7 +55,7 @@ fn balances(profile: &Value) {
 fn every_child_is_counted_however_short() {
     let Some(profile) = exact("i=0; while [ $i -lt 2000 ]; do /bin/true; i=$((i+1)); done") else { return };
     balances(&profile);
-    assert_eq!((number(&profile, "/processes"), number(&profile, "/threads")), (2001.0, 2001.0));
+    assert_eq!((count(&profile, "processes"), count(&profile, "threads")), (2001, 2001));
 }
 
 #[test]
@@ -60,7 +64,7 @@ fn every_process_of_a_tree_of_forks_is_counted() {
     let Some(profile) = exact(script) else { return };
     balances(&profile);
     // The shell, and 3 + 9 + 27 copies of it.
-    assert_eq!(number(&profile, "/processes"), 40.0);
+    assert_eq!(count(&profile, "processes"), 40);
 }
 
 #[test]
@@ -68,7 +72,7 @@ fn a_chain_of_programs_in_one_process_is_one_process() {
     let script = "exec sh -c 'exec sh -c \"exec sh -c true\"'";
     let Some(profile) = exact(script) else { return };
     balances(&profile);
-    assert_eq!((number(&profile, "/processes"), number(&profile, "/threads")), (1.0, 1.0));
+    assert_eq!((count(&profile, "processes"), count(&profile, "threads")), (1, 1));
 }
 
 #[test]
@@ -85,7 +89,7 @@ fn both_levels_see_the_same_program() {
         // However busy the machine is, nobody computes while both sleep; only the end of a sleep may be late.
         assert!(number(profile, "/wall/sleep") > 0.3, "{profile}");
         assert!(number(profile, "/wall/cpu") > 0.0, "{profile}");
-        assert_eq!(number(profile, "/processes"), 3.0, "{profile}");
+        assert_eq!(count(profile, "processes"), 3, "{profile}");
     }
 }
 
@@ -129,5 +133,5 @@ fn a_running_program_is_followed_from_the_second_look() {
     }
     let profile = &saved(&place)["profile"];
     // Each line starts two children.
-    assert_eq!(number(profile, "/processes"), 101.0, "{profile}");
+    assert_eq!(count(profile, "processes"), 101, "{profile}");
 }

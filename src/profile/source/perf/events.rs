@@ -92,6 +92,11 @@ impl SwitchRecords {
         due
     }
 
+    /// Descriptors that are spent on it.
+    pub(crate) fn descriptors(&self) -> usize {
+        self.watch.events.len()
+    }
+
     /// Has the kernel write nothing down for a while, or go on.
     pub(crate) fn pause(&self, paused: bool) {
         self.watch.pause(paused);
