@@ -2,6 +2,7 @@
 
 mod compare;
 mod decide;
+mod goals;
 mod scan;
 mod simulate;
 mod sweep;
@@ -18,6 +19,7 @@ use crate::report::Format;
 
 pub use compare::{CompareArgs, CompareFormat, FailOn};
 pub use decide::{BOUNDS, DecideArgs};
+pub use goals::GoalArgs;
 pub use scan::{Output, ScanArgs};
 pub use simulate::SimulateArgs;
 pub use sweep::{SweepArgs, SweepFormat};
@@ -54,6 +56,8 @@ pub enum Command {
     Rules(RulesArgs),
     /// Which measuring sources work here, what each missing one costs, and what to type to enable it
     Doctor(DoctorArgs),
+    /// Measure what workers cost on this computer, and keep it for the predictions to come
+    Calibrate(CalibrateArgs),
     /// Print completions for a shell, to be sourced or installed
     Completions {
         /// Which shell
@@ -101,6 +105,12 @@ pub struct ProfileArgs {
     /// Show everything: code, comparisons, every open question
     #[arg(short, long)]
     pub verbose: bool,
+    /// Items of the real work, where this run has fewer: everything is reckoned for so many
+    #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true, help_heading = "Goals and limits")]
+    pub tasks: Option<u64>,
+    /// What is wanted of it and what limits it
+    #[command(flatten)]
+    pub goals: GoalArgs,
     /// For boundby's own tests: write down everything that was seen, to be replayed. Kept in memory until the end
     #[arg(long, value_name = "FILE", hide = true)]
     pub record: Option<PathBuf>,
@@ -115,10 +125,10 @@ pub struct ProfileArgs {
 /// How to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LevelArg {
-    /// As well as the system permits, and the program can bear
-    #[default]
+    /// Every switch, where the system permits it and the program can bear it
     Auto,
     /// Counters and states, read again and again
+    #[default]
     P,
     /// Every switch; an error where that cannot be had
     S,
@@ -136,6 +146,12 @@ pub struct ReportArgs {
     /// Scan this source too, and say what its findings cost in the run
     #[arg(long, value_name = "PATH")]
     pub scan: Option<PathBuf>,
+    /// Items of the real work, where this run has fewer: everything is reckoned for so many
+    #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true, help_heading = "Goals and limits")]
+    pub tasks: Option<u64>,
+    /// What is wanted of it and what limits it
+    #[command(flatten)]
+    pub goals: GoalArgs,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -172,6 +188,8 @@ pub enum RulesCommand {
         /// The id of the rule, as listed
         id: String,
     },
+    /// Where each number of the decision guide lives: rules, coefficients, cases, words; as Markdown
+    Coverage,
     /// Check rules: names, types, units, and the tests they carry
     Check {
         /// Your directory of rules, or one file; without it the built-in rules are checked
@@ -208,6 +226,26 @@ pub struct DoctorArgs {
     /// Also tell whether this running process could be profiled with `profile --pid`
     #[arg(long, value_name = "PID")]
     pub pid: Option<i32>,
+}
+
+/// Measure what workers cost on this computer, and keep it for the predictions to come.
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = "\
+What is measured: starting threads and processes, handing an item to each, pickling, and how much work all CPUs do together.
+It takes some ten seconds and is kept in $XDG_CONFIG_HOME/boundby/calibration.json (~/.config where that is not set).
+profile, decide and simulate use it from then on, in the place of numbers measured elsewhere; your own --rules outrank it. It
+is not believed on another computer; boundby doctor says whether it is there. Measure while nothing else runs.
+Exit status: 0 measured, 2 it could not be kept.")]
+pub struct CalibrateArgs {
+    /// Python whose workers are measured [default: python3]
+    #[arg(long, value_name = "PROGRAM")]
+    pub python: Option<PathBuf>,
+    /// Show what comes out and keep nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Remove what was kept
+    #[arg(long, conflicts_with_all = ["python", "dry_run"])]
+    pub forget: bool,
 }
 
 /// Accepts the names of these report formats.

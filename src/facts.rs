@@ -4,9 +4,11 @@
 
 mod collect;
 mod declared;
+mod goals;
 
 pub use collect::{NO_ITEMS, collect};
 pub use declared::{AssumedWaits, LANGUAGES, Stated, declare, has_gil};
+pub use goals::{Goals, WORK_KINDS};
 
 use std::collections::BTreeMap;
 
@@ -309,6 +311,13 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("region.item_wall", Unit::Seconds, "wall time of one item", LONGER),
     number("region.cv", Unit::Count, "coefficient of variation of the items", LONGER),
     number("region.longest", Unit::Seconds, "longest item", LONGER),
+    boolean("region.requests", "whether the items are requests of clients", PROFILE),
+    number(
+        "region.free",
+        Unit::Ratio,
+        "share of their time in which the threads that answer requests wait for the next one",
+        PROFILE,
+    ),
     number(
         "region.lanes",
         Unit::Count,
@@ -385,8 +394,14 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("limit.downstream", Unit::Count, "concurrent requests the other side allows", STATE),
     boolean("run.stated", "whether the program was described instead of measured", PROFILE),
     text("work.kind", "what it works on: tasks, arrays, tables, stream, jobs", STATE),
+    text(
+        "work.defined_in",
+        "what holds the function that is called for each item: function or class",
+        LONGER,
+    ),
     boolean("work.background", "whether it runs beside something else that matters more", STATE),
     number("data.size", Unit::Bytes, "data the whole work reads", STATE),
+    number("goal.tasks", Unit::Count, "items of the real work, where fewer were measured", STATE),
     number("goal.deadline", Unit::Seconds, "time within which the whole work must be done", STATE),
     number("goal.machines", Unit::Count, "computers that may be used", STATE),
     number("goal.concurrency", Unit::Count, "operations that should be in flight at once", STATE),
@@ -395,6 +410,8 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("goal.latency", Unit::Seconds, "time within which most requests should be answered", STATE),
     number("pred.server.processes", Unit::Count, "processes a server needs for what arrives", STATE),
     number("pred.server.threads", Unit::Count, "threads in each of them", STATE),
+    number("pred.server.loops", Unit::Count, "processes that its computing alone needs", STATE),
+    number("pred.server.slots", Unit::Count, "requests in flight at once, with room to spare", STATE),
     number("pred.server.tail", Unit::Seconds, "time that 95 % of its requests stay below", STATE),
     number("pred.server.most", Unit::Rate, "requests one computer can compute at most", STATE),
     number("pred.server.machines", Unit::Count, "computers that keep up with what arrives", STATE),
@@ -402,6 +419,7 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("pred.cluster.time", Unit::Seconds, "predicted wall time on so many computers", STATE),
     number("pred.cluster.gain", Unit::Count, "predicted speedup over the best on one computer", STATE),
     number("pred.cluster.task", Unit::Seconds, "length of a task when it is divided for them", STATE),
+    text("pred.cluster.engine", "engine that the rules choose for them", STATE),
     number("pred.now.time", Unit::Seconds, "wall time the model gives the program as it is", LONGER),
     text("pred.best.strategy", "strategy of the best candidate", LONGER),
     number("pred.best.workers", Unit::Count, "workers of the best candidate", LONGER),
@@ -435,6 +453,12 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("pred.processes.gain", Unit::Count, "predicted speedup with processes", LONGER),
     number("pred.processes.workers", Unit::Count, "processes advised", LONGER),
     number("pred.processes.batch", Unit::Count, "items to send to a process at once", LONGER),
+    number(
+        "pred.processes.guide",
+        Unit::Ratio,
+        "share of the best throughput that one process per core reaches",
+        LONGER,
+    ),
     number("pred.async.time", Unit::Seconds, "predicted wall time with async", LONGER),
     number("pred.async.gain", Unit::Count, "predicted speedup with async", LONGER),
     number("pred.async.workers", Unit::Count, "concurrent tasks advised", LONGER),

@@ -330,6 +330,7 @@ mod tests {
             under_lock: None,
             threads: 1,
             in_event_loop: false,
+            tasks: None,
             blocks_event_loop: false,
         }
     }

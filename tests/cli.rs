@@ -10,6 +10,8 @@
 
 #[path = "cli/attach.rs"]
 mod attach;
+#[path = "cli/calibrate.rs"]
+mod calibrate;
 #[path = "cli/exit_codes.rs"]
 mod exit_codes;
 #[path = "cli/input.rs"]

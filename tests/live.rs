@@ -134,7 +134,7 @@ fn truths_are_well_formed() {
     let wrong: Vec<String> = all.iter().flat_map(Workload::complaints).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(all.len() >= 26, "only {} workloads were found", all.len());
-    assert!(all.iter().filter(|workload| workload.truth.concurrent.is_some()).count() >= 10);
+    assert!(all.iter().filter(|workload| workload.truth.concurrent.is_some()).count() >= 20);
 }
 
 #[test]

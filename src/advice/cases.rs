@@ -1,11 +1,18 @@
-//! Acceptance cases of the model: worked figures of the guide, as data, run against the same code as advice is.
+//! Acceptance cases as data, run against the same code as advice is: of the model, which are the worked figures of the
+//! guide, and of the advice as a whole, from facts to the number of workers and how sure it is.
 
-use super::model::replay::{Recorded, Replay};
+use std::time::Duration;
+
+use super::decide::Decision;
+use super::model::replay::Replay;
 use super::model::{Choice, Costs, Curve, Host, Networks, Work};
 use super::predict::{self, Plan};
+use super::types::Advice;
 use super::types::Strategy;
-use super::work::{ItemSource, Subject};
-use crate::facts::Value;
+use super::work::{self, ItemSource, Subject};
+use super::{Case, confidence, decide};
+use crate::facts::{self, Facts, Origin, Scanned, Value};
+use crate::profile::{Items, Profile, Segment};
 use crate::rules::{Datum, ModelCase, RuleSet};
 
 /// Runs one acceptance case.
@@ -15,18 +22,100 @@ use crate::rules::{Datum, ModelCase, RuleSet};
 pub fn run_model_case(rules: &RuleSet, case: &ModelCase) -> Result<(), String> {
     let costs = Costs::read(|name| rules.model(name))
         .map_err(|missing| format!("the model lacks {}", missing.join(", ")))?;
-    let inputs = Inputs::read(case)?;
+    let inputs = Inputs::read(case, &costs)?;
     let outputs = inputs.outputs(&costs)?;
-    for (name, expected) in &case.expect {
-        let Some(found) = outputs.iter().find(|(known, _)| known == name).map(|(_, value)| value) else {
+    compare(case, |name| {
+        let found = outputs.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.clone()).ok_or_else(|| {
             let known: Vec<_> = outputs.iter().map(|(name, _)| *name).collect();
-            return Err(format!("no output `{name}`; there are {}", known.join(", ")));
-        };
-        if !expected.accepts(found) {
-            return Err(format!("{name} is {found:?}, expected {expected:?}"));
+            format!("no output `{name}`; there are {}", known.join(", "))
+        })
+    })
+}
+
+/// Everything that is not as expected.
+fn compare(case: &ModelCase, output: impl Fn(&str) -> Result<Value, String>) -> Result<(), String> {
+    let mut wrong = Vec::new();
+    for (name, expected) in &case.expect {
+        match output(name) {
+            Ok(found) if expected.accepts(&found) => {}
+            Ok(found) => wrong.push(format!("{name} is {found:?}, expected {expected}")),
+            Err(missing) => wrong.push(missing),
         }
     }
-    Ok(())
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+}
+
+/// Runs one acceptance case of the advice: facts by name, and `assumed`, the name of one that nobody stated or measured.
+///
+/// # Errors
+/// As [`run_model_case`].
+pub fn run_advice_case(rules: &RuleSet, case: &ModelCase) -> Result<(), String> {
+    let costs = Costs::read(|name| rules.model(name))
+        .map_err(|missing| format!("the model lacks {}", missing.join(", ")))?;
+    let (case_of, decision) =
+        super::work_out(stated(case)?, &Profile::default(), &Scanned::default(), rules, &costs);
+    let advice = super::tell(&case_of, &decision);
+    compare(case, |name| {
+        told(&case_of, &decision, &advice, name).ok_or_else(|| format!("{name} is not known"))
+    })
+}
+
+/// The facts of a case.
+fn stated(case: &ModelCase) -> Result<Facts, String> {
+    let mut facts = Facts::default();
+    for (name, datum) in &case.given {
+        let Datum::One(value) = datum else { return Err(format!("`{name}` is one value")) };
+        if name == "assumed" {
+            continue;
+        }
+        facts::spec(name).ok_or_else(|| format!("no fact is called `{name}`"))?;
+        let assumed =
+            matches!(case.given.get("assumed"), Some(Datum::One(Value::Text(word))) if word == name);
+        let origin = if assumed { Origin::Assumed } else { Origin::Declared };
+        facts.set(name, value.clone(), origin);
+    }
+    Ok(facts)
+}
+
+/// A fact that was predicted, or a part of the advice, by its name in a report; `sure` is the confidence as a number,
+/// `low.threads` and `high.threads` the interval of a strategy, and `score.threads` what it is weighed at against others.
+fn told(case: &Case<'_>, decision: &Decision, advice: &Advice, name: &str) -> Option<Value> {
+    let (number, text) = (Value::Number, |word: &str| Value::Text(word.to_owned()));
+    let one = advice.recommendations.first()?;
+    let favourite = || case.plans.get(*decision.ranking.first()?);
+    if let Some((what, strategy)) = name.split_once('.')
+        && let Some(plan) = Strategy::from_name(strategy).and_then(|strategy| case.plans.get(strategy))
+    {
+        return Some(number(match what {
+            "score" => decide::score(case, plan),
+            "low" => case.plans.now / plan.slow,
+            "high" => case.plans.now / plan.fast,
+            _ => return None,
+        }));
+    }
+    if let Some(fact) = case.facts.get(name) {
+        return Some(fact.value.clone());
+    }
+    Some(match name {
+        "strategy" => text(one.strategy.name()),
+        "action" => text(one.action.name()),
+        "rule" => text(&one.rule),
+        "workers" => number(f64::from(one.workers.as_ref()?.suggested)),
+        "workers_low" => number(f64::from(one.workers.as_ref()?.low)),
+        "workers_high" => number(f64::from(one.workers.as_ref()?.high)),
+        "speedup" => number(one.predicted?.speedup),
+        "low" => number(one.predicted?.low),
+        "high" => number(one.predicted?.high),
+        "memory" => number(one.memory? as f64),
+        "construct" => text(one.construct.as_ref()?),
+        "tasks" => number(one.cluster.as_ref()?.tasks as f64),
+        "confidence" => text(one.confidence.name()),
+        "sure" => number(confidence::plan(case, favourite()?)),
+        "sure_of_verdict" => number(confidence::verdict(&case.facts, &case.costs)),
+        "confidence_of_verdict" => text(advice.verdict.confidence.name()),
+        _ => return None,
+    })
 }
 
 struct Inputs {
@@ -36,10 +125,10 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn read(case: &ModelCase) -> Result<Self, String> {
+    fn read(case: &ModelCase, costs: &Costs) -> Result<Self, String> {
         let mut work = Work { items: 1, ..Work::default() };
         let mut host = Host { cores: 1.0, gil: false, loops: 1.0 };
-        let mut recorded = Vec::new();
+        let mut waits: &[f64] = &[];
         let mut strategy = None;
         let mut workers = None;
         let mut longest = None;
@@ -59,21 +148,31 @@ impl Inputs {
                 ("gil", Datum::One(Value::Bool(gil))) => host.gil = *gil,
                 ("workers", Datum::One(Value::Number(n))) => workers = Some(*n as usize),
                 ("strategy", Datum::One(Value::Text(name))) => strategy = Strategy::from_name(name),
-                ("waits", Datum::Numbers(waits)) => {
-                    recorded.extend(waits.iter().map(|wait| Recorded {
-                        count: 1,
-                        wait: *wait,
-                        cpu_gil: 0.0,
-                        cpu_native: 0.0,
-                    }));
-                }
+                ("waits", Datum::Numbers(each)) => waits = each,
                 _ => return Err(format!("the model takes no input `{name}` of this kind")),
             }
         }
-        if !recorded.is_empty() {
-            work.items = recorded.len() as u64;
-            work.wait = recorded.iter().map(|one| one.wait).sum::<f64>() / recorded.len() as f64;
-            longest = longest.or_else(|| recorded.iter().map(|one| one.wait).reduce(f64::max));
+        let mut recorded = Vec::new();
+        if !waits.is_empty() {
+            // Who says how many there are besides listing them says what was counted beside what was recorded.
+            if !case.given.contains_key("n") {
+                work.items = waits.len() as u64;
+            }
+            work.wait = waits.iter().sum::<f64>() / waits.len() as f64;
+            longest = longest.or_else(|| waits.iter().copied().reduce(f64::max));
+            let segment = |wait: &f64| Segment {
+                count: 1,
+                wait: Duration::from_secs_f64(*wait),
+                cpu_gil: Duration::from_secs_f64(work.cpu_gil),
+                cpu_native: Duration::from_secs_f64(work.cpu_native),
+            };
+            let items = Items {
+                count: work.items,
+                segments: waits.iter().map(segment).collect(),
+                longest: longest.map(|longest| Duration::from_secs_f64(longest + work.cpu())),
+                ..Items::default()
+            };
+            recorded = work::recorded(&items, host.gil, costs);
         }
         work.longest = longest.unwrap_or(work.wait + work.cpu());
         let strategy = strategy.ok_or("a case needs a `strategy`")?;
@@ -147,6 +246,27 @@ mod tests {
             .filter_map(|case| run_model_case(&rules, case).err().map(|why| format!("{}: {why}", case.id)))
             .collect();
         assert!(failures.is_empty(), "{}", failures.join("\n"));
+        let of_advice = rules.advice_cases().iter();
+        let failures: Vec<_> = of_advice
+            .filter_map(|case| run_advice_case(&rules, case).err().map(|why| format!("{}: {why}", case.id)))
+            .collect();
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
+
+    #[test]
+    fn no_coefficient_can_be_a_fifth_larger_or_smaller_without_a_case_that_notices() {
+        let rules = RuleSet::builtin().unwrap();
+        let notices = |moved: &RuleSet| {
+            moved.advice_cases().iter().any(|case| run_advice_case(moved, case).is_err())
+                || moved.model_cases().iter().any(|case| run_model_case(moved, case).is_err())
+        };
+        let survivors: Vec<String> = Costs::NAMES
+            .iter()
+            .flat_map(|name| [0.8, 1.2].map(|factor| (name, factor)))
+            .filter(|(name, factor)| !notices(&rules.with_coefficient(name, *factor)))
+            .map(|(name, factor)| format!("{name} × {factor}"))
+            .collect();
+        assert!(survivors.is_empty(), "no case notices {}", survivors.join(", "));
     }
 
     #[test]

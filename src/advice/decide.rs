@@ -63,6 +63,7 @@ pub(super) fn decide(case: &mut Case<'_>) -> Decision {
         predicted::best(&mut case.facts, &case.plans, best);
     }
     goals::cluster(&mut case.facts, case.subject.as_ref(), &case.plans, &case.costs);
+    goals::name_engine(&mut case.facts, case.rules);
     let ranking = scored.iter().map(|(_, plan)| plan.strategy).collect();
     let gate = case
         .rules
@@ -92,7 +93,7 @@ pub(super) fn vetoes(rules: &RuleSet, facts: &Facts) -> BTreeMap<Strategy, Strin
 }
 
 /// Logarithm of the gain, less the effort, plus what the rules prefer.
-fn score(case: &Case<'_>, plan: &Plan) -> f64 {
+pub(super) fn score(case: &Case<'_>, plan: &Plan) -> f64 {
     let gain = case.plans.gain(plan).max(f64::MIN_POSITIVE).ln();
     let preferred: f64 = case
         .rules

@@ -6,8 +6,8 @@ use super::model::{Costs, Work, server};
 use super::predict::Plans;
 use super::types::Cluster;
 use super::work::Subject;
-use crate::facts::{Facts, Origin};
-use crate::rules::{RuleKind, Then, Truth};
+use crate::facts::{Facts, Origin, Value};
+use crate::rules::{RuleKind, RuleSet, Then, Truth};
 
 /// A server for the rate that is a goal.
 pub(super) fn server(facts: &mut Facts, subject: Option<&Subject>, costs: &Costs) {
@@ -19,6 +19,8 @@ pub(super) fn server(facts: &mut Facts, subject: Option<&Subject>, costs: &Costs
     let mut state = |name: &str, value: f64| facts.number(name, value, Origin::Predicted);
     state("pred.server.processes", best.shape.processes as f64);
     state("pred.server.threads", best.shape.threads as f64);
+    state("pred.server.loops", server::locks(work, host, rate, costs) as f64);
+    state("pred.server.slots", server::slots(work, rate, costs).1);
     if let Some((_, tail)) = best.response {
         state("pred.server.tail", tail);
     }
@@ -30,9 +32,7 @@ pub(super) fn server(facts: &mut Facts, subject: Option<&Subject>, costs: &Costs
 pub(super) fn cluster(facts: &mut Facts, subject: Option<&Subject>, plans: &Plans, costs: &Costs) {
     let Some(subject) = subject else { return };
     let one = facts.get_number("pred.best.time").unwrap_or(plans.now).min(plans.now);
-    // Where the other side sets the pace, more computers wait as well.
-    let limited = plans.plans.iter().any(|plan| plan.choice.binding == "cap-downstream");
-    if one <= 0.0 || limited {
+    if one <= 0.0 {
         return;
     }
     let efficiency = costs.cluster_efficiency * costs.cluster_busy;
@@ -52,6 +52,12 @@ pub(super) fn cluster(facts: &mut Facts, subject: Option<&Subject>, plans: &Plan
     if !nodes.is_finite() {
         return facts.unknown("pred.cluster.nodes", "starting a cluster takes longer than the deadline");
     }
+    // All computers together ask the other side: where it sets the pace, more of them wait as well.
+    let each = number("pred.best.workers").unwrap_or(1.0);
+    if subject.work.wait > 0.0 && number("limit.downstream").is_some_and(|limit| nodes * each > limit) {
+        return facts
+            .unknown("pred.cluster.nodes", "the other side takes less at once than so many computers ask");
+    }
     let time = costs.cluster_start + one / (nodes * costs.cluster_efficiency);
     let mut state = |name: &str, value: f64| facts.number(name, value, Origin::Predicted);
     state("pred.cluster.nodes", nodes);
@@ -64,6 +70,18 @@ pub(super) fn cluster(facts: &mut Facts, subject: Option<&Subject>, plans: &Plan
 fn task(work: &Work, nodes: f64, cores: f64, costs: &Costs) -> f64 {
     let tasks = (costs.cluster_tasks_per_core * nodes * cores).clamp(1.0, work.items as f64);
     work.sequential() / tasks
+}
+
+/// The engine that the rules take for so many computers, for the code that is written for it.
+pub(super) fn name_engine(facts: &mut Facts, rules: &RuleSet) {
+    if facts.get("pred.cluster.nodes").is_none() {
+        return;
+    }
+    let taken =
+        rules.evaluate(RuleKind::Engine, facts).into_iter().find(|outcome| outcome.truth == Truth::True);
+    if let Some(Then::Engine { engine, .. }) = taken.map(|outcome| &outcome.rule.then) {
+        facts.set("pred.cluster.engine", Value::Text(engine.clone()), Origin::Predicted);
+    }
 }
 
 /// The engine that the rules take, and why not the others.

@@ -26,16 +26,17 @@ pub mod simulate;
 pub mod types;
 mod work;
 
-pub use cases::run_model_case;
+pub use cases::{run_advice_case, run_model_case};
 pub use described::{Described, described};
 pub use evidence::of_statements;
 pub use types::*;
 
-use crate::facts::{self, Facts, Origin, Scanned, Value};
+use crate::facts::{self, Facts, Goals, Origin, Scanned, Value};
 use crate::machine::Machine;
 use crate::profile::{Profile, Region};
 use crate::rules::{RuleKind, RuleSet};
 
+use decide::Decision;
 use model::Costs;
 use predict::Plans;
 use work::Subject;
@@ -64,7 +65,21 @@ pub fn advise(profile: &Profile, machine: &Machine, rules: &RuleSet) -> Advice {
 /// As [`advise`], with what a scan of the program's source knows.
 #[must_use]
 pub fn advise_knowing(profile: &Profile, machine: &Machine, scanned: &Scanned, rules: &RuleSet) -> Advice {
-    conclude(facts::collect(profile, machine), profile, scanned, rules)
+    advise_for(profile, machine, scanned, &Goals::default(), rules)
+}
+
+/// As [`advise_knowing`], judged against what is wanted of the program and what limits it.
+#[must_use]
+pub fn advise_for(
+    profile: &Profile,
+    machine: &Machine,
+    scanned: &Scanned,
+    goals: &Goals,
+    rules: &RuleSet,
+) -> Advice {
+    let mut facts = facts::collect(profile, machine);
+    facts.strive(goals);
+    conclude(facts, profile, scanned, rules)
 }
 
 /// The same from facts that somebody states ([`facts::declare`]): by the same rules and the same model, and never with
@@ -74,28 +89,48 @@ pub fn advise_stated(facts: Facts, rules: &RuleSet) -> Advice {
     conclude(facts, &Profile::default(), &Scanned::default(), rules)
 }
 
-fn conclude(mut facts: Facts, profile: &Profile, scanned: &Scanned, rules: &RuleSet) -> Advice {
+fn conclude(facts: Facts, profile: &Profile, scanned: &Scanned, rules: &RuleSet) -> Advice {
     let Ok(costs) = Costs::read(|name| rules.model(name)) else {
         return unpredicted(rules, &facts);
     };
-    assume(&mut facts, &costs);
-    disregard_chance_items(&mut facts, &costs);
+    let (case, decision) = work_out(facts, profile, scanned, rules, &costs);
+    tell(&case, &decision)
+}
+
+/// Everything that can be worked out, and what was decided.
+fn work_out<'a>(
+    mut facts: Facts,
+    profile: &Profile,
+    scanned: &Scanned,
+    rules: &'a RuleSet,
+    costs: &Costs,
+) -> (Case<'a>, Decision) {
+    assume(&mut facts, costs);
+    disregard_chance_items(&mut facts, costs);
     if facts.get("region.n").is_some() {
         facts.learn(scanned);
+        facts.scale();
     }
-    let subject = Subject::of(&facts, profile, &costs);
+    let subject = Subject::of(&facts, profile, costs);
     let caps = decide::caps(rules, &facts);
-    goals::server(&mut facts, subject.as_ref(), &costs);
+    goals::server(&mut facts, subject.as_ref(), costs);
     // Requests that arrive at a rate are no pile of items: the time of all of them is the rate's business.
     let piled = subject.as_ref().filter(|_| facts.get("goal.rate").is_none());
-    let plans = piled.map(|subject| predict::predict(subject, &caps, &costs)).unwrap_or_default();
+    let plans = piled.map(|subject| predict::predict(subject, &caps, costs)).unwrap_or_default();
     let items = profile.items.as_ref().filter(|_| facts.get("region.n").is_some());
     let region = items.and_then(|items| items.region.clone());
-    let mut case = Case { rules, costs, facts, subject, plans, region };
+    if let Some(holder) = realise::defined_in(region.as_ref()) {
+        facts.set("work.defined_in", Value::Text(holder.to_owned()), Origin::Measured);
+    }
+    let mut case = Case { rules, costs: *costs, facts, subject, plans, region };
     let decision = decide::decide(&mut case);
-    let verdict = decide::verdict(&case);
-    let (recommendations, rejected) = recommend::recommend(&case, &decision, &verdict);
-    let not_decided = decide::not_decided(&case);
+    (case, decision)
+}
+
+fn tell(case: &Case<'_>, decision: &Decision) -> Advice {
+    let verdict = decide::verdict(case);
+    let (recommendations, rejected) = recommend::recommend(case, decision, &verdict);
+    let not_decided = decide::not_decided(case);
     Advice { verdict, recommendations, rejected, not_decided }
 }
 

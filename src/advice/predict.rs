@@ -2,7 +2,7 @@
 
 use super::model::choose::{self, Cap};
 use super::model::replay::Replay;
-use super::model::{Choice, Costs, Curve, Networks, Work, network};
+use super::model::{Choice, Costs, Curve, Networks, Point, Work, network};
 use super::types::Strategy;
 use super::work::{ItemSource, Subject};
 
@@ -19,12 +19,29 @@ pub(super) struct Plan {
     pub start: f64,
     /// Items to send at once; 1: each alone.
     pub batch: u64,
-    /// Throughput with 2 and with 5 workers per core over the best, for threads.
+    /// Throughput with the least and the most workers per core that the guides recommend, over the best.
     pub guide: Option<(f64, f64)>,
     /// Workers of the stages of a hybrid: waiting, computing.
     pub stages: Option<(usize, usize)>,
     /// Time of the same two stages one after the other.
     pub barrier: Option<f64>,
+    /// Times with other numbers of workers, in order; empty where there are two numbers.
+    pub curve: Vec<(usize, Timed)>,
+}
+
+/// Wall time of the whole program as the model sees it, and the ends of the interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Timed {
+    pub time: f64,
+    pub fast: f64,
+    pub slow: f64,
+}
+
+impl Plan {
+    /// Its times.
+    pub(super) fn timed(&self) -> Timed {
+        Timed { time: self.time, fast: self.fast, slow: self.slow }
+    }
 }
 
 /// All strategies for one program.
@@ -106,17 +123,31 @@ fn pool(strategy: Strategy, subject: &Subject, caps: &[StrategyCap], costs: &Cos
     let curve = Curve::closed_form(&networks, work, limit);
     let mut choice = choose::choose(&curve, &caps, work.items, costs)?;
     let replay = Replay::of(strategy, recorded, work, host, costs, batch, choice.workers);
-    let mut point = curve.at(choice.workers)?;
+    let closed = choice.workers;
+    let bound = choose::tightest(&caps).map_or(limit, |(_, bound)| bound.min(limit));
     if let Some(replay) = &replay {
-        let bound = choose::tightest(&caps).map_or(limit, |(_, bound)| bound.min(limit));
         let time = |n: usize| networks.start.seconds(n) + floor(work, costs).max(replay.time(n));
-        let replayed = choose::by_replay(&mut choice, bound, costs, time);
-        point.time = replayed;
-        // The replay is nearer the truth than either bound: the interval is half as wide around it.
-        point.fast = (point.fast.min(replayed) * replayed).sqrt();
-        point.slow = (point.slow.max(replayed) * replayed).sqrt();
+        choose::by_replay(&mut choice, bound, costs, time);
     }
-    let guide = (strategy == Strategy::Threads).then(|| guide_shares(&networks, host.cores, limit, costs));
+    let at = |n: usize| {
+        // Where the replay moved the number a little, the interval stays that of the closed form.
+        let mut point = curve.at(if n == choice.workers { closed } else { n })?;
+        point.start = networks.start.seconds(n);
+        if let Some(replay) = &replay {
+            let replayed = networks.start.seconds(n) + floor(work, costs).max(replay.time(n));
+            point.time = replayed;
+            // The replay is nearer the truth than either bound: the interval is half as wide around it.
+            point.fast = (point.fast.min(replayed) * replayed).sqrt();
+            point.slow = (point.slow.max(replayed) * replayed).sqrt();
+        }
+        Some(point)
+    };
+    let per_core = match strategy {
+        Strategy::Threads => Some((costs.guide_threads_low, costs.guide_threads_high)),
+        Strategy::Processes => Some((costs.guide_processes, costs.guide_processes)),
+        _ => None,
+    };
+    let guide = per_core.map(|per_core| guide_shares(&networks, host.cores, limit, per_core));
     let sampling = 1.645 * work.cv / (work.items as f64).sqrt();
     let margin = 1.0 + costs.band_margin.hypot(sampling);
     let uneven = if subject.items == ItemSource::Divisible {
@@ -125,18 +156,44 @@ fn pool(strategy: Strategy, subject: &Subject, caps: &[StrategyCap], costs: &Cos
     } else {
         0.0
     };
-    Some(Plan {
-        strategy,
+    let whole = |point: &Point| Timed {
         time: work.serial + point.time,
         fast: fastest(work.serial + point.fast, strategy, subject, costs) / margin,
         slow: (work.serial + point.slow + uneven + costs.band_seconds) * margin,
-        start: point.start,
+    };
+    let chosen = at(choice.workers)?;
+    let Timed { time, fast, slow } = whole(&chosen);
+    let numbers = shown(choice.workers, bound);
+    let curve = numbers.into_iter().filter_map(|n| Some((n, whole(&at(n)?)))).collect();
+    Some(Plan {
+        strategy,
+        time,
+        fast,
+        slow,
+        start: chosen.start,
         batch,
         guide,
         stages: None,
         barrier: None,
+        curve,
         choice,
     })
+}
+
+/// Numbers of workers that show how the time depends on them: powers of two with one in between, up to four times the
+/// chosen one, and that itself.
+fn shown(chosen: usize, bound: usize) -> Vec<usize> {
+    let last = (4 * chosen).clamp(1, bound.max(chosen));
+    let mut numbers: Vec<usize> = (0..usize::BITS)
+        .map(|power| 1_usize << power)
+        .take_while(|n| *n <= last)
+        .flat_map(|n| [n, n + n / 2])
+        .filter(|n| *n <= last)
+        .chain([chosen, last])
+        .collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
 }
 
 /// The best case of a time: the cores were busy elsewhere when their capacity was measured, a loop that finds several
@@ -161,15 +218,15 @@ fn floor(work: &Work, costs: &Costs) -> f64 {
     work.items as f64 * work.disk / costs.disk_depth.max(1.0)
 }
 
-/// Share of the best steady throughput that the guides' numbers of threads per core reach.
-fn guide_shares(networks: &Networks, cores: f64, limit: usize, costs: &Costs) -> (f64, f64) {
+/// Share of the best steady throughput that the guides' numbers of workers per core reach.
+fn guide_shares(networks: &Networks, cores: f64, limit: usize, per_core: (f64, f64)) -> (f64, f64) {
     let rates = networks.throughput(limit);
     let best = rates.last().copied().unwrap_or(0.0);
     let share = |per_core: f64| {
         let n = ((per_core * cores.round().max(1.0)) as usize).clamp(1, rates.len().max(1));
         rates.get(n - 1).map_or(0.0, |rate| if best > 0.0 { (rate / best).min(1.0) } else { 0.0 })
     };
-    (share(costs.guide_threads_low), share(costs.guide_threads_high))
+    (share(per_core.0), share(per_core.1))
 }
 
 /// Threads that wait feed processes that compute. Only an interpreter lock makes the second stage necessary.
@@ -222,6 +279,7 @@ fn hybrid(subject: &Subject, caps: &[StrategyCap], costs: &Costs) -> Option<Plan
         guide: None,
         stages: Some((choice.workers, allowed)),
         barrier: Some(work.serial + io.time + compute.time),
+        curve: Vec::new(),
         choice,
     })
 }

@@ -33,6 +33,9 @@ pub(super) fn pools(facts: &mut Facts, plans: &Plans) {
                 state(facts, "pred.processes.gain", gain);
                 state(facts, "pred.processes.workers", workers);
                 state(facts, "pred.processes.batch", plan.batch as f64);
+                if let Some((_, share)) = plan.guide {
+                    state(facts, "pred.processes.guide", share);
+                }
             }
             Strategy::Async => {
                 state(facts, "pred.async.time", plan.time);

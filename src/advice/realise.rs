@@ -15,23 +15,33 @@ pub(super) fn realise(case: &Case<'_>, one: &mut Recommendation, plan: Option<&P
         Some(Value::Text(word)) => word.as_str(),
         _ => "any",
     };
-    let Some(found) = case.rules.realisation(lang, one.strategy.name(), one.action.name()) else { return };
+    let Some(found) = case.rules.realisation(lang, one.strategy.name(), one.action.name(), &case.facts)
+    else {
+        return;
+    };
     let mut values: BTreeMap<&str, String> = BTreeMap::new();
+    let queue = |workers: u32| (case.costs.queue_per_worker * f64::from(workers)).ceil().max(1.0).to_string();
     if let Some(workers) = &one.workers {
         values.insert("workers", workers.suggested.to_string());
         values.insert("threads", workers.suggested.to_string());
         values.insert("processes", workers.suggested.to_string());
-        values.insert("queue", (2 * workers.suggested).to_string());
+        values.insert("queue", queue(workers.suggested));
     }
     if let [waiting, computing] = one.stages.as_slice() {
         values.insert("io_workers", waiting.workers.to_string());
         values.insert("cpu_workers", computing.workers.to_string());
-        values.insert("queue", (2 * computing.workers).to_string());
+        values.insert("queue", queue(computing.workers));
     }
-    if let Some(cluster) = &one.cluster {
+    let per_task = one.cluster.as_ref().map_or(1, |cluster| {
         values.insert("nodes", cluster.nodes.to_string());
+        values.insert("tasks", cluster.tasks.to_string());
         values.insert("engine", cluster.engine.clone());
-    }
+        // A computer of the cluster has as many workers as this one has cores.
+        let cores = case.subject.as_ref().map_or(1.0, |subject| subject.host.cores.round().max(1.0));
+        values.insert("workers", cores.to_string());
+        let items = case.subject.as_ref().map_or(0, |subject| subject.work.items);
+        items.div_ceil(cluster.tasks.max(1)).max(1)
+    });
     let batch = plan.map_or(1, |plan| plan.batch).max(if one.action == Action::Batch {
         case.plans.get(Strategy::Processes).map_or(1, |plan| plan.batch)
     } else {
@@ -39,6 +49,7 @@ pub(super) fn realise(case: &Case<'_>, one: &mut Recommendation, plan: Option<&P
     });
     // Pieces of a computation nobody saw are the writer's to cut.
     let seen = case.subject.as_ref().is_some_and(|subject| subject.items == ItemSource::Seen);
+    let batch = if one.cluster.is_some() { per_task } else { batch };
     values.insert("batch", if seen { batch.to_string() } else { "1".to_owned() });
     // What an event loop has to hand over is a call in a function, and not all of that.
     let region = case.region.as_ref().filter(|_| one.action != Action::Unblock);
@@ -52,6 +63,18 @@ pub(super) fn realise(case: &Case<'_>, one: &mut Recommendation, plan: Option<&P
     one.construct = Some(found.construct.render(&values));
     one.snippet = found.snippet.as_ref().map(|snippet| snippet.render(&values));
     one.caveats.extend(found.notes.iter().map(|note| note.render(&values)));
+}
+
+/// What holds the function that is called for each item, where its name says so; what stands in a module has a plain name,
+/// and so has everything where a runtime gives no more.
+pub(super) fn defined_in(region: Option<&Region>) -> Option<&'static str> {
+    let region = region?;
+    let function = region.waits_in.as_ref().unwrap_or(&region.at.function);
+    let (outer, _) = function.rsplit_once('.')?;
+    if outer.ends_with("<locals>") {
+        return Some("function");
+    }
+    outer.starts_with(char::is_uppercase).then_some("class")
 }
 
 /// Whether it is enough that workers wait: what they compute takes its turn wherever it is done.
@@ -172,6 +195,14 @@ mod tests {
         for function in ["", "<module>", "main", "etl::main", "main.main", "main.main.func1", "<lambda>"] {
             assert_eq!(callable(function), None, "{function}");
         }
+    }
+
+    #[test]
+    fn a_name_says_what_holds_the_function() {
+        let of = |function: &str| defined_in(Some(&Region { at: at(function, 1), ..Region::default() }));
+        assert_eq!(of("load.<locals>.fetch"), Some("function"));
+        assert_eq!(of("HttpClient.fetch"), Some("class"));
+        assert_eq!([of("fetch_row"), of("main.fetchRow"), defined_in(None)], [None; 3]);
     }
 
     fn at(function: &str, line: u32) -> Location {

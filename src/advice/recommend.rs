@@ -6,14 +6,14 @@ use super::decide::{Decision, action_of};
 use super::evidence;
 use super::flip;
 use super::goals;
-use super::predict::Plan;
+use super::predict::{Plan, Timed};
 use super::types::{
-    Action, Confidence, Predicted, Recommendation, Rejected, Strategy, Verdict, WHY, Workers,
+    Action, Confidence, CurvePoint, Predicted, Recommendation, Rejected, Strategy, Verdict, WHY, Workers,
 };
 use super::work::Subject;
 use super::{realise, region};
 use crate::facts::Value;
-use crate::rules::{Outcome, RuleKind, Then, Truth};
+use crate::rules::{Outcome, RuleKind, Template, Then, Truth};
 use crate::units;
 
 /// Facts shown beside every plan.
@@ -76,6 +76,7 @@ pub(super) fn inconclusive(rule: &str) -> Recommendation {
         stages: Vec::new(),
         cluster: None,
         predicted: None,
+        curve: Vec::new(),
         region: None,
         confidence: Confidence::Low,
         rule: rule.to_owned(),
@@ -115,14 +116,17 @@ fn introduces_workers(action: Action) -> bool {
 
 fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommendation {
     let action = action_of(&gate.rule.then).unwrap_or(Action::Inconclusive);
-    let (strategy, headline) = match &gate.rule.then {
-        Then::Gate { strategy, headline, .. } => (strategy.as_deref(), headline.as_ref()),
-        _ => (None, None),
+    let (strategy, headline, construct, snippet) = match &gate.rule.then {
+        Then::Gate { strategy, headline, construct, snippet, .. } => {
+            (strategy.as_deref(), headline.as_ref(), construct.as_ref(), snippet.as_ref())
+        }
+        _ => (None, None, None, None),
     };
+    let written = |text: Option<&Template>| text.map(|text| text.render(case.rules, &case.facts));
     let strategy = strategy.and_then(Strategy::from_name).unwrap_or_else(|| now(case));
     let plan = case.plans.get(strategy).filter(|_| action == Action::Unblock);
     let because = gate.rule.because.render(case.rules, &case.facts);
-    let headline = headline.map(|text| text.render(case.rules, &case.facts));
+    let headline = written(headline);
     let headline = headline.map_or_else(|| because.clone(), |text| format!("{text}{WHY}{because}"));
     let gains = plan.filter(|plan| case.plans.gain(plan) > 1.0);
     let predicted = gains.map(|plan| predicted(case, plan));
@@ -142,14 +146,15 @@ fn by_gate(case: &Case<'_>, gate: &Outcome<'_>, verdict: &Verdict) -> Recommenda
         stages: Vec::new(),
         cluster: None,
         predicted,
+        curve: gains.map(|plan| curve(case, plan)).unwrap_or_default(),
         region: gains.and_then(|plan| region::gain(case, plan)),
         confidence,
         rule: gate.rule.id.clone(),
         because: evidence,
         caveats: if plan.is_some() { notes(case) } else { standing_notes(case) },
         flip: None,
-        construct: None,
-        snippet: None,
+        construct: written(construct),
+        snippet: written(snippet),
         memory: None,
     };
     if strategy == Strategy::Distributed {
@@ -191,6 +196,7 @@ fn by_plan(case: &Case<'_>, plan: &Plan, favourite: bool) -> Recommendation {
         stages: realise::stages(plan, case.region.as_ref()),
         cluster: None,
         predicted: Some(predicted(case, plan)),
+        curve: curve(case, plan),
         region: region::gain(case, plan),
         confidence: plan_confidence(case, plan),
         rule,
@@ -293,14 +299,27 @@ pub(super) fn formula(subject: &Subject, plan: &Plan) -> String {
 }
 
 fn predicted(case: &Case<'_>, plan: &Plan) -> Predicted {
-    let speedup = case.plans.gain(plan);
+    promised(case, plan.timed())
+}
+
+/// What each number of workers gives.
+fn curve(case: &Case<'_>, plan: &Plan) -> Vec<CurvePoint> {
+    let point = |&(workers, timed): &(usize, Timed)| CurvePoint {
+        workers: workers as u32,
+        predicted: promised(case, timed),
+    };
+    plan.curve.iter().map(point).collect()
+}
+
+fn promised(case: &Case<'_>, timed: Timed) -> Predicted {
+    let against = |time: f64| if time > 0.0 { case.plans.now / time } else { 1.0 };
+    let speedup = against(timed.time);
     let wall = case.facts.get_number("run.wall").unwrap_or(case.plans.now);
-    let against = |time: f64| if time > 0.0 { case.plans.now / time } else { speedup };
     Predicted {
         wall_s: wall / speedup.max(f64::MIN_POSITIVE),
         speedup,
-        low: against(plan.slow).min(speedup),
-        high: against(plan.fast).max(speedup),
+        low: against(timed.slow).min(speedup),
+        high: against(timed.fast).max(speedup),
     }
 }
 

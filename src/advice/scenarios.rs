@@ -70,6 +70,7 @@ pub(super) fn items(count: u32, kind: WaitKind, wait: f64, cpu_gil: f64, cpu_nat
     let one = Segment { count: 1, wait: s(wait), cpu_gil: s(cpu_gil), cpu_native: s(cpu_native) };
     Items {
         are_processes: false,
+        free: None,
         count: u64::from(count),
         lanes: 1,
         wait: BTreeMap::from([(kind, s(wait))]),

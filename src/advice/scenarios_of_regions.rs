@@ -67,7 +67,7 @@ fn the_stages_of_a_hybrid_are_functions_of_the_program() {
     let due = [(Some("fetch_row"), Some(at("fetch_row", 42))), (Some("parse"), Some(at("parse", 60)))];
     assert_eq!(stages, due);
     let snippet = hybrid.snippet.as_deref().unwrap();
-    assert!(snippet.contains("submit(fetch_row, item)") && snippet.contains("submit(parse, "), "{snippet}");
+    assert!(snippet.contains("fetched = fetch_row(item)") && snippet.contains("submit(parse, "), "{snippet}");
 }
 
 #[test]

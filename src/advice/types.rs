@@ -183,6 +183,8 @@ pub struct Recommendation {
     pub cluster: Option<Cluster>,
     /// What it gives; `None` where nothing could be predicted.
     pub predicted: Option<Predicted>,
+    /// What other numbers of workers would give, in order; empty where the number is not one.
+    pub curve: Vec<CurvePoint>,
     /// The repeated work it is about, and what becomes of that alone.
     pub region: Option<RegionGain>,
     /// Confidence in the prediction and the choice.
@@ -289,6 +291,24 @@ pub struct Predicted {
     pub low: f64,
     /// Upper end.
     pub high: f64,
+}
+
+impl Predicted {
+    /// Wall time of the program as it is: for as many tasks as the prediction is about, which may be more than were
+    /// measured.
+    #[must_use]
+    pub fn now(self) -> f64 {
+        self.wall_s * self.speedup
+    }
+}
+
+/// What another number of workers would give.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CurvePoint {
+    /// The number.
+    pub workers: u32,
+    /// What it gives.
+    pub predicted: Predicted,
 }
 
 /// One piece of evidence: a fact and the comparison it took part in.

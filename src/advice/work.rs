@@ -1,6 +1,6 @@
 //! From facts to the model's inputs: what one item costs, and what is assumed where that was not seen.
 
-use crate::facts::{Facts, Value};
+use crate::facts::{Facts, Origin, Value};
 use crate::profile::{Items, Profile, Segment};
 
 use super::model::replay::Recorded;
@@ -61,7 +61,10 @@ impl Subject {
             _ => Strategy::Sequential,
         };
         let recorded = match (&profile.items, items) {
-            (Some(items), ItemSource::Seen) if items.cv.is_some() => recorded(items, gil, costs),
+            // A recording is of the items that were measured, not of those that are wanted.
+            (Some(items), ItemSource::Seen) if items.cv.is_some() && items.count == work.items => {
+                recorded(items, gil, costs)
+            }
             _ => Vec::new(),
         };
         Some(Self {
@@ -79,7 +82,7 @@ impl Subject {
 
 /// The items as recorded, for the replay; empty where the recording does not hold the items that were counted: their
 /// number is another, or one of them is longer than the longest.
-fn recorded(items: &Items, gil: bool, costs: &Costs) -> Vec<Recorded> {
+pub(super) fn recorded(items: &Items, gil: bool, costs: &Costs) -> Vec<Recorded> {
     let counted: u64 = items.segments.iter().map(|segment| u64::from(segment.count)).sum();
     let off = (counted as f64 / items.count as f64 - 1.0).abs();
     let longest = items.longest.map_or(f64::INFINITY, |longest| longest.as_secs_f64());
@@ -151,7 +154,11 @@ fn seen(facts: &Facts, gil: bool, wall: f64) -> Option<Work> {
         held: lock_section(facts, items),
         cv: number("region.cv").unwrap_or(0.0),
         longest: number("region.longest").unwrap_or(item).min(wall),
-        payload: if processes { number("data.item_bytes").unwrap_or(0.0) } else { 0.0 },
+        payload: facts
+            .get("data.item_bytes")
+            .filter(|fact| processes || fact.origin == Origin::Declared)
+            .and_then(|_| number("data.item_bytes"))
+            .unwrap_or(0.0),
         serial: wall * (1.0 - share),
     })
 }

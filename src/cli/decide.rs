@@ -6,15 +6,12 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 
 use super::simulate::languages;
-use super::{format_parser, values};
+use super::{GoalArgs, format_parser, values};
 use crate::report::Format;
 
 /// What work can be said to be bound by.
 pub const BOUNDS: [&str; 10] =
     ["io", "cpu", "mixed", "network", "disk", "sleep", "child", "pipe", "lock", "gil"];
-
-/// Kinds of work, for the choice of an engine for several computers.
-const KINDS: [&str; 5] = ["tasks", "arrays", "tables", "stream", "jobs"];
 
 /// Which model, without a program to measure: from what you know about it
 #[derive(Debug, Clone, Default, Args)]
@@ -41,7 +38,7 @@ pub struct DecideArgs {
     #[arg(long, value_name = "TIME", value_parser = values::some_time, allow_hyphen_values = true, help_heading = "The work")]
     pub duration: Option<f64>,
     /// Number of items: requests, files, rows in batches
-    #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true, help_heading = "The work")]
+    #[arg(long, visible_alias = "tasks", value_name = "N", value_parser = values::count, allow_hyphen_values = true, help_heading = "The work")]
     pub items: Option<u64>,
     /// How long each item waits
     #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true, help_heading = "The work")]
@@ -52,36 +49,15 @@ pub struct DecideArgs {
     /// Further CPU time of each item outside the interpreter lock: codecs, hashes, numerical libraries
     #[arg(long, value_name = "TIME", value_parser = values::time, allow_hyphen_values = true, help_heading = "The work")]
     pub cpu_outside_lock: Option<f64>,
-    /// Data the whole work reads
-    #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "The work")]
-    pub data_size: Option<f64>,
-    /// What it works on
-    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(KINDS), help_heading = "The work")]
-    pub work: Option<String>,
     /// Items need each other's results
     #[arg(long, help_heading = "The work")]
     pub dependent: bool,
     /// It runs beside something that matters more
     #[arg(long, help_heading = "The work")]
     pub background: bool,
-    /// Time within which it must be done
-    #[arg(long, value_name = "TIME", value_parser = values::some_time, allow_hyphen_values = true, help_heading = "Goals and limits")]
-    pub deadline: Option<f64>,
-    /// Requests that arrive per second: 200, 200/s, 30/min
-    #[arg(long, value_name = "RATE", value_parser = values::rate, allow_hyphen_values = true, help_heading = "Goals and limits")]
-    pub rate: Option<f64>,
-    /// Time within which 95 % of the requests should be answered
-    #[arg(long, value_name = "TIME", value_parser = values::some_time, allow_hyphen_values = true, requires = "rate", help_heading = "Goals and limits")]
-    pub latency: Option<f64>,
-    /// Operations to be in flight at once
-    #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true, help_heading = "Goals and limits")]
-    pub concurrency: Option<u64>,
-    /// Connections held open at once
-    #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true, help_heading = "Goals and limits")]
-    pub connections: Option<u64>,
-    /// Requests that the other side takes at once
-    #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true, help_heading = "Goals and limits")]
-    pub downstream_limit: Option<u64>,
+    /// What is wanted of it and what limits it
+    #[command(flatten)]
+    pub goals: GoalArgs,
     /// Language of the program
     #[arg(long, value_name = "NAME", value_parser = languages(), help_heading = "The machine")]
     pub language: Option<String>,
@@ -94,9 +70,6 @@ pub struct DecideArgs {
     /// Memory to be had [default: that of this computer]
     #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = "The machine")]
     pub memory: Option<f64>,
-    /// Computers that may be used
-    #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true, help_heading = "The machine")]
-    pub machines: Option<u64>,
     /// Only what the guide's word lists make of --task
     #[arg(long, requires = "task", help_heading = "How to answer")]
     pub from_description: bool,

@@ -1,5 +1,6 @@
 //! One file per subcommand: the only place that joins stages.
 
+pub mod calibrate;
 pub mod compare;
 pub mod decide;
 pub mod doctor;
@@ -13,9 +14,10 @@ pub mod terminal;
 
 use std::io::Write;
 
+use anyhow::anyhow;
 use clap::CommandFactory as _;
 
-use crate::advice::advise_knowing;
+use crate::advice::advise_for;
 use crate::cli::{Cli, Command};
 use crate::exit;
 
@@ -30,8 +32,9 @@ pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
         Command::Scan(args) => scan::run(&args).map_err(usage),
         Command::Report(args) => {
             let rules = rules::load(args.rules.as_deref()).map_err(usage)?;
+            let goals = args.goals.goals(args.tasks).map_err(|what| usage(anyhow!(what)))?;
             let shown = report::run(&args, |profile, machine, known| {
-                Ok(advise_knowing(profile, machine, known, &rules))
+                Ok(advise_for(profile, machine, known, &goals, &rules))
             });
             shown.map(|()| exit::SUCCESS).map_err(usage)
         }
@@ -40,6 +43,7 @@ pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
         Command::Decide(args) => decide::run(&args).map(|()| exit::SUCCESS).map_err(usage),
         Command::Simulate(args) => simulate::run(&args).map(|()| exit::SUCCESS).map_err(usage),
         Command::Rules(args) => to_stdout(|out| rules::run(&args, out)),
+        Command::Calibrate(args) => to_stdout(|out| calibrate::run(&args, out)),
         Command::Doctor(args) => to_stdout(|out| doctor::run(&args, out)),
         Command::Completions { shell } => to_stdout(|out| {
             clap_complete::generate(shell, &mut Cli::command(), "boundby", out);

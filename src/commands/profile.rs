@@ -6,13 +6,14 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 
+use super::calibrate;
 use super::report::deliver;
 use super::rules::load;
 use super::scan::scanned;
 use super::terminal::{Sink, style_for};
-use crate::advice::advise_knowing;
+use crate::advice::advise_for;
 use crate::cli::{LevelArg, ProfileArgs};
 use crate::exit;
 use crate::facts::Scanned;
@@ -34,6 +35,7 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
     // Everything that can be known to be wrong is found before the program runs, not after. The rules of boundby
     // itself are known to be right, so the program need not wait for them.
     let users_rules = args.rules.as_deref().map(|overlay| load(Some(overlay))).transpose().map_err(own)?;
+    let goals = args.goals.goals(args.tasks).map_err(|what| own(anyhow!(what)))?;
     let reserved = file(args).map(reserve).transpose().map_err(own)?.unwrap_or(false);
     let taken = match &args.replay {
         Some(path) => play(path).map_err(own),
@@ -46,7 +48,13 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
         }
     })?;
 
-    let rules = users_rules.map_or_else(|| load(None), Ok).map_err(own)?;
+    // A recorded run may be of any computer, and must give the same report on all of them.
+    let rules = match users_rules {
+        _ if args.replay.is_none() => calibrate::load(args.rules.as_deref(), &machine),
+        Some(rules) => Ok(rules),
+        None => load(None),
+    };
+    let rules = rules.map_err(own)?;
     // A profile that was measured is not lost because its source cannot be scanned.
     let scanned =
         args.scan.as_deref().map(|path| scanned(path, args.rules.as_deref(), &measured)).transpose();
@@ -55,7 +63,7 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
         Err(error) => (None, Err(error)),
     };
     let known = Scanned { dependence: source.as_ref().and_then(|source| source.dependence.clone()) };
-    let advice = advise_knowing(&measured, &machine, &known, &rules);
+    let advice = advise_for(&measured, &machine, &known, &goals, &rules);
     let report = Report { profile: &measured, machine: &machine, advice: &advice, source: source.as_ref() };
     let saved = args.output.as_ref().map_or(Ok(()), |path| {
         let json = render(&report, Format::Json, &style_for(Sink::File));
@@ -101,6 +109,8 @@ fn measure(args: &ProfileArgs) -> Result<(Profile, Machine), (u8, anyhow::Error)
     // A running service must not be disturbed by a spin.
     if !args.no_probe && measured.launched {
         machine.set_capacity(probe_capacity(machine.cpus(), PROBE));
+    } else if let Ok(calibration) = calibrate::here(&machine) {
+        machine.set_capacity(calibration.capacity);
     }
     if let Some((tape, path)) = tape.zip(args.record.as_ref()) {
         File::create(path)

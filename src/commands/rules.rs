@@ -1,7 +1,9 @@
 //! `boundby rules`: the rules, readable; and whether they, or your own, are right.
 
+mod coverage;
 mod source;
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -10,7 +12,7 @@ use anyhow::{anyhow, bail};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::advice::model::Costs;
-use crate::advice::run_model_case;
+use crate::advice::{run_advice_case, run_model_case};
 use crate::catalog::Catalog;
 use crate::cli::{KindArg, RulesArgs, RulesCommand};
 use crate::exit;
@@ -81,6 +83,7 @@ pub fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
                 source::explain(rule, out)?;
             }
         }
+        RulesCommand::Coverage => coverage::write(&load(overlay)?, &load_source(overlay)?, out)?,
         RulesCommand::Check { path } => return check(path.as_deref().or(overlay), out),
     }
     Ok(exit::SUCCESS)
@@ -92,6 +95,17 @@ pub fn run(args: &RulesArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
 /// Everything that is wrong in the rules, in one error.
 pub fn load(overlay: Option<&Path>) -> anyhow::Result<RuleSet> {
     read(overlay)?.map_err(|errors| anyhow!("the rules cannot be used\n\n{}", shown(&errors)))
+}
+
+/// As [`load`], with coefficients that were measured on this computer beneath the user's.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_measured(model: &BTreeMap<String, f64>, overlay: Option<&Path>) -> anyhow::Result<RuleSet> {
+    exists(overlay)?;
+    let set = RuleSet::with_measured(model, overlay);
+    let set = set.and_then(|set| overlay.map_or(Ok(set.clone()), |path| usable(set, path)));
+    set.map_err(|errors| anyhow!("the rules cannot be used\n\n{}", shown(&errors)))
 }
 
 /// The rules of the scan, with a user's directory over them.
@@ -258,7 +272,7 @@ fn consequences(then: &Then) -> Vec<String> {
         Then::Verdict { bound_by, share } => {
             vec![format!("bound by {bound_by}: {} of the wall time", share.text())]
         }
-        Then::Gate { only, veto, action, strategy, headline } => {
+        Then::Gate { only, veto, action, strategy, headline, construct, snippet } => {
             let mut lines = Vec::new();
             if !only.is_empty() {
                 lines.push(format!("only {} remains", only.join(", ")));
@@ -269,6 +283,9 @@ fn consequences(then: &Then) -> Vec<String> {
             lines.extend(action.as_ref().map(|action| format!("action {action}")));
             lines.extend(strategy.as_ref().map(|strategy| format!("strategy {strategy}")));
             lines.extend(headline.as_ref().map(|headline| format!("say: {}", headline.text())));
+            lines.extend(construct.as_ref().map(|construct| format!("write: {}", construct.text())));
+            let code = snippet.iter().flat_map(|snippet| snippet.text().lines());
+            lines.extend(code.map(|line| format!("  {line}").trim_end().to_owned()));
             lines
         }
         Then::Cap { workers, strategies, reason } => vec![
@@ -312,8 +329,10 @@ fn check(path: Option<&Path>, out: &mut dyn Write) -> anyhow::Result<u8> {
     }
     let mut errors = failures.iter().filter(|failure| failure.kind.is_error()).count() as u64;
     let mut warnings = failures.len() as u64 - errors;
-    for case in set.model_cases() {
-        let Err(what) = run_model_case(&set, case) else { continue };
+    let of_model = set.model_cases().iter().map(|case| (case, run_model_case(&set, case)));
+    let of_advice = set.advice_cases().iter().map(|case| (case, run_advice_case(&set, case)));
+    for (case, outcome) in of_model.chain(of_advice) {
+        let Err(what) = outcome else { continue };
         // Other coefficients than the shipped ones break shipped cases; that is what they are for.
         let level = if comes_out_as_shipped(case) {
             warnings += 1;
@@ -333,7 +352,7 @@ fn check(path: Option<&Path>, out: &mut dyn Write) -> anyhow::Result<u8> {
         "{}{of_yours}, {}, {}: {}, {}",
         units::count((set.decision().len() + scan.all().len()) as u64, "rule"),
         units::count(tests, "test"),
-        units::count(set.model_cases().len() as u64, "model case"),
+        units::count((set.model_cases().len() + set.advice_cases().len()) as u64, "case"),
         units::count(errors, "error"),
         units::count(warnings, "warning"),
     )?;
@@ -348,11 +367,10 @@ fn own_catalog(path: Option<&Path>) -> Result<(), Vec<RuleError>> {
 /// Whether a case is boundby's own, and comes out with its own coefficients.
 fn comes_out_as_shipped(case: &ModelCase) -> bool {
     RuleSet::builtin().is_ok_and(|shipped| {
-        let is_shipped = shipped
-            .model_cases()
-            .iter()
-            .any(|own| (&own.id, &own.given, &own.expect) == (&case.id, &case.given, &case.expect));
-        is_shipped && run_model_case(&shipped, case).is_ok()
+        let same =
+            |own: &ModelCase| (&own.id, &own.given, &own.expect) == (&case.id, &case.given, &case.expect);
+        shipped.model_cases().iter().any(|own| same(own) && run_model_case(&shipped, own).is_ok())
+            || shipped.advice_cases().iter().any(|own| same(own) && run_advice_case(&shipped, own).is_ok())
     })
 }
 

@@ -2,14 +2,15 @@
 
 use anyhow::{Result, anyhow, bail};
 
+use super::calibrate;
 use super::report::deliver;
 use super::rules::load;
 use super::terminal::{Sink, style_for};
 use crate::advice::simulate::{self, Arrivals, Costs, Distribution, Scenario, Shown, Work};
 use crate::cli::{SimulateArgs, values};
 use crate::facts;
-use crate::machine::survey;
 use crate::report::simulation::{Answer, Simulated, SimulationFormat, render};
+use crate::rules::RuleSet;
 
 /// Reads, reckons, writes.
 ///
@@ -17,7 +18,10 @@ use crate::report::simulation::{Answer, Simulated, SimulationFormat, render};
 /// What was stated and cannot be, rules that fail, an output that cannot be written. A reader that goes away is none.
 pub fn run(args: &SimulateArgs) -> Result<()> {
     let sink = if args.output.is_some() { Sink::File } else { Sink::Stdout };
-    let bytes = answer(args, || f64::from(survey(None).cpus()), &style_for(sink))?;
+    let machine = calibrate::surveyed();
+    let rules = calibrate::load(args.rules.as_deref(), &machine)?;
+    let cores = || machine.capacity.unwrap_or_else(|| f64::from(machine.cpus()));
+    let bytes = answer_by(&rules, args, cores, &style_for(sink))?;
     deliver(&bytes, args.output.as_deref())
 }
 
@@ -26,7 +30,15 @@ pub fn run(args: &SimulateArgs) -> Result<()> {
 /// # Errors
 /// As [`run`].
 pub fn answer(args: &SimulateArgs, cores: impl Fn() -> f64, style: &crate::report::Style) -> Result<Vec<u8>> {
-    let rules = load(args.rules.as_deref())?;
+    answer_by(&load(args.rules.as_deref())?, args, cores, style)
+}
+
+fn answer_by(
+    rules: &RuleSet,
+    args: &SimulateArgs,
+    cores: impl Fn() -> f64,
+    style: &crate::report::Style,
+) -> Result<Vec<u8>> {
     let costs = Costs::read(|name| rules.model(name))
         .map_err(|missing| anyhow!("the model lacks {}: add it to model.yaml", missing.join(", ")))?;
     let scenario = stated(args, cores)?;
@@ -50,7 +62,7 @@ pub fn answer(args: &SimulateArgs, cores: impl Fn() -> f64, style: &crate::repor
     }
     let workers = workers(args, &scenario, &costs)?;
     let shown = Shown { strategies: &args.strategy, workers: &workers, shapes: &args.pool };
-    let simulation = simulate::simulate(&scenario, &args.language, shown, &rules, &costs);
+    let simulation = simulate::simulate(&scenario, &args.language, shown, rules, &costs);
     if simulation.models.is_empty() {
         bail!("no model that was asked about applies: leave --strategy out to see those that do");
     }

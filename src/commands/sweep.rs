@@ -16,10 +16,10 @@ use crate::advice::Recommendation;
 use crate::cli::values::listed;
 use crate::cli::{SweepArgs, SweepFormat};
 use crate::exit;
-use crate::machine::survey;
+use crate::machine::{Others, survey};
 use crate::report::sweep::{Predicted, Swept, to_json, to_svg, to_text};
 use crate::sweep::Samples;
-use crate::sweep::search::{Next, Settings, knee, next};
+use crate::sweep::search::{Next, Settings, knee, left, next};
 use crate::sweep::usl::fit;
 use crate::units;
 
@@ -51,7 +51,8 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
         let found = rules.constant(name).or_else(|| rules.model(name));
         found.ok_or_else(|| anyhow!("the rules have no number `{name}`: reinstall boundby"))
     };
-    let most = args.max.unwrap_or_else(|| PER_CPU * (survey(None).cpus_logical.max(1)));
+    let cpus = survey(None).cpus_logical.max(1);
+    let most = args.max.unwrap_or(PER_CPU * cpus);
     let settings = Settings {
         grid: if args.workers.is_empty() {
             (1..=most).collect()
@@ -63,7 +64,7 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
         near_best: number("near_best")?,
         noise: number("single_run_noise")?,
     };
-    let began = Instant::now();
+    let (began, others) = (Instant::now(), Others::watch());
     let bar = Bar::new();
     let mut samples = Samples::default();
     let certain = loop {
@@ -71,7 +72,7 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
             Next::Done { certain } => break certain,
             Next::Run(_) if args.limit.is_some_and(|limit| began.elapsed() >= limit) => break false,
             Next::Run(workers) => {
-                bar.tells(&samples, workers, began.elapsed());
+                bar.tells(&samples, workers, began.elapsed(), left(&samples, &settings));
                 match timed(args, workers)? {
                     Ok(time) => samples.add(workers, time.as_secs_f64()),
                     Err(why) => samples.fail(workers, why),
@@ -91,6 +92,8 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
         fitted: fit(&samples),
         predicted,
         took: began.elapsed(),
+        others: others.and_then(|others| others.share(cpus)),
+        many_others: number("neighbours_matter")?,
     };
     let sink = if args.output.is_some() { Sink::File } else { Sink::Stdout };
     let text = match args.format {
@@ -162,15 +165,16 @@ impl Bar {
         Self(bar)
     }
 
-    fn tells(&self, samples: &Samples, workers: u32, elapsed: Duration) {
+    fn tells(&self, samples: &Samples, workers: u32, elapsed: Duration, left: Option<f64>) {
         let best = samples.best().map(|(n, time)| {
             format!("; best so far {} with {}", units::seconds(time), units::count(u64::from(n), "worker"))
         });
         self.0.set_message(format!(
-            "run {} ({}), {} gone{}",
+            "run {} ({}), {} gone{}{}",
             samples.runs() + 1,
             units::count(u64::from(workers), "worker"),
             units::seconds(elapsed.as_secs_f64()),
+            left.map(|left| format!(", about {} left", units::rough_seconds(left))).unwrap_or_default(),
             best.unwrap_or_default()
         ));
     }

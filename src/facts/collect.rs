@@ -211,6 +211,10 @@ fn region(facts: &mut Facts, profile: &Profile) {
     set(facts, "region.n", items.count as f64);
     set(facts, "region.share", items.share.clamp(0.0, 1.0));
     set(facts, "region.lanes", items.lanes.max(1) as f64);
+    if let Some(free) = items.free {
+        set(facts, "region.free", free.clamp(0.0, 1.0));
+    }
+    facts.set("region.requests", Value::Bool(items.free.is_some()), Origin::Measured);
     let of = |kind| items.wait.get(&kind).copied().unwrap_or_default().as_secs_f64();
     let wait: f64 = OVERLAPPABLE.into_iter().map(of).sum();
     let cpu = (items.cpu_gil + items.cpu_native).as_secs_f64();

@@ -1,6 +1,6 @@
 //! Facts that somebody states instead of having them measured, and what a language settles by its name.
 
-use super::{Facts, Origin, VOCABULARY, Value, collect};
+use super::{Facts, Goals, Origin, VOCABULARY, Value, collect};
 use crate::machine::Machine;
 
 /// Languages by the name of `runtime.lang`, and whether one lock serialises their code.
@@ -27,8 +27,8 @@ pub fn has_gil(language: &str) -> Option<bool> {
 pub struct Stated {
     /// What it is bound by: a name of the report contract, or `io` where it waits for who knows what.
     pub bound: Option<String>,
-    /// What it works on, one of the kinds of work.
-    pub work: Option<String>,
+    /// What is wanted of it and what limits it.
+    pub goals: Goals,
     /// Whether `bound` was taken from words and not from an answer.
     pub bound_is_guess: bool,
     /// Seconds everything takes one after another.
@@ -41,22 +41,6 @@ pub struct Stated {
     pub cpu: Option<f64>,
     /// Seconds of CPU of each outside that lock.
     pub cpu_outside_lock: Option<f64>,
-    /// Bytes the whole work reads.
-    pub data_size: Option<f64>,
-    /// Operations to be in flight at once.
-    pub concurrency: Option<u64>,
-    /// Connections held open at once.
-    pub connections: Option<u64>,
-    /// Computers that may be used.
-    pub machines: Option<u64>,
-    /// Seconds within which it must be done.
-    pub deadline: Option<f64>,
-    /// Requests per second.
-    pub rate: Option<f64>,
-    /// Seconds within which most requests should be answered.
-    pub latency: Option<f64>,
-    /// Requests the other side takes at once.
-    pub downstream: Option<u64>,
     /// Whether it runs beside something else.
     pub background: bool,
     /// Whether its items need each other's results.
@@ -101,23 +85,14 @@ pub fn declare(stated: &Stated, machine: &Machine, assumed: &AssumedWaits) -> Fa
         ("host.p_eff", stated.cores),
         ("host.cores", stated.cores.map(f64::ceil)),
         ("host.mem_budget", stated.memory),
-        ("data.size", stated.data_size),
-        ("goal.deadline", stated.deadline),
-        ("goal.rate", stated.rate),
-        ("goal.latency", stated.latency),
-        ("goal.machines", stated.machines.map(|n| n as f64)),
-        ("goal.concurrency", stated.concurrency.map(|n| n as f64)),
-        ("goal.connections", stated.connections.map(|n| n as f64)),
-        ("limit.downstream", stated.downstream.map(|n| n as f64)),
     ] {
         if let Some(value) = value {
             facts.number(name, value, Origin::Declared);
         }
     }
-    for (name, value) in [("runtime.lang", &stated.language), ("work.kind", &stated.work)] {
-        if let Some(word) = value {
-            facts.set(name, Value::Text(word.clone()), Origin::Declared);
-        }
+    facts.strive(&stated.goals);
+    if let Some(word) = &stated.language {
+        facts.set("runtime.lang", Value::Text(word.clone()), Origin::Declared);
     }
     let gil = stated.language.as_deref().and_then(has_gil);
     if let Some(gil) = gil {

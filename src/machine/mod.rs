@@ -6,10 +6,12 @@ mod cgroup;
 mod cpus;
 mod host;
 mod limits;
+mod others;
 mod probe;
 mod tree;
 
 pub use cgroup::{QuotaReader, QuotaReading};
+pub use others::Others;
 pub use probe::probe_capacity;
 
 use host::Host;

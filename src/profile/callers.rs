@@ -8,7 +8,7 @@ use super::record::StackReads;
 use super::source::native::on_cpu::CpuSampler;
 use super::source::native::{Images, NativeStacks};
 use super::source::perf::Refused;
-use super::source::python::{NotReadable, PythonStacks};
+use super::source::python::{NotReadable, PythonStacks, TasksWaiting};
 use super::stack::{StackId, Stacks};
 use crate::wait::classify::Call;
 
@@ -102,12 +102,12 @@ impl Callers {
     pub(super) fn stack(
         &mut self,
         memory: &File,
-        (tid, at): (i32, &Call),
+        (tid, at, waits): (i32, &Call, bool),
         (images, stacks): (&mut Images, &mut Stacks),
         reads: &mut StackReads,
     ) -> Option<StackId> {
         let stack = match (self, at) {
-            (Self::Python(python), _) => python.read(memory, tid, stacks).ok(),
+            (Self::Python(python), _) => python.read(memory, tid, waits, stacks).ok(),
             (Self::Native(native), Call::Inside { pc, sp, .. }) => {
                 let unwound = native.stacks.blocked(memory, *pc, *sp, images, stacks);
                 reads.native = true;
@@ -118,6 +118,14 @@ impl Callers {
         reads.read += 1;
         reads.torn += u64::from(stack.is_none());
         stack
+    }
+
+    /// The tasks of an event loop that wait, in the stack that was read last.
+    pub(super) fn tasks_waiting(&self) -> Option<TasksWaiting> {
+        match self {
+            Self::Python(python) => python.tasks_waiting(),
+            _ => None,
+        }
     }
 
     /// Whether its threads could be looked at while they run, and are not yet.

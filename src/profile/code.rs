@@ -67,6 +67,8 @@ pub struct Site {
     pub threads: u64,
     /// Whether it is an event loop waiting for events.
     pub in_event_loop: bool,
+    /// Tasks of the event loop that waited here at once, on average; `None`: it is in no task.
+    pub tasks: Option<f64>,
     /// Whether an event loop called it, so that meanwhile no other task could go on.
     pub blocks_event_loop: bool,
 }

@@ -13,6 +13,7 @@ use super::ledger::{Closed, ThreadRecord};
 use super::model::{Items, Segment};
 use super::places::{Place, Span};
 use super::region;
+use super::requests;
 use super::segments::{RawSegment, Segments};
 use super::sites::{Durations, Waits};
 use super::stack::StackId;
@@ -126,7 +127,9 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
         }
     }
     let count = by_operation.into_values().max().filter(|count| *count > 0)?;
-    let count = outweigh(count, &durations, waited);
+    let waits_counted = outweigh(count, &durations, waited);
+    let requests = requests::asked(books, &name).filter(|asked| requests::pass_once(books, is_here, *asked));
+    let count = requests.unwrap_or(waits_counted);
     let activity: Vec<u64> = members.iter().map(|member| member.waits + member.cpu).collect();
     let most = activity.iter().copied().max()?;
     let busy = activity.iter().filter(|own| **own as f64 >= LANE_SHARE * most as f64).count() as u64;
@@ -140,7 +143,10 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
     let mut items = sum_up(books, count, waits, cpu);
     items.lanes = lanes.max(outstanding);
     items.share = covered.min(1.0);
-    if durations.count() * 2 >= count && durations.count() >= 2 {
+    let answering = || members.iter().map(|member| member.thread);
+    items.free = requests.map(|_| requests::free(books, answering(), activity.iter().sum()));
+    // What is known of single waits is known of items where each has one.
+    if waits_counted <= count && durations.count() * 2 >= count && durations.count() >= 2 {
         items.cv = durations.cv();
         items.longest = durations.longest().map(Duration::from_nanos);
         items.p95 = p95(&durations);

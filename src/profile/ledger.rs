@@ -125,6 +125,7 @@ impl Ledger {
                 self.stacks.stack(&frames);
             }
             Observation::Placed { tid, stack } => self.placed(tid, stack),
+            Observation::Tasks { stack, waiting } => self.tasks(stack, waiting),
             Observation::Round { at, readings } => self.round(at, &readings),
             Observation::Host(share) => self.host(share),
             Observation::LastWords { at, reading } => self.last_words(at, reading),

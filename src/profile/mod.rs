@@ -27,6 +27,7 @@ pub mod places;
 mod process;
 pub mod record;
 mod region;
+mod requests;
 mod runtime;
 pub mod sampler;
 pub mod segments;

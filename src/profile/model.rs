@@ -235,6 +235,9 @@ pub struct Items {
     pub count: u64,
     /// Whether each item is a child process with an address space (and an interpreter lock) of its own.
     pub are_processes: bool,
+    /// Where an item is what a client asked for: the share of their time in which the threads that answer waited for the
+    /// next one.
+    pub free: Option<f64>,
     /// Threads or processes that already work on them side by side.
     pub lanes: u64,
     /// Wait per item by kind; lock and GIL waits are not delay and are kept apart by their kind.

@@ -103,6 +103,13 @@ pub enum Observation {
         /// The code it waits in.
         stack: StackId,
     },
+    /// See [`Ledger::tasks`](super::ledger::Ledger::tasks).
+    Tasks {
+        /// The code they wait in.
+        stack: StackId,
+        /// How many.
+        waiting: u32,
+    },
     /// See [`Ledger::round`](super::ledger::Ledger::round).
     Round {
         /// When.

@@ -89,6 +89,8 @@ pub struct Places {
     computing: BTreeMap<(i32, StackId), Computing>,
     /// When each stack was seen, by its number.
     spans: Vec<Option<Span>>,
+    /// Tasks that waited in a stack, summed over the looks at it, and how many looks.
+    tasks: BTreeMap<StackId, (u64, u64)>,
     now: u64,
 }
 
@@ -111,6 +113,20 @@ impl Places {
     #[must_use]
     pub fn span(&self, stack: StackId) -> Option<Span> {
         self.spans.get(stack.0 as usize).copied().flatten()
+    }
+
+    /// So many tasks of an event loop were seen waiting in a stack.
+    pub fn tasks(&mut self, stack: StackId, waiting: u32) {
+        if self.tasks.len() < KEPT_APART || self.tasks.contains_key(&stack) {
+            let (sum, looks) = self.tasks.entry(stack).or_default();
+            (*sum, *looks) = (*sum + u64::from(waiting), *looks + 1);
+        }
+    }
+
+    /// Tasks that waited in a stack, summed over the looks at it, and how many looks; `None`: it is in no event loop's task.
+    #[must_use]
+    pub fn tasks_in(&self, stack: StackId) -> Option<(u64, u64)> {
+        self.tasks.get(&stack).copied()
     }
 
     fn see(&mut self, stack: StackId, for_so_long: u64) {

@@ -31,6 +31,7 @@ use super::source::procfs::{
 use super::stack::StackId;
 use super::switching::{Ended, Exact};
 use super::thread_clock::{Counters, Seen, SiteId};
+use crate::wait::WaitKind;
 use crate::wait::classify::Call;
 
 /// A classified wait is believed for this long when the same call repeats at the same place: descriptors are reused.
@@ -120,6 +121,7 @@ struct ThreadSource {
 struct Wait {
     at: Call,
     site: SiteId,
+    kind: WaitKind,
     since: u64,
     /// See [`Reason::is_unnamed`].
     unnamed: bool,
@@ -407,6 +409,7 @@ impl Process {
         };
         let blocks = matches!(seen, Seen::Blocked(_));
         let stack = self.stack(index, &at, blocks.then_some(counters), lookups, ledger);
+        let seen = self.told_by_tasks(index, seen, now, lookups, ledger);
         let was_blocked = self.threads[index].blocked;
         let news = self.threads[index].dispatches.since(counters.slices, was_blocked);
         // What a computing thread was dispatched after shows when it is next seen in a wait.

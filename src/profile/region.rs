@@ -9,6 +9,7 @@ use super::places::{Place, Span};
 use super::sites::Waits;
 use super::stack::{StackId, Stacks};
 use super::summary::code::{callers, is_expression, library_call};
+use super::summary::event_loops::in_task;
 
 /// Rounds in which the part of the run that some work takes is found; more would only be needed to follow a chain of
 /// lines that hardly overlap.
@@ -70,8 +71,8 @@ pub(super) fn of_waits(
     for (place, waits) in books.places.waits().filter(|(place, _)| is_here(*place)) {
         let weight = weigh(place, waits);
         all += weight;
-        // A loop waits for all of its tasks: what it was called by is none of them.
-        if books.sites.get(place.site).event_loop {
+        // What a loop was called by is none of its tasks.
+        if books.sites.get(place.site).event_loop && !in_task(&books.stacks, place.stack) {
             continue;
         }
         if let Some(at) = own_path(&books.stacks, place.stack).into_iter().next() {

@@ -1,7 +1,7 @@
 //! Sums a recording up into a [`Profile`]: both books, sites, groups, quality. Pure.
 
 pub(super) mod code;
-mod event_loops;
+pub(super) mod event_loops;
 mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet};

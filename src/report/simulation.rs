@@ -96,6 +96,7 @@ fn of_pools(simulation: &Simulation, scenario: &Scenario) -> plot::Plot {
         letter: letter(model.strategy, model.shape.is_some()),
         points: model.curve.iter().map(float).collect(),
         mark: model.at_knee().map(|point| (point.workers as f64, point.speedup)),
+        band: Vec::new(),
     });
     plot::Plot {
         title: format!(
@@ -140,6 +141,7 @@ fn of_pipeline(pipeline: &Pipeline) -> plot::Plot {
             letter: 'p',
             points: pipeline.steps.iter().map(point).collect(),
             mark: pipeline.steps.get(pipeline.knee).map(point),
+            band: Vec::new(),
         }],
     }
 }
@@ -159,6 +161,7 @@ fn of_server(serving: &Serving) -> plot::Plot {
                 .advised
                 .and_then(|at| serving.shapes.get(at))
                 .and_then(|one| Some((one.shape.slots() as f64, one.response?.1 * 1e3))),
+            band: Vec::new(),
         }],
     }
 }

@@ -44,6 +44,10 @@ pub struct Swept<'a> {
     pub predicted: Option<Predicted>,
     /// How long all of it took.
     pub took: Duration,
+    /// Share of the CPUs that other programs took meanwhile.
+    pub others: Option<f64>,
+    /// From which share on that matters.
+    pub many_others: f64,
 }
 
 /// What a profile predicts for one number of workers.
@@ -182,6 +186,12 @@ fn careful(swept: &Swept<'_>) -> Vec<Paragraph> {
             units::percent(swept.noise)
         ));
     }
+    if let Some(others) = swept.others.filter(|others| *others >= swept.many_others) {
+        lines.push(format!(
+            "other programs took {} of the CPUs meanwhile: the number is that of a machine so busy",
+            units::percent(others)
+        ));
+    }
     for (workers, why) in swept.samples.failed() {
         lines.push(format!("failed with {}: {why}", units::count(u64::from(*workers), "worker")));
     }
@@ -229,6 +239,7 @@ pub fn to_json(swept: &Swept<'_>) -> String {
         "certain": swept.certain,
         "makes_a_difference": !swept.is_flat(),
         "noise": swept.noise,
+        "others": swept.others,
         "numbers": runs,
         "failed": failed,
         "usl": swept.fitted.map(|fitted| json!({
@@ -269,8 +280,13 @@ fn curve(swept: &Swept<'_>) -> Plot {
         .filter_map(|workers| Some((f64::from(*workers), swept.speedup(*workers)?)))
         .collect();
     let knee = swept.knee.and_then(|knee| Some((f64::from(knee), swept.speedup(knee)?)));
-    let mut series =
-        vec![Series { name: "measured".to_owned(), letter: 'm', points: measured.clone(), mark: knee }];
+    let mut series = vec![Series {
+        name: "measured".to_owned(),
+        letter: 'm',
+        points: measured.clone(),
+        mark: knee,
+        ..Series::default()
+    }];
     if let (Some(fitted), Some((first, before))) = (swept.fitted, swept.first()) {
         let last = measured.last().map_or(1.0, |(workers, _)| *workers);
         let steps = (0..=SMOOTH).map(|step| {
@@ -278,7 +294,7 @@ fn curve(swept: &Swept<'_>) -> Plot {
             f64::from(first) * (last / f64::from(first)).powf(share)
         });
         let points = steps.map(|workers| (workers, before / fitted.usl.time(workers))).collect();
-        series.push(Series { name: "law".to_owned(), letter: 'l', points, mark: None });
+        series.push(Series { name: "law".to_owned(), letter: 'l', points, ..Series::default() });
     }
     let title = swept.command.join(" ");
     Plot { title, across: "workers".to_owned(), up: "times as fast".to_owned(), series }

@@ -9,7 +9,8 @@ use super::error::RuleError;
 use super::load::Source;
 use super::rule::{Rule, RuleKind};
 use super::schema::{
-    CasesFile, ConstantFile, ConstantsFile, DescriptionFile, Entries, OverlayFile, RealiseFile, RuleFile,
+    CasesFile, ConstantFile, ConstantsFile, DescriptionFile, Entries, GuideFile, OverlayFile, RealiseFile,
+    RuleFile,
 };
 use super::suggest::nearest;
 use super::validate::Validation;
@@ -21,14 +22,22 @@ const FOREIGN: [&str; 2] = [super::source::FAMILY, "boundby/catalog/"];
 enum Content {
     Constants,
     Model,
-    Cases,
+    Cases(Subject),
     Overlay,
     Realise(String),
     Description,
+    Guide,
     Rule,
     /// Data of another part of boundby.
     Foreign,
     Unknown,
+}
+
+/// What acceptance cases are about.
+#[derive(Clone, Copy)]
+enum Subject {
+    Model,
+    Advice,
 }
 
 fn content(source: &Source) -> Content {
@@ -40,9 +49,11 @@ fn content(source: &Source) -> Content {
         None => match path {
             "constants" => Content::Constants,
             "model" => Content::Model,
-            "model_cases" => Content::Cases,
+            "model_cases" => Content::Cases(Subject::Model),
+            "advice_cases" => Content::Cases(Subject::Advice),
             "overlay" => Content::Overlay,
             "description" => Content::Description,
+            "guide" => Content::Guide,
             _ => Content::Rule,
         },
         Some(("decision", _)) => Content::Rule,
@@ -175,10 +186,13 @@ impl Assembly {
                     None => self.set.rules.push(rule),
                 }
             }
-            Content::Cases => {
+            Content::Cases(subject) => {
                 let Some(file) = self.parse::<CasesFile>(source) else { return };
                 if let Some(cases) = self.keep(validation.cases(file)) {
-                    self.set.cases.extend(cases);
+                    match subject {
+                        Subject::Model => self.set.cases.extend(cases),
+                        Subject::Advice => self.set.advice_cases.extend(cases),
+                    }
                 }
             }
             Content::Description => {
@@ -186,6 +200,10 @@ impl Assembly {
                 if let Some(description) = self.keep(validation.description(file)) {
                     self.set.description = description;
                 }
+            }
+            Content::Guide => {
+                let Some(file) = self.parse::<GuideFile>(source) else { return };
+                self.set.guide = file.into();
             }
             Content::Realise(lang) => {
                 let Some(file) = self.parse::<RealiseFile>(source) else { return };

@@ -58,6 +58,7 @@ pub fn check(rules: &RuleSet) -> Vec<CheckFailure> {
         // What a failing test pins says nothing.
         if found.iter().all(|(kind, _)| !kind.is_error()) {
             unpinned(rule, constants, &mut found);
+            unpinned_consequence(rule, constants, &mut found);
         }
         failures.extend(found.into_iter().map(|(kind, what)| CheckFailure {
             rule: rule.id.clone(),
@@ -199,5 +200,60 @@ fn unpinned(rule: &Rule, constants: &Constants, found: &mut Found) {
                 found.push((CheckKind::Pinned, what));
             }
         }
+    }
+}
+
+/// The same for every number of what follows: workers, shares, lengths of tasks, weights.
+fn unpinned_consequence(rule: &Rule, constants: &Constants, found: &mut Found) {
+    let unnoticed = |moved: &Rule| moved.tests.iter().all(|test| run_test(moved, test, constants).is_ok());
+    let mut miss = |field: &str, name: &str, sides: &[&str]| {
+        if !sides.is_empty() {
+            let sides = sides.join(" and ");
+            let what = format!("`{field}`: no test would notice another `{name}`, {sides} of it");
+            found.push((CheckKind::Pinned, what));
+        }
+    };
+    let sides = [(Shift::Down, "below"), (Shift::Up, "above")];
+    let fields: Vec<String> =
+        consequences(&mut rule.then.clone()).into_iter().map(|(name, _)| name).collect();
+    for (at, field) in fields.iter().enumerate() {
+        for number in 0.. {
+            let mut name = None;
+            let mut missed = Vec::new();
+            for (shift, side) in sides {
+                let mut moved = rule.clone();
+                let mut expressions = consequences(&mut moved.then);
+                let mut index = number;
+                name = expressions[at].1.node.move_number(&mut index, shift, constants);
+                if name.is_some() && unnoticed(&moved) {
+                    missed.push(side);
+                }
+            }
+            let Some(name) = name else { break };
+            miss(field, &name, &missed);
+        }
+    }
+    if let Then::Prefer { weight, .. } = &rule.then
+        && *weight != 0.0
+    {
+        let missed = sides.into_iter().filter(|(shift, _)| {
+            let mut moved = rule.clone();
+            if let Then::Prefer { weight, .. } = &mut moved.then {
+                *weight *= if *shift == Shift::Up { 1.2 } else { 0.8 };
+            }
+            unnoticed(&moved)
+        });
+        miss("weight", &weight.to_string(), &missed.map(|(_, side)| side).collect::<Vec<_>>());
+    }
+}
+
+/// The expressions of a consequence by the name that tests call them.
+fn consequences(then: &mut Then) -> Vec<(String, &mut Expr)> {
+    match then {
+        Then::Verdict { share, .. } => vec![("share".to_owned(), share)],
+        Then::Cap { workers, .. } => vec![("workers".to_owned(), workers)],
+        Then::Engine { task, .. } => vec![("task".to_owned(), task)],
+        Then::Note { show, .. } => show.iter_mut().map(|(name, shown)| (name.clone(), shown)).collect(),
+        Then::Gate { .. } | Then::Prefer { .. } | Then::Hazard { .. } => Vec::new(),
     }
 }

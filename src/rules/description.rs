@@ -1,9 +1,6 @@
 //! Words of descriptions in plain language, and what they stand for. Only the words; what follows from them is decided
 //! elsewhere.
 
-/// Kinds of work that engines for several machines are made for.
-pub const WORK_KINDS: [&str; 5] = ["tasks", "arrays", "tables", "stream", "jobs"];
-
 /// Words by what they speak for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Description {
@@ -22,7 +19,7 @@ pub struct Clue {
     pub words: Vec<String>,
     /// What such work is usually bound by, a name of the report contract.
     pub bound: Option<String>,
-    /// The kind of work, one of [`WORK_KINDS`].
+    /// The kind of work, one of [`crate::facts::WORK_KINDS`].
     pub work: Option<String>,
     /// What a measurement would say otherwise than the words; empty: nothing.
     pub instead: String,

@@ -9,6 +9,7 @@ mod condition;
 mod constants;
 mod description;
 mod expectation;
+pub mod guide;
 pub mod language;
 mod rule;
 mod schema;
@@ -17,14 +18,16 @@ pub mod suggest;
 mod template;
 mod validate;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use check::{CheckFailure, CheckKind, check};
 pub use condition::{Comparison, Condition, Line, List, Outcome};
 pub use constants::{Constant, Constants};
-pub use description::{Clue, Description, WORK_KINDS};
+pub use description::{Clue, Description};
 pub use error::RuleError;
 pub use expectation::{Datum, Expected, ModelCase, RuleExpectation, RuleTest};
+pub use guide::Guide;
 pub use language::Truth;
 pub use rule::{Expr, Realisation, Rule, RuleKind, Severity, Then};
 pub use template::{CodeTemplate, Template, VARIABLES};
@@ -43,8 +46,10 @@ pub struct RuleSet {
     shipped: Constants,
     model: Constants,
     cases: Vec<ModelCase>,
+    advice_cases: Vec<ModelCase>,
     realisations: Vec<Realisation>,
     description: Description,
+    guide: Guide,
 }
 
 impl RuleSet {
@@ -65,6 +70,22 @@ impl RuleSet {
         let mut errors = Vec::new();
         let mut sources = load::builtin();
         sources.extend(load::read(path, &mut errors));
+        assemble::assemble(&sources, errors)
+    }
+
+    /// As [`RuleSet::with_overlay`], with coefficients that were measured on this computer, in base units, between the
+    /// two. Those the model does not know are left out.
+    ///
+    /// # Errors
+    /// Everything that is wrong in the directory, or why it cannot be read.
+    pub fn with_measured(model: &BTreeMap<String, f64>, path: Option<&Path>) -> Result<Self, Vec<RuleError>> {
+        let mut errors = Vec::new();
+        let mut sources = load::builtin();
+        let known = assemble::assemble(&sources, Vec::new())?.model;
+        sources.push(known.overlay("what was measured here", model));
+        if let Some(path) = path {
+            sources.extend(load::read(path, &mut errors));
+        }
         assemble::assemble(&sources, errors)
     }
 
@@ -122,15 +143,41 @@ impl RuleSet {
         &self.cases
     }
 
-    /// How a strategy is written in a language: for exactly this action, else for every action; in this
-    /// language, else in `any`. Later files win over earlier ones.
+    /// The acceptance cases of the advice as a whole: facts given, advice expected.
     #[must_use]
-    pub fn realisation(&self, lang: &str, strategy: &str, action: &str) -> Option<&Realisation> {
+    pub fn advice_cases(&self) -> &[ModelCase] {
+        &self.advice_cases
+    }
+
+    /// The same rules with one coefficient of the model, by its name, times a factor.
+    #[cfg(test)]
+    pub(crate) fn with_coefficient(&self, name: &str, factor: f64) -> Self {
+        let mut other = self.clone();
+        if let Some(mut constant) = other.model.get(name).cloned() {
+            constant.value *= factor;
+            other.model.insert(name, constant);
+        }
+        other
+    }
+
+    /// How a strategy is written in a language: for exactly this action, else for every action; in this
+    /// language, else in `any`. Of the entries whose condition is known to hold the last one wins, and so do later
+    /// files over earlier ones.
+    #[must_use]
+    pub fn realisation(
+        &self,
+        lang: &str,
+        strategy: &str,
+        action: &str,
+        facts: &Facts,
+    ) -> Option<&Realisation> {
+        let env = Env { constants: &self.constants, facts, minimum: Minimum::OverAll };
         let find = |lang: &str, action: Option<&str>| {
             self.realisations.iter().rev().find(|realisation| {
                 realisation.lang == lang
                     && realisation.strategy == strategy
                     && realisation.action.as_deref() == action
+                    && realisation.when.evaluate(env).0 == Truth::True
             })
         };
         [(lang, Some(action)), (lang, None), ("any", Some(action)), ("any", None)]
@@ -142,6 +189,12 @@ impl RuleSet {
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// What the decision guide says, by number.
+    #[must_use]
+    pub fn guide(&self) -> &Guide {
+        &self.guide
     }
 
     /// Every realisation, in order of file and entry.

@@ -134,6 +134,10 @@ pub enum Then {
         strategy: Option<String>,
         /// What the advice says.
         headline: Option<Template>,
+        /// The line to type or to write, where no construct of the language is it.
+        construct: Option<Template>,
+        /// The same in full: a file of settings, code.
+        snippet: Option<Template>,
     },
     /// At most so many workers.
     Cap {
@@ -229,6 +233,8 @@ pub struct Realisation {
     pub strategy: String,
     /// Only for this action; `None`: for every action.
     pub action: Option<String>,
+    /// Only where this is known to hold.
+    pub when: Condition,
     /// The construct on one line.
     pub construct: CodeTemplate,
     /// A few lines of code.

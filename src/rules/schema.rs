@@ -30,7 +30,7 @@ pub(super) struct RuleFile {
     pub(super) tests: Vec<TestFile>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WhenFile {
     #[serde(default)]
@@ -51,6 +51,8 @@ pub(super) struct ThenFile {
     pub(super) action: Option<Spanned<String>>,
     pub(super) strategy: Option<Spanned<String>>,
     pub(super) headline: Option<Spanned<String>>,
+    pub(super) construct: Option<Spanned<String>>,
+    pub(super) snippet: Option<Spanned<String>>,
     pub(super) workers: Option<Spanned<String>>,
     pub(super) strategies: Option<Texts>,
     pub(super) reason: Option<Spanned<String>>,
@@ -114,6 +116,28 @@ pub(super) struct ClueFile {
     pub(super) cite: Many,
 }
 
+/// What the decision guide says, by number.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GuideFile {
+    #[serde(rename = "schema")]
+    pub(super) _schema: String,
+    pub(super) rows: Vec<GuideEntryFile>,
+    pub(super) contradictions: Vec<GuideEntryFile>,
+    pub(super) figures: Vec<GuideEntryFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GuideEntryFile {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) at: Many,
+    pub(super) says: String,
+    #[serde(default)]
+    pub(super) became: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CasesFile {
@@ -143,6 +167,8 @@ pub(super) struct RealiseFile {
 pub(super) struct EntryFile {
     pub(super) strategy: Spanned<String>,
     pub(super) action: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) when: WhenFile,
     pub(super) construct: Spanned<String>,
     pub(super) snippet: Option<Spanned<String>>,
     #[serde(default)]

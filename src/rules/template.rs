@@ -197,7 +197,7 @@ fn written(number: f64, dimension: Dimension, format: Option<Format>) -> String 
 }
 
 /// What the code templates of a realisation may name.
-pub const VARIABLES: [&str; 13] = [
+pub const VARIABLES: [&str; 14] = [
     "workers",
     "queue",
     "batch",
@@ -206,6 +206,7 @@ pub const VARIABLES: [&str; 13] = [
     "processes",
     "threads",
     "nodes",
+    "tasks",
     "engine",
     "function",
     "where",

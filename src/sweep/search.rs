@@ -43,7 +43,7 @@ const NARROW: u64 = 4;
 const WORSE: f64 = 1.15;
 /// Runs that any search may take.
 const LEAST: usize = 4;
-/// Runs of the best number before it is believed to be the best.
+/// Runs of a number before anything is made to hang on it.
 const CONFIRMED: usize = 2;
 /// Deviations between what two numbers take and what would make them equal, to be certain: 90 % of cases on one side.
 const CERTAIN: f64 = 1.282;
@@ -81,6 +81,25 @@ pub fn next(samples: &Samples, settings: &Settings) -> Next {
         return Next::Run(*middle);
     }
     doubtful(samples, settings, knee, below)
+}
+
+/// How long the rest of the search takes if further runs take what earlier ones lead to expect, seconds; `None`: nothing was
+/// run yet.
+#[must_use]
+pub fn left(samples: &Samples, settings: &Settings) -> Option<f64> {
+    let curve = samples.curve();
+    let expected = |workers: u32| {
+        let below = curve.iter().rfind(|(n, _)| *n <= workers);
+        below.or(curve.first()).map(|(_, time)| *time)
+    };
+    let mut imagined = samples.clone();
+    let mut sum = 0.0;
+    while let Next::Run(workers) = next(&imagined, settings) {
+        let time = expected(workers)?;
+        sum += time;
+        imagined.add(workers, time);
+    }
+    Some(sum)
 }
 
 /// The next number of the climb; `None`: more workers no longer help.
@@ -127,9 +146,12 @@ fn doubtful(samples: &Samples, settings: &Settings, knee: u32, below: u32) -> Ne
             noise * (1.0 / runs(workers).max(1) as f64 + 1.0 / runs(best_at).max(1) as f64).sqrt();
         ((time / best * settings.near_best).ln() / deviation).abs()
     };
-    // Of many single runs the best is the luckiest.
-    if runs(best_at) < CONFIRMED.min(settings.repeats) {
-        return Next::Run(best_at);
+    // Of many single runs the best is the luckiest, and what looks not good enough beside it may be the unluckiest; with
+    // both run again it is also seen how much runs differ here.
+    let decisive = [best_at, below, knee].into_iter().filter(|workers| *workers > 0);
+    if let Some(once) = decisive.into_iter().find(|workers| runs(*workers) < CONFIRMED.min(settings.repeats))
+    {
+        return Next::Run(once);
     }
     let is_decided = |workers: u32| workers == 0 || workers == best_at || apart(workers) >= CERTAIN;
     let sides: Vec<u32> = [below, knee].into_iter().filter(|workers| !is_decided(*workers)).collect();
@@ -181,6 +203,20 @@ mod tests {
         let (knee, _) = found(&settings(vec![1, 2, 4, 8, 16, 32]), time);
         assert_eq!(knee, Some(8));
         assert_eq!(found(&settings(vec![1, 2]), |_, _| None), (None, 2));
+    }
+
+    #[test]
+    fn the_time_left_is_that_of_the_runs_to_come() {
+        let mut settings = settings(vec![1, 2, 4]);
+        assert_eq!(left(&Samples::default(), &settings), None);
+        settings.exhaustive = true;
+        let mut samples = Samples::default();
+        samples.add(1, 8.0);
+        samples.add(2, 4.0);
+        // Three more of 8 s, three of 4 s, and four of 4 workers, of which no more is known than of 2.
+        assert_eq!(left(&samples, &settings), Some(24.0 + 12.0 + 16.0));
+        settings.exhaustive = false;
+        assert!(left(&samples, &settings).unwrap() < 52.0);
     }
 
     #[test]

@@ -23,6 +23,17 @@ fn what_cannot_be_is_two_and_says_what_to_type() {
     run(&mut boundby(["simulate", "--wait", "1s"])).expect(2).says("type --tasks 1000");
     run(&mut boundby(["simulate", "--tasks", "0", "--wait", "1s"])).expect(2).says("type 1 or more");
     run(&mut boundby(["decide", "--wait", "-1s"])).expect(2).says("less than nothing");
+    run(&mut boundby(["decide", "--rate", "9/s", "--deadline", "1s"])).expect(2).says("type --latency");
+    run(&mut boundby(["report", "--profile", "x.json", "--tasks", "0"])).expect(2).says("type 1 or more");
+    let limits = ["--concurrency", "5", "--downstream-limit", "2"];
+    run(boundby(["report", "--profile", "x.json"]).args(limits)).expect(2).says("change one of them");
+    // What cannot be is found before the program runs.
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("ran");
+    let ran =
+        run(boundby(["profile"]).args(limits).args(["--", "touch", mark.to_str().unwrap()])).expect(125);
+    ran.says("change one of them");
+    assert!(!mark.exists());
     let place = ["simulate", "--tasks", "9", "-o", "/no/such/folder/x"];
     run(boundby(place).args(WORK)).expect(2).says("cannot write").says("choose another file with -o");
 }

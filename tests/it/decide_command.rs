@@ -128,6 +128,86 @@ fn several_computers_are_for_what_one_cannot_do() {
     assert_ne!(first(&json(limited)).0, "distributed");
 }
 
+/// The largest number of requests that a piece of advice has in flight at once.
+fn at_once(one: &Value) -> u64 {
+    let number = |name: &str| one[name].as_u64().unwrap_or(1);
+    match one["stages"].as_array().and_then(|stages| stages.first()) {
+        Some(waiting) => waiting["workers"].as_u64().unwrap(),
+        None => number("workers") * number("nodes"),
+    }
+}
+
+#[test]
+fn the_limit_of_the_other_side_holds_whatever_is_waited_for() {
+    let work = "--items 5 --wait 12ms --cpu 8ms --language python --downstream-limit 1";
+    for bound in ["disk", "network", "io", "pipe", "child", "sleep", "mixed"] {
+        let answer = json(&format!("{work} --bound {bound}"));
+        for one in answer["recommendations"].as_array().unwrap() {
+            assert!(at_once(one) <= 1, "{bound}: {one:#}");
+        }
+    }
+    // Several computers ask the same other side; what misses the deadline says so.
+    let far = "--items 1e6 --wait 50ms --cpu 20ms --language python --deadline 10min --downstream-limit 20";
+    let answer = json(far);
+    assert!(answer["recommendations"].as_array().unwrap().iter().all(|one| at_once(one) <= 20), "{answer:#}");
+    assert!(text(far).contains("misses the deadline"), "{}", text(far));
+    // What waits for nobody asks nobody.
+    assert_eq!(
+        first(&json("--items 1000 --wait 0 --cpu 50ms --language python --downstream-limit 1")).2,
+        Some(4)
+    );
+}
+
+#[test]
+fn a_server_keeps_to_the_limit_of_the_other_side_or_says_that_it_cannot() {
+    let said = text("--rate 20/s --wait 50ms --cpu 9ms --language python --downstream-limit 2");
+    assert!(
+        said.contains("gunicorn -w 1 --threads 2") || said.contains("gunicorn -w 2 --threads 1"),
+        "{said}"
+    );
+    for (words, says) in [
+        (
+            "--rate 200/s --wait 50ms --cpu 9ms --language python --downstream-limit 5",
+            "answers 100 requests/s at most",
+        ),
+        ("--rate 19/s --wait 50ms --cpu 9ms --language python --downstream-limit 1", "at most"),
+        ("--rate 17/s --wait 50ms --cpu 9ms --language python --downstream-limit 1", "grows without end"),
+    ] {
+        let said = text(words).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(says), "{words}: {said}");
+    }
+}
+
+#[test]
+fn a_server_gets_its_settings_as_lines_to_type() {
+    for (words, strategy, lines) in [
+        (
+            "--rate 200/s --wait 50ms --cpu 4ms --latency 200ms --language python",
+            "processes",
+            ["gunicorn --workers 2 --threads 8 --worker-class gthread", "workers = 2\nthreads = 8\n"],
+        ),
+        // Little: 500/s, each 0.6 s, are 300 in flight, 390 with room to spare.
+        (
+            "--rate 500/s --wait 600ms --cpu 2ms --language python",
+            "async",
+            [
+                "uvicorn app:app --workers 2 --limit-concurrency 392",
+                "--worker-class uvicorn_worker.UvicornWorker",
+            ],
+        ),
+    ] {
+        let answer = json(words);
+        let one = &answer["recommendations"][0];
+        assert_eq!(one["strategy"], strategy, "{words}: {one:#}");
+        assert!(one["construct"].as_str().unwrap().starts_with(lines[0]), "{one:#}");
+        assert!(one["snippet"].as_str().unwrap().contains(lines[1]), "{one:#}");
+        assert!(text(words).contains(lines[0]), "{}", text(words));
+    }
+    // More than threads are good for, but the other side takes no more either.
+    let narrow = json("--rate 500/s --wait 600ms --cpu 2ms --language python --downstream-limit 360");
+    assert_ne!(first(&narrow).0, "async", "{narrow:#}");
+}
+
 #[test]
 fn words_alone_give_the_guides_answers_and_what_measuring_would_say() {
     let of = |task: &str, more: &[&str]| -> Value {
@@ -225,7 +305,7 @@ fn sure(words: &[String]) -> usize {
 
 fn statements() -> impl Strategy<Value = Vec<String>> {
     let language = prop::sample::select(vec!["python", "rust", "node", "ruby"]);
-    let bound = prop::sample::select(vec!["network", "disk", "io"]);
+    let bound = prop::sample::select(vec!["network", "disk", "io", "pipe", "child", "sleep", "mixed"]);
     (1_u64..5000, 1_u32..500, 0_u32..500, language, bound, 1_u64..200).prop_map(
         |(items, wait, cpu, language, bound, limit)| {
             vec![
@@ -258,13 +338,29 @@ proptest! {
     }
 
     #[test]
+    fn taking_cores_away_is_never_faster(words in statements(), cores in 1_u32..16, fewer in 0.1_f64..1.0) {
+        let on = |cores: f64| json(&format!("{} --cpus={cores}", words[..5].join(" ")));
+        let (more, less) = (on(f64::from(cores)), on(f64::from(cores) * fewer));
+        let time = |answer: &Value, strategy: &Value| {
+            let all = answer["recommendations"].as_array().unwrap();
+            let one = all.iter().find(|one| one["strategy"] == *strategy)?;
+            one["predicted"]["wall_s"].as_f64()
+        };
+        for one in more["recommendations"].as_array().unwrap() {
+            let strategy = &one["strategy"];
+            if let (Some(with), Some(without)) = (time(&more, strategy), time(&less, strategy)) {
+                // The number of workers is the smallest that comes within 5 % of the best.
+                prop_assert!(without >= 0.92 * with, "{strategy}: {without} on fewer, {with} on more");
+            }
+        }
+    }
+
+    #[test]
     fn no_number_of_workers_exceeds_what_the_other_side_takes(words in statements()) {
         let limit: u64 = words[5].rsplit('=').next().unwrap().parse().unwrap();
         let answer = json(&words.join(" "));
         for one in answer["recommendations"].as_array().unwrap() {
-            if one["stages"].as_array().is_none_or(Vec::is_empty) {
-                prop_assert!(one["workers"].as_u64().is_none_or(|workers| workers <= limit), "{one:#}");
-            }
+            prop_assert!(at_once(one) <= limit, "{one:#}");
         }
     }
 }

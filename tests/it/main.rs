@@ -15,6 +15,7 @@ mod report_html;
 mod report_json;
 mod report_schema;
 mod rules_builtin;
+mod rules_coverage;
 mod rules_load;
 mod rules_readme;
 mod sarif;

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 /// `fixtures/replay/record` makes it). A second name has its argument there.
 const TRUTHS: &[(&str, &[&str])] = &[
     ("asyncio", &["network"]),
+    ("asyncio-tasks", &["mixed", "network"]),
     ("busy-neighbours", &["contended"]),
     ("children", &["cpu"]),
     ("fetch-and-index", &["mixed"]),
@@ -29,6 +30,7 @@ const TRUTHS: &[(&str, &[&str])] = &[
     ("pipeline", &["cpu"]),
     ("process-pool", &["cpu", "gil"]),
     ("quota", &["throttled"]),
+    ("server-requests", &["network", "mixed"]),
     ("sleep", &["sleep"]),
     ("thread-churn", &["sleep"]),
     ("two-loops", &["sleep"]),
@@ -91,7 +93,13 @@ fn essence(profile: &Profile, advice: &Advice) -> String {
         "threads_total": book(&profile.thread_book),
         "processes": profile.processes,
         "threads": profile.threads,
-        "items": profile.items.as_ref().map(|items| json!({ "count": items.count, "lanes": items.lanes })),
+        "items": profile.items.as_ref().map(|items| {
+            let mut told = json!({ "count": items.count, "lanes": items.lanes });
+            if let Some(free) = items.free {
+                told["free"] = json!((free * 1e4).round() / 1e4);
+            }
+            told
+        }),
         "region": profile.items.as_ref().and_then(|items| items.region.as_ref()).map(region),
     });
     format!("{essence:#}\n")

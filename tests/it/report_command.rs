@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use boundby::advice::advise_for;
 use boundby::cli::ReportArgs;
 use boundby::commands::report::run;
 use boundby::report::json::to_json;
+use boundby::rules::RuleSet;
 use clap::Parser;
 use tempfile::TempDir;
 
@@ -51,6 +53,68 @@ fn a_saved_report_is_rendered_again() {
     let words = ["--profile", &profile, "--format", "json", "-o", json.to_str().unwrap()];
     run_with_advice_of("network-python", &words).unwrap();
     assert_eq!(std::fs::read_to_string(&json).unwrap(), std::fs::read_to_string(&profile).unwrap());
+}
+
+/// What `boundby report` says of a saved profile, by the rules and for goals.
+fn judged(words: &str) -> Result<serde_json::Value, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.json");
+    let profile = saved(&folder, "network-python");
+    let fixed = ["--profile", &profile, "--format", "json", "-o", out.to_str().unwrap()];
+    let args = parse(&words.split_whitespace().chain(fixed).collect::<Vec<_>>())?;
+    let goals = args.goals.goals(args.tasks)?;
+    let rules = RuleSet::builtin().unwrap();
+    run(&args, |profile, machine, known| Ok(advise_for(profile, machine, known, &goals, &rules)))
+        .map_err(|error| format!("{error:#}"))?;
+    Ok(serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap())
+}
+
+#[test]
+fn a_measured_profile_is_judged_against_goals() {
+    let first = |words: &str| judged(words).unwrap()["recommendations"][0].clone();
+    let plain = first("");
+    assert_eq!((&plain["strategy"], plain["action"].as_str()), (&"threads".into(), Some("adopt")));
+
+    // 200 items of 61 ms were measured; 100,000 of them take 1 h 41 min one after another.
+    let many = first("--tasks 100000");
+    let (wall, speedup) =
+        (many["predicted"]["wall_s"].as_f64().unwrap(), many["predicted"]["speedup"].as_f64().unwrap());
+    assert!((wall * speedup / 6100.0 - 1.0).abs() < 0.05, "{many:#}");
+    let far = first("--tasks 100000 --deadline 1min");
+    assert_eq!((&far["strategy"], &far["engine"]), (&"distributed".into(), &"ray".into()), "{far:#}");
+    assert!(far["caveats"].to_string().contains("not spark"), "{far:#}");
+    let few = first("--tasks 100000 --deadline 1min --machines 2");
+    assert!(few["caveats"].to_string().contains("2 may be used"), "{few:#}");
+    let easy = first("--deadline 5s");
+    assert!(easy["caveats"].to_string().contains("meets the deadline of 5.00 s"), "{easy:#}");
+
+    assert_eq!(first("--downstream-limit 4")["workers"], 4);
+    assert_eq!(first("--connections 10000")["strategy"], "async");
+    let server = first("--rate 100/s --latency 500ms");
+    assert!(server["construct"].as_str().unwrap().starts_with("gunicorn --workers"), "{server:#}");
+    assert!(first("--rate 100/s --downstream-limit 2")["headline"].as_str().unwrap().contains("at most"));
+    first("--tasks 1e9 --data-size 1TiB --payload 1MB --work tables --machines 40 --deadline 1h");
+}
+
+#[test]
+fn goals_that_cannot_be_are_refused_with_what_to_type() {
+    for (words, says) in [
+        ("--tasks 0", "type 1 or more"),
+        ("--tasks -5", "type "),
+        ("--deadline -1s", "less than nothing"),
+        ("--deadline 0s", "no time at all"),
+        ("--latency 1s", "--rate"),
+        ("--rate 0/s", "no rate"),
+        ("--concurrency 5 --downstream-limit 2", "change one of them"),
+        ("--tasks 5 --rate 3/s", "leave one of them out"),
+        ("--deadline 5s --rate 3/s", "type --latency instead"),
+        ("--machines 0", "type 1 or more"),
+        ("--work magic", "possible values"),
+        ("--payload -3B", "type "),
+    ] {
+        let refused = judged(words).err().unwrap_or_else(|| panic!("{words} is answered"));
+        assert!(refused.contains(says), "{words}: {refused}");
+    }
 }
 
 #[test]

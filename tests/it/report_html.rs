@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use boundby::advice::{CurvePoint, Predicted};
 use boundby::profile::{Profile, Timeline};
 use boundby::report::{Format, Report, Style, render, render_all};
 use boundby::wait::{Account, Book, WaitKind};
@@ -105,6 +106,30 @@ fn the_timeline_shows_every_stretch() {
     assert_eq!(html.matches("<rect").count(), 20);
     assert_eq!(html.matches("fill=\"var(--cpu)\"").count(), 2);
     assert!(!page(&[all()[0].report()]).contains("<svg viewBox=\"0 0 960"), "nothing was kept");
+}
+
+#[test]
+fn the_curve_shows_the_number_of_workers_and_its_interval() {
+    let case = all().into_iter().find(|case| case.name == "network-python").unwrap();
+    let mut advice = case.advice.clone();
+    let best = &mut advice.recommendations[0];
+    let predicted = best.predicted.unwrap();
+    let chosen = best.workers.as_ref().unwrap().suggested;
+    let point = |workers: u32, part: f64| CurvePoint {
+        workers,
+        predicted: Predicted {
+            wall_s: predicted.wall_s / part,
+            speedup: predicted.speedup * part,
+            low: predicted.low * part,
+            high: predicted.high * part,
+        },
+    };
+    best.curve = vec![point(1, 0.1), point(chosen, 1.0), point(4 * chosen, 1.01)];
+    let html = page(&[Report { advice: &advice, ..case.report() }]);
+    elements(&html);
+    assert_eq!(["<polyline", "<polygon", "<circle"].map(|one| html.matches(one).count()), [1, 1, 1]);
+    assert!(html.contains(&format!("Marked: threads × {chosen}.")) && !html.contains("NaN"));
+    assert!(!page(&[case.report()]).contains("<polyline"), "no curve was worked out");
 }
 
 /// A page in frames of several widths says how wide it really is.

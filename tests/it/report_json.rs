@@ -233,10 +233,11 @@ prop_compose! {
         (counted, in_event_loop, blocks_event_loop) in any::<(bool, bool, bool)>(),
         (wait, critical, cpu) in (any_time(), any_time(), any_time()), p95 in prop::option::of(any_time()),
         under_lock in prop::sample::select(vec![None, Some(0.0), Some(0.25), Some(1.0)]),
+        tasks in prop::sample::select(vec![None, Some(1.0), Some(12.5)]),
     ) -> Site {
         Site {
             account, at, call, callers, operation, resource, process, episodes, counted, wait, critical, p95, cpu,
-            under_lock, threads, in_event_loop, blocks_event_loop,
+            under_lock, threads, in_event_loop, tasks, blocks_event_loop,
         }
     }
 }
@@ -278,7 +279,7 @@ prop_compose! {
             .into_iter()
             .map(|(count, wait, cpu_gil, cpu_native)| Segment { count, wait, cpu_gil, cpu_native })
             .collect();
-        Items { are_processes: false, count, lanes, wait, cpu_gil, cpu_native, longest, p95, share: 0.5, region, segments, ..Items::default() }
+        Items { are_processes: false, free: Some(0.25), count, lanes, wait, cpu_gil, cpu_native, longest, p95, share: 0.5, region, segments, ..Items::default() }
     }
 }
 

@@ -332,12 +332,18 @@ fn model_cases_and_realisations_are_read() {
     assert!(!case.expect["time"].accepts(&Value::Number(13.0)));
     assert_eq!(case.expect["workers"], Expected::Between(1.0, 8.0));
     let values = std::collections::BTreeMap::from([("workers", "12".to_owned())]);
-    let adopt = set.realisation("cobol", "threads", "adopt").unwrap();
+    let adopt = set.realisation("cobol", "threads", "adopt", &Facts::default()).unwrap();
     assert_eq!(adopt.construct.render(&values), "POOL(12)");
     assert_eq!(adopt.snippet.as_ref().unwrap().render(&values), "x = {y} {{}}");
     assert_eq!(adopt.notes[0].render(&values), "<queue> waiting");
-    assert_eq!(set.realisation("cobol", "threads", "resize").unwrap().construct.render(&values), "RESIZE 12");
-    assert_eq!(set.realisation("cobol", "async", "adopt").filter(|found| found.lang == "cobol"), None);
+    assert_eq!(
+        set.realisation("cobol", "threads", "resize", &Facts::default()).unwrap().construct.render(&values),
+        "RESIZE 12"
+    );
+    assert_eq!(
+        set.realisation("cobol", "async", "adopt", &Facts::default()).filter(|found| found.lang == "cobol"),
+        None
+    );
 }
 
 #[test]

@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::schema::violations;
+
 #[derive(Parser)]
 struct Line {
     #[command(flatten)]
@@ -194,6 +196,26 @@ fn the_drawing_is_one_whole_file_without_anything_from_elsewhere() {
     let svg = String::from_utf8(run(&words.split_whitespace().collect::<Vec<_>>()).unwrap()).unwrap();
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && !svg.contains("NaN"), "{svg}");
     assert!(!svg.replace("http://www.w3.org/2000/svg", "").contains("http") && !svg.contains("script"));
+}
+
+#[test]
+fn every_answer_follows_the_schema() {
+    let schema: Value = serde_json::from_str(&boundby::report::json::simulation_schema()).unwrap();
+    for words in [
+        "--tasks 1000 --wait 100ms --cpu 1ms",
+        "--tasks 100 --wait 20ms --cpu 5ms --cv 0.5 --payload 1MB --pool 4x2 --workers 1-8 --serial 1s",
+        "--wait 0.8s,0.5s,0.3s --language rust --downstream-limit 2 --cpus 1.5",
+        "--tasks 8 --stage 300ms --stage 400msx2 --stage 200ms",
+        "--rate 200/s --wait 50ms --cpu 4ms --latency 100ms",
+        "--rate 2000/s --wait 50ms --cpu 4ms",
+        "--tasks 1 --wait 0 --cpu 0.001ms",
+    ] {
+        let answer = json(words).unwrap_or_else(|error| panic!("{words}: {error}"));
+        let errors = violations(&schema, &schema, &answer, words);
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+    let other = serde_json::json!({"schema": "boundby/simulation/2", "stated": {}});
+    assert!(violations(&schema, &schema, &other, "other").len() > 2);
 }
 
 /// Work within the bounds of what people have.

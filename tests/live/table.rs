@@ -7,10 +7,26 @@ use std::path::Path;
 use crate::check::Books;
 use crate::run::Outcome;
 use crate::truth::{Mode, Workload};
+use crate::variants::Measured;
 
-const HEADINGS: [&str; COLUMNS] =
-    ["workload", "verdict", "share", "advice", "predicted", "measured", "books", "cpu", "result"];
-const COLUMNS: usize = 9;
+const HEADINGS: [&str; COLUMNS] = [
+    "workload",
+    "verdict",
+    "share",
+    "advice",
+    "predicted",
+    "measured",
+    "best",
+    "reached",
+    "books",
+    "cpu",
+    "result",
+];
+const COLUMNS: usize = 11;
+/// Columns of what was carried out.
+const MEASURED: usize = 5;
+const BEST: usize = 6;
+const REACHED: usize = 7;
 const SKIPPED: &str = "skipped: ";
 
 /// One workload in one mode.
@@ -43,15 +59,27 @@ impl Row {
             advice,
             predicted,
             String::new(),
+            String::new(),
+            String::new(),
             format!("{:+.2} %", books.wall_error * 100.0),
             format!("{:+.1} ms", books.cpu_error_s * 1000.0),
             if right { "ok" } else { "WRONG" }.to_owned(),
         ])
     }
 
-    /// Fills in the speedup that the advised variant reached.
-    pub(crate) fn with_measured(mut self, speedup: f64) -> Self {
-        self.0[5] = format!("{speedup:.1}");
+    /// Fills in the speedup that the advised variant reached, and that of the best number of workers.
+    pub(crate) fn with_measured(mut self, measured: &Measured) -> Self {
+        self.0[MEASURED] = format!("{:.1}", measured.speedup);
+        if let Some((workers, best)) = measured.best {
+            self.0[BEST] = format!("{best:.1} x{workers}");
+            self.0[REACHED] = format!("{:.0} %", 100.0 * measured.speedup / best);
+        }
+        self
+    }
+
+    /// Marks a run in which other programs held the CPUs.
+    pub(crate) fn disturbed(mut self) -> Self {
+        self.0[COLUMNS - 1].push_str(", disturbed");
         self
     }
 
@@ -101,9 +129,13 @@ impl Table {
                 cells.map(|row| row.0[column].chars().count()).max().unwrap_or(0)
             })
             .collect();
+        // What a mode does not measure has no column.
+        let is_told = |column: usize| self.rows.iter().any(|row| !row.0[column].is_empty());
         let line = |row: &Row| {
-            let cells: Vec<String> =
-                row.0.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            let cells: Vec<String> = (0..COLUMNS)
+                .filter(|column| is_told(*column))
+                .map(|column| format!("{:<1$}", row.0[column], widths[column]))
+                .collect();
             format!("| {} |\n", cells.join(" | "))
         };
         let rule = std::array::from_fn(|column| "-".repeat(widths[column]));

@@ -84,6 +84,8 @@ costs! {
     batch_overhead,
     /// At least this many batches for every worker.
     batches_per_worker,
+    /// Items between two stages for each worker of the second.
+    queue_per_worker,
     /// Slots of a server over those its arrivals keep busy.
     server_headroom,
     /// Share of the time a server's CPU may be busy.
@@ -94,6 +96,8 @@ costs! {
     guide_threads_low,
     /// Threads per core that the guides recommend for waiting, to.
     guide_threads_high,
+    /// Processes per core that the guides recommend.
+    guide_processes,
     /// Confidence in what was stated instead of measured.
     confidence_stated,
     /// Factor on it for each decisive part that had to be assumed.

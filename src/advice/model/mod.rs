@@ -18,7 +18,7 @@ pub mod wall;
 pub use choose::{Cap, Choice};
 pub use costs::Costs;
 pub use network::{Host, Networks};
-pub use wall::Curve;
+pub use wall::{Curve, Point};
 
 /// What one program's dominating repeated work costs. Times are seconds per item unless said otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -50,6 +50,17 @@ pub fn most(work: &Work, host: &Host, processes: usize) -> f64 {
     cores.min(locks)
 }
 
+/// Processes whose interpreter locks, busy no more than is wise, compute what arrives: one where there is no such lock, and
+/// never more than there are cores and one.
+#[must_use]
+pub fn locks(work: &Work, host: &Host, rate: f64, costs: &Costs) -> usize {
+    if !host.gil {
+        return 1;
+    }
+    let most = host.cores.ceil().max(1.0) as usize + 1;
+    ((rate * work.cpu_gil / costs.server_utilisation).ceil() as usize).clamp(1, most)
+}
+
 /// How long requests take that arrive at `rate`.
 #[must_use]
 pub fn served(work: &Work, host: &Host, shape: Shape, rate: f64, costs: &Costs) -> Served {
@@ -88,11 +99,9 @@ pub fn smallest(
     slots_most: Option<f64>,
     costs: &Costs,
 ) -> Served {
-    let processes_most = if host.gil { host.cores.ceil().max(1.0) as usize + 1 } else { 1 };
-    let for_locks =
-        if host.gil { (rate * work.cpu_gil / costs.server_utilisation).ceil() as usize } else { 1 };
-    let first = for_locks.clamp(1, processes_most);
     let allowed = slots_most.unwrap_or(f64::INFINITY).min(costs.max_threads).max(1.0) as usize;
+    let processes_most = if host.gil { host.cores.ceil().max(1.0) as usize + 1 } else { 1 }.min(allowed);
+    let first = locks(work, host, rate, costs).min(processes_most);
     let meets = |one: &Served| match (one.response, latency) {
         (Some((_, tail)), Some(latency)) => tail <= latency,
         (Some(_), None) => true,
@@ -197,6 +206,18 @@ mod tests {
         assert!(machines(&work, &host, 300.0, &costs()) >= 3.0);
         let kept = smallest(&work, &host, 100.0, None, None, &costs());
         assert!(kept.response.is_some() && kept.shape.processes == 2, "{kept:?}");
+    }
+
+    #[test]
+    fn no_shape_has_more_slots_than_the_other_side_takes() {
+        let work = Work { items: 1, wait: 0.05, cpu_gil: 0.009, ..Work::default() };
+        let host = Host { cores: 4.0, gil: true, loops: 1.0 };
+        for limit in [1, 2, 3, 5, 7, 100] {
+            for rate in [1.0, 20.0, 200.0, 400.0] {
+                let one = smallest(&work, &host, rate, None, Some(f64::from(limit)), &costs());
+                assert!(one.shape.slots() <= limit as usize, "{limit} {rate}: {one:?}");
+            }
+        }
     }
 
     #[test]

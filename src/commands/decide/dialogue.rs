@@ -24,11 +24,15 @@ pub(super) fn ask(
             found.map(|(name, _)| (*name).to_owned()).ok_or_else(|| format!("one of {known}"))
         })?;
     }
-    if args.items.is_none() && args.rate.is_none() && args.connections.is_none() && !args.background {
+    if args.items.is_none()
+        && args.goals.rate.is_none()
+        && args.goals.connections.is_none()
+        && !args.background
+    {
         args.items = asked.about("How many items of work? (for example 1000)", values::count)?;
     }
     let says_how_long = args.wait.is_some() || args.cpu.is_some() || args.cpu_outside_lock.is_some();
-    let needs_length = args.items.is_some() || args.rate.is_some();
+    let needs_length = args.items.is_some() || args.goals.rate.is_some();
     if !says_how_long && needs_length {
         args.wait =
             asked.about("How long does each wait: network, files, other programs? (100ms)", values::time)?;

@@ -6,13 +6,14 @@ use std::io::{self, IsTerminal as _};
 
 use anyhow::{Result, anyhow, bail};
 
+use super::calibrate;
 use super::report::deliver;
 use super::rules::load;
 use super::terminal::{Sink, style_for};
 use crate::advice::{advise_stated, described, of_statements};
 use crate::cli::DecideArgs;
 use crate::facts::{self, AssumedWaits, Stated, Value};
-use crate::machine::{Machine, survey};
+use crate::machine::Machine;
 use crate::report::Style;
 use crate::report::decision::{Decided, render, render_description};
 use crate::rules::RuleSet;
@@ -33,7 +34,9 @@ pub fn run(args: &DecideArgs) -> Result<()> {
     }
     let sink = if args.output.is_some() { Sink::File } else { Sink::Stdout };
     let style = Style { verbose: args.verbose, ..style_for(sink) };
-    let bytes = answer(&args, &survey(None), &style)?;
+    let machine = calibrate::surveyed();
+    let rules = calibrate::load(args.rules.as_deref(), &machine)?;
+    let bytes = answer_by(&rules, &args, &machine, &style)?;
     deliver(&bytes, args.output.as_deref())
 }
 
@@ -42,8 +45,11 @@ pub fn run(args: &DecideArgs) -> Result<()> {
 /// # Errors
 /// As [`run`].
 pub fn answer(args: &DecideArgs, machine: &Machine, style: &Style) -> Result<Vec<u8>> {
-    let rules = load(args.rules.as_deref())?;
-    let words = args.task.as_deref().map(|task| described(task, args.duration, args.data_size, &rules));
+    answer_by(&load(args.rules.as_deref())?, args, machine, style)
+}
+
+fn answer_by(rules: &RuleSet, args: &DecideArgs, machine: &Machine, style: &Style) -> Result<Vec<u8>> {
+    let words = args.task.as_deref().map(|task| described(task, args.duration, args.goals.data_size, rules));
     if let (true, Some(task), Some(words)) = (args.from_description, &args.task, &words) {
         return Ok(render_description(task, words, args.format, style));
     }
@@ -56,17 +62,17 @@ pub fn answer(args: &DecideArgs, machine: &Machine, style: &Style) -> Result<Vec
         } else if stated.bound.as_deref() == Some("io") {
             stated.bound = words.bound.filter(|bound| bound != "cpu").or(stated.bound);
         }
-        stated.work = stated.work.or(words.work);
+        stated.goals.work = stated.goals.work.or(words.work);
     }
     let machine = of_stated(machine, args);
-    let facts = facts::declare(&stated, &machine, &assumed(&rules)?);
+    let facts = facts::declare(&stated, &machine, &assumed(rules)?);
     let evidence = of_statements(&facts);
     let gil = facts.get("runtime.gil").and_then(|fact| match fact.value {
         Value::Bool(gil) => Some(gil),
         _ => None,
     });
     let wall = facts.get_number("run.wall");
-    let advice = advise_stated(facts, &rules);
+    let advice = advise_stated(facts, rules);
     let decided = Decided {
         task: args.task.as_deref(),
         stated: &evidence,
@@ -117,7 +123,7 @@ fn stated(args: &DecideArgs) -> Result<Stated> {
         }
         _ => {}
     }
-    if let (Some(latency), Some(wait)) = (args.latency, args.wait)
+    if let (Some(latency), Some(wait)) = (args.goals.latency, args.wait)
         && latency < wait + cpu.unwrap_or(0.0)
     {
         let alone = units::seconds(wait + cpu.unwrap_or(0.0));
@@ -125,29 +131,17 @@ fn stated(args: &DecideArgs) -> Result<Stated> {
             "no request can be answered sooner than the {alone} it takes by itself: type a longer --latency"
         );
     }
-    if let (Some(limit), Some(wanted)) = (args.downstream_limit, args.concurrency)
-        && wanted > limit
-    {
-        bail!("--concurrency {wanted} exceeds --downstream-limit {limit}: change one of them");
-    }
+    let goals = args.goals.goals(None).map_err(|what| anyhow!(what))?;
     Ok(Stated {
         bound: args.bound.clone(),
+        goals,
         bound_is_guess: false,
-        work: args.work.clone(),
         duration: args.duration,
         // A server has no end: one request is the item.
-        items: args.items.or(args.rate.map(|rate| (rate * 60.0).ceil().max(1.0) as u64)),
+        items: args.items.or(args.goals.rate.map(|rate| (rate * 60.0).ceil().max(1.0) as u64)),
         wait: args.wait,
         cpu: args.cpu,
         cpu_outside_lock: args.cpu_outside_lock,
-        data_size: args.data_size,
-        concurrency: args.concurrency,
-        connections: args.connections,
-        machines: args.machines,
-        deadline: args.deadline,
-        rate: args.rate,
-        latency: args.latency,
-        downstream: args.downstream_limit,
         background: args.background,
         dependent: args.dependent,
         language: args.language.clone(),

@@ -10,6 +10,7 @@ use std::io::Write;
 
 use anyhow::Context as _;
 
+use super::calibrate;
 use crate::cli::DoctorArgs;
 use crate::machine::{self, Machine, QuotaReader};
 use crate::{exit, units};
@@ -62,6 +63,7 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
     checks.push(procfs::rusage(subject));
     checks.push(procfs::visibility());
     checks.push(procfs::attach(args.pid));
+    checks.push(calibration(&machine));
 
     writeln!(out, "{}\n", headline(&machine))?;
     write!(out, "{}", table::render(&checks, table::terminal_width()))?;
@@ -147,6 +149,18 @@ fn quota(machine: &Machine, pid: i32) -> Check {
         costs: "a program stopped by its quota looks as if other programs held the CPUs; worker counts may be too high",
         enable: "mount the cgroup file system read-only: docker run -v /sys/fs/cgroup:/sys/fs/cgroup:ro"
             .to_owned(),
+        essential: false,
+    }
+}
+
+/// What predictions rest on: it is no source, and nothing that was measured misses it.
+fn calibration(machine: &Machine) -> Check {
+    Check {
+        source: "calibration",
+        outcome: calibrate::told(machine).map_or_else(Outcome::Untried, Outcome::Works),
+        gives: "predictions by what workers cost on this computer",
+        costs: "",
+        enable: String::new(),
         essential: false,
     }
 }

@@ -53,6 +53,13 @@ impl Ledger {
         self.live.insert(tid, record);
     }
 
+    /// So many tasks of an event loop were seen waiting in this code.
+    pub fn tasks(&mut self, stack: StackId, waiting: u32) {
+        self.note_stacks();
+        self.note(|| Observation::Tasks { stack, waiting });
+        self.places.tasks(stack, waiting);
+    }
+
     /// A thread was seen running in this code since its last reading: its CPU time until the next one is shared among
     /// these.
     pub fn sampled(&mut self, tid: i32, stacks: &[StackId]) {

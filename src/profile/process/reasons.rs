@@ -39,7 +39,7 @@ impl Process {
         Seen::Blocked(self.waits(index, at, now, &reason, fan, ledger))
     }
 
-    fn waits(
+    pub(super) fn waits(
         &mut self,
         index: usize,
         at: &Call,
@@ -52,7 +52,7 @@ impl Process {
         let site = ledger.site(self.pid, pc, reason, fan);
         let serves = reason.kind == WaitKind::Idle && reason.external;
         let unnamed = reason.is_unnamed();
-        self.threads[index].last = Some(Wait { at: *at, site, since, unnamed, serves });
+        self.threads[index].last = Some(Wait { at: *at, site, kind: reason.kind, since, unnamed, serves });
         site
     }
 
@@ -69,7 +69,13 @@ impl Process {
     }
 
     /// Gathers the evidence the table asks for, and no more.
-    fn reason(&mut self, tid: i32, at: &Call, now: u64, lookups: &mut Lookups) -> Option<(Reason, u32)> {
+    pub(super) fn reason(
+        &mut self,
+        tid: i32,
+        at: &Call,
+        now: u64,
+        lookups: &mut Lookups,
+    ) -> Option<(Reason, u32)> {
         let mut evidence = Evidence::default();
         let mut fan = 0;
         let means = match at {

@@ -5,8 +5,9 @@ use crate::profile::callers::Callers;
 use crate::profile::ledger::Ledger;
 use crate::profile::source::procfs::parse_schedstat;
 use crate::profile::stack::StackId;
-use crate::profile::thread_clock::Counters;
-use crate::wait::classify::Call;
+use crate::profile::thread_clock::{Counters, Seen};
+use crate::wait::WaitKind;
+use crate::wait::classify::{Call, Reason};
 
 /// CPU time from which native threads are looked at while they run, nanoseconds.
 const WORTH_SAMPLING: u64 = 50_000_000;
@@ -29,7 +30,7 @@ impl Process {
         let thread = &self.threads[index];
         let mut stack = self.callers.stack(
             memory,
-            (thread.inner, at),
+            (thread.inner, at, waits.is_some()),
             (&mut lookups.images, ledger.stacks()),
             &mut lookups.stack_reads,
         );
@@ -39,7 +40,35 @@ impl Process {
             stack = stack.filter(|_| now == Some(counters));
         }
         self.threads[index].unplaced = waits.is_some() && stack.is_none();
+        if let (Some(stack), Some(tasks)) = (stack, self.callers.tasks_waiting()) {
+            ledger.tasks(stack, tasks.count.round() as u32);
+        }
         stack.unwrap_or(StackId::UNSEEN)
+    }
+
+    /// What an event loop waits for, corrected by what its tasks do: connections that are open say nothing while every
+    /// task only waits for time to pass, and what was believed of the last wait need not hold for this one.
+    pub(super) fn told_by_tasks(
+        &mut self,
+        index: usize,
+        seen: Seen,
+        now: u64,
+        lookups: &mut Lookups,
+        ledger: &mut Ledger,
+    ) -> Seen {
+        let (Seen::Blocked(site), Some(tasks)) = (seen, self.callers.tasks_waiting()) else { return seen };
+        let Some(wait) = self.threads[index].last.filter(|wait| wait.site == site) else { return seen };
+        let told = match (wait.kind, tasks.for_time) {
+            (WaitKind::Network, true) | (WaitKind::Sleep, false) => {
+                self.reason(self.threads[index].tid, &wait.at, now, lookups)
+            }
+            _ => None,
+        };
+        let Some((mut reason, fan)) = told.filter(|(reason, _)| reason.event_loop) else { return seen };
+        if tasks.for_time && reason.kind == WaitKind::Network {
+            reason = Reason { kind: WaitKind::Sleep, resource: None, ..reason };
+        }
+        Seen::Blocked(self.waits(index, &wait.at, now, &reason, fan, ledger))
     }
 
     /// A thread still waits in a stack that could not be read when the wait was seen first: reads it now, and lets the

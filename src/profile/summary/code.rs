@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::event_loops::in_loop;
+use super::event_loops::{calls_own_code, in_loop};
 use super::{COUNTED_ENOUGH, SITES_REPORTED, account};
 use crate::profile::code::{CallStacks, Location, Site, StackTime};
 use crate::profile::ledger::Closed;
@@ -152,6 +152,8 @@ struct Sum<'a> {
     under: u64,
     outside: u64,
     event_loop: bool,
+    /// See [`Places::tasks_in`](crate::profile::places::Places::tasks_in).
+    tasks: (u64, u64),
     lockless: bool,
 }
 
@@ -159,7 +161,7 @@ fn sites(books: &Closed, mut pieces: Vec<Piece<'_>>) -> Vec<Site> {
     // What a loop calls is kept apart from the same line called by a thread that may block.
     type Key<'a> = (String, Account, Option<Location>, bool, Option<(&'static str, Option<&'a str>)>);
     let mut sums: BTreeMap<Key<'_>, Sum<'_>> = BTreeMap::new();
-    let mut in_loops: BTreeMap<StackId, bool> = BTreeMap::new();
+    let mut in_loops: BTreeMap<(StackId, bool), bool> = BTreeMap::new();
     // Many pieces share a stack.
     let mut lines: BTreeMap<StackId, Option<Location>> = BTreeMap::new();
     for piece in &pieces {
@@ -170,11 +172,19 @@ fn sites(books: &Closed, mut pieces: Vec<Piece<'_>>) -> Vec<Site> {
         let at = lines[&piece.stack].clone();
         // Without the code, what the kernel knows tells the waits apart.
         let kernel = at.is_none().then_some((piece.operation, piece.resource));
-        let in_loop = *in_loops.entry(piece.stack).or_insert_with(|| in_loop(&books.stacks, piece.stack));
+        let in_loop = *in_loops.entry((piece.stack, piece.account == Account::Cpu)).or_insert_with(|| {
+            // What a loop computes itself is no stall.
+            in_loop(&books.stacks, piece.stack)
+                && (piece.account != Account::Cpu || calls_own_code(&books.stacks, piece.stack))
+        });
         let sum = match sums.entry((books.process_name(piece.pid), piece.account, at, in_loop, kernel)) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => free.insert(Sum::default()),
         };
+        if !sum.stacks.contains_key(&piece.stack) {
+            let (waiting, looks) = books.places.tasks_in(piece.stack).unwrap_or_default();
+            sum.tasks = (sum.tasks.0 + waiting, sum.tasks.1 + looks);
+        }
         sum.add(&piece);
     }
     let mut sites: Vec<Site> = sums
@@ -269,6 +279,7 @@ impl<'a> Sum<'a> {
                 .or(self.lockless.then_some(0.0)),
             threads: self.threads.len() as u64,
             in_event_loop: self.event_loop,
+            tasks: (self.tasks.1 > 0).then(|| self.tasks.0 as f64 / self.tasks.1 as f64),
             blocks_event_loop: false,
         }
     }

@@ -6,6 +6,8 @@ use crate::profile::stack::{Frame, StackId, Stacks};
 /// Of Python: end of the file's path, and function.
 const PYTHON: &[(&str, &str)] =
     &[("asyncio/base_events.py", "_run_once"), ("asyncio/events.py", "_run"), ("uvloop/loop.pyx", "_run")];
+/// The files of a loop of Python.
+const LOOPS: [&str; 2] = ["asyncio/base_events.py", "asyncio/runners.py"];
 /// Of tokio: the module, and functions in it. What the future of `block_on` does holds up others only where there is no other
 /// thread.
 const TOKIO: &[(&str, &[&str])] = &[
@@ -21,6 +23,19 @@ pub(super) fn in_loop(stacks: &Stacks, stack: StackId) -> bool {
 }
 
 /// `Some(true)`: a loop that calls what is further in. `Some(false)`: what is further in may block.
+/// Whether code of the program's own stands further in than the loop.
+pub(super) fn calls_own_code(stacks: &Stacks, stack: StackId) -> bool {
+    stacks.levels(stack).take_while(|level| role(level).is_none()).any(|level| level.own)
+}
+
+/// Whether a stack leads through a loop into a task of the program.
+pub(in crate::profile) fn in_task(stacks: &Stacks, stack: StackId) -> bool {
+    let of_loop =
+        |level: &Frame| level.file.as_deref().is_some_and(|file| LOOPS.iter().any(|end| file.ends_with(end)));
+    stacks.levels(stack).take_while(|level| !of_loop(level)).any(|level| level.own)
+        && stacks.levels(stack).any(of_loop)
+}
+
 fn role(level: &Frame) -> Option<bool> {
     if let Some(tokio) = level.function.find("tokio::") {
         let path = &level.function[tokio..];
@@ -66,6 +81,40 @@ mod tests {
             ("BaseEventLoop._run_once", Some("/usr/lib/python3.12/asyncio/base_events.py")),
         ]));
         assert!(!called_by_loop(&[("handler", Some("app.py")), ("run", Some("/x/asyncio/runners.py"))]));
+    }
+
+    #[test]
+    fn a_loop_that_waits_is_in_a_task_only_if_the_stack_goes_on_into_one() {
+        let base = Some("/usr/lib/python3.12/asyncio/base_events.py");
+        let of_loop = [
+            ("EpollSelector.select", Some("/usr/lib/python3.12/selectors.py"), false),
+            ("BaseEventLoop._run_once", base, false),
+            ("BaseEventLoop.run_forever", base, false),
+            ("<module>", Some("app.py"), true),
+        ];
+        let of_task = [
+            ("StreamReader.readline", Some("/usr/lib/python3.12/asyncio/streams.py"), false),
+            ("fetch", Some("app.py"), true),
+        ];
+        let mut stacks = Stacks::default();
+        let mut told = |levels: &[(&str, Option<&str>, bool)]| {
+            let frames: Vec<_> = levels
+                .iter()
+                .map(|(function, file, own)| Frame {
+                    function: (*function).to_owned(),
+                    file: file.map(str::to_owned),
+                    line: Some(1),
+                    own: *own,
+                })
+                .filter_map(|frame| stacks.frame(frame))
+                .collect();
+            let stack = stacks.stack(&frames);
+            (in_task(&stacks, stack), calls_own_code(&stacks, stack))
+        };
+        assert_eq!(told(&of_loop), (false, false));
+        assert_eq!(told(&[&of_task[..], &of_loop[..]].concat()), (true, true));
+        // The program's own code that no loop calls is in no task.
+        assert!(!told(&of_task[1..]).0);
     }
 
     #[test]

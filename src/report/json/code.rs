@@ -61,6 +61,9 @@ pub(super) struct SiteV1 {
     threads: u64,
     /// Whether it is an event loop waiting for events.
     in_event_loop: bool,
+    /// Tasks of the event loop that waited there at once, on average; absent: it is in no task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tasks: Option<f64>,
     /// Whether an event loop called it, so that no other task could go on meanwhile.
     #[serde(default)]
     blocks_event_loop: bool,
@@ -147,6 +150,7 @@ fn site_v1(site: &Site, source: Option<InSourceV1>) -> SiteV1 {
         gil_share: site.under_lock.and_then(derived),
         threads: site.threads,
         in_event_loop: site.in_event_loop,
+        tasks: site.tasks.and_then(derived),
         blocks_event_loop: site.blocks_event_loop,
         source,
     }
@@ -207,6 +211,7 @@ pub(super) fn site(site: &SiteV1, i: usize) -> Result<Site, JsonError> {
         under_lock: site.gil_share.map(under).transpose()?,
         threads: site.threads,
         in_event_loop: site.in_event_loop,
+        tasks: site.tasks,
         blocks_event_loop: site.blocks_event_loop,
     })
 }

@@ -7,13 +7,14 @@ use serde::Deserialize;
 
 use super::code;
 use super::v1::{
-    BlockingPointV1, BookV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, ProcessGroupV1, ProfileV1,
-    QualityV1, RecommendationV1, ReportV1, RuntimeV1, SCHEMA, ThrottlingV1, ValueV1, VerdictV1,
+    BlockingPointV1, BookV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, PredictedV1,
+    ProcessGroupV1, ProfileV1, QualityV1, RecommendationV1, ReportV1, RuntimeV1, SCHEMA, ThrottlingV1,
+    ValueV1, VerdictV1,
 };
 use super::{names, region, timeline};
 use crate::advice::{
-    Action, Advice, Cluster, Evidence, NotDecided, Predicted, Recommendation, Rejected, Stage, Strategy,
-    Verdict, Workers,
+    Action, Advice, Cluster, CurvePoint, Evidence, NotDecided, Predicted, Recommendation, Rejected, Stage,
+    Strategy, Verdict, Workers,
 };
 use crate::facts::Value;
 use crate::machine::Machine;
@@ -357,6 +358,7 @@ fn items(items: &ItemsV1) -> Result<Items, JsonError> {
     Ok(Items {
         count: items.count,
         are_processes: items.are_processes,
+        free: items.free,
         lanes: items.lanes,
         wait: waits.collect::<Result<_, JsonError>>()?,
         cpu_gil: seconds(items.cpu_gil_s, format_args!("profile.items.cpu_gil_s"))?,
@@ -445,7 +447,7 @@ fn recommendation(one: &RecommendationV1, i: usize) -> Result<Recommendation, Js
         formula: one.workers_formula.clone().unwrap_or_default(),
         binding_cap: one.workers_limited_by.clone().unwrap_or_default(),
     });
-    let predicted = one.predicted.as_ref().map(|predicted| {
+    let predicted = |predicted: &PredictedV1| {
         let checked =
             |value, name: &str| at_least_zero(value, format_args!("recommendations[{i}].predicted.{name}"));
         Ok(Predicted {
@@ -454,7 +456,11 @@ fn recommendation(one: &RecommendationV1, i: usize) -> Result<Recommendation, Js
             low: checked(predicted.low, "low")?,
             high: checked(predicted.high, "high")?,
         })
-    });
+    };
+    let curve = one
+        .curve
+        .iter()
+        .map(|point| Ok(CurvePoint { workers: point.workers, predicted: predicted(&point.predicted)? }));
     let stages = one.stages.iter().map(|stage| {
         Ok(Stage {
             name: stage.name.clone(),
@@ -480,7 +486,8 @@ fn recommendation(one: &RecommendationV1, i: usize) -> Result<Recommendation, Js
             task_s: one.task_s.unwrap_or_default(),
             tasks: one.tasks.unwrap_or_default(),
         }),
-        predicted: predicted.transpose()?,
+        predicted: one.predicted.as_ref().map(predicted).transpose()?,
+        curve: curve.collect::<Result<_, JsonError>>()?,
         region: one.region.as_ref().map(|found| region::gain(found, i)).transpose()?,
         confidence: named(
             names::confidence(&one.confidence),

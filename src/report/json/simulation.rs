@@ -1,8 +1,10 @@
 //! The public format of a simulation, schema `boundby/simulation/1`. Times in seconds, shares 0–1.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::layout::Layout;
+use super::names;
 use super::write::derived;
 use crate::advice::simulate::{Modelled, Pipeline, Point, Scenario, Serving, Shape, Simulation};
 use crate::report::simulation::{Answer, Simulated};
@@ -10,8 +12,11 @@ use crate::report::simulation::{Answer, Simulated};
 /// The name and version of this format.
 const SCHEMA: &str = "boundby/simulation/1";
 
-#[derive(Serialize)]
-struct SimulationV1 {
+/// What each model would give for work stated in numbers.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SimulationV1 {
+    /// Name and version of this format.
+    #[schemars(extend("const" = SCHEMA))]
     schema: &'static str,
     stated: StatedV1,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,15 +32,16 @@ struct SimulationV1 {
     server: Option<ServerV1>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct BestV1 {
+    #[schemars(schema_with = "names::strategies")]
     strategy: &'static str,
     workers: Option<usize>,
     wall_s: Option<f64>,
     speedup: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct StatedV1 {
     tasks: Option<u64>,
     wait_s: Option<f64>,
@@ -52,8 +58,9 @@ struct StatedV1 {
     downstream_limit: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ModelV1 {
+    #[schemars(schema_with = "names::strategies")]
     strategy: &'static str,
     pool: Option<ShapeV1>,
     stages: Option<ShapeV1>,
@@ -72,13 +79,13 @@ struct ModelV1 {
     points: Vec<PointV1>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ShapeV1 {
     processes: usize,
     threads: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct GuideV1 {
     low: usize,
     high: usize,
@@ -86,7 +93,7 @@ struct GuideV1 {
     high_attains: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct PointV1 {
     workers: usize,
     rounds: u64,
@@ -99,7 +106,7 @@ struct PointV1 {
     knee: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct PipelineV1 {
     tasks: u64,
     steps: Vec<StepV1>,
@@ -108,14 +115,14 @@ struct PipelineV1 {
     knee: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct StepV1 {
     workers: Vec<usize>,
     wall_s: Option<f64>,
     slowest: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ServerV1 {
     rate: Option<f64>,
     latency_s: Option<f64>,
@@ -127,7 +134,7 @@ struct ServerV1 {
     shapes: Vec<ServedV1>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ServedV1 {
     pool: ShapeV1,
     utilisation: Option<f64>,

@@ -251,6 +251,9 @@ pub(super) struct ItemsV1 {
     /// Whether each item is a child process.
     #[serde(default)]
     pub(super) are_processes: bool,
+    /// Where an item is a request of a client: share of their time in which the threads that answer waited for the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) free: Option<f64>,
     /// Threads or processes already working on them side by side.
     pub(super) lanes: u64,
     /// Wait per item by kind.
@@ -418,6 +421,9 @@ pub(super) struct RecommendationV1 {
     pub(super) workers_formula: Option<String>,
     /// What limits the number.
     pub(super) workers_limited_by: Option<String>,
+    /// What other numbers of workers would give, in order; empty where one number does not say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) curve: Vec<CurvePointV1>,
     /// The stages of a hybrid, in order of flow.
     #[serde(default)]
     pub(super) stages: Vec<StageV1>,
@@ -481,6 +487,16 @@ pub(super) struct PredictedV1 {
     pub(super) low: f64,
     /// Upper end.
     pub(super) high: f64,
+}
+
+/// What one number of workers gives.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct CurvePointV1 {
+    /// The number.
+    pub(super) workers: u32,
+    /// What it gives.
+    #[serde(flatten)]
+    pub(super) predicted: PredictedV1,
 }
 
 /// One piece of evidence.

@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::layout::Layout;
 use super::names;
 use super::v1::{
-    BlockingPointV1, BookV1, CpuSplitV1, CpusV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1,
-    MemoryV1, NotDecidedV1, NotMeasuredV1, ParallelismV1, PredictedV1, ProcessGroupV1, ProfileV1, QualityV1,
-    RecommendationV1, RefusedV1, RejectedV1, ReportV1, RuntimeV1, SCHEMA, StageV1, ThrottlingV1, ValueV1,
-    VerdictV1,
+    BlockingPointV1, BookV1, CpuSplitV1, CpusV1, CurvePointV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1,
+    MachineV1, MemoryV1, NotDecidedV1, NotMeasuredV1, ParallelismV1, PredictedV1, ProcessGroupV1, ProfileV1,
+    QualityV1, RecommendationV1, RefusedV1, RejectedV1, ReportV1, RuntimeV1, SCHEMA, StageV1, ThrottlingV1,
+    ValueV1, VerdictV1,
 };
 use super::{code, findings, region, timeline};
-use crate::advice::{Evidence, NotDecided, Predicted, Recommendation, Rejected, Verdict};
+use crate::advice::{CurvePoint, Evidence, NotDecided, Predicted, Recommendation, Rejected, Verdict};
 use crate::facts::Value;
 use crate::machine::Machine;
 use crate::profile::{BlockingPoint, EventLoop, Exit, Items, ProcessGroup, Profile, Quality, Runtime};
@@ -213,6 +213,7 @@ fn items(items: &Items) -> ItemsV1 {
     ItemsV1 {
         count: items.count,
         are_processes: items.are_processes,
+        free: items.free.and_then(derived),
         lanes: items.lanes,
         wait_s: items.wait.iter().map(|(kind, wait)| (kind.name().to_owned(), seconds(*wait))).collect(),
         cpu_gil_s: seconds(items.cpu_gil),
@@ -389,6 +390,7 @@ fn recommendation(recommendation: &Recommendation) -> RecommendationV1 {
         workers_high: workers.map(|workers| workers.high),
         workers_formula: workers.map(|workers| workers.formula.clone()),
         workers_limited_by: workers.map(|workers| workers.binding_cap.clone()),
+        curve: recommendation.curve.iter().filter_map(curve_point).collect(),
         stages: recommendation.stages.iter().map(stage).collect(),
         nodes: cluster.map(|cluster| cluster.nodes),
         engine: cluster.map(|cluster| cluster.engine.clone()),
@@ -405,6 +407,10 @@ fn recommendation(recommendation: &Recommendation) -> RecommendationV1 {
         snippet: recommendation.snippet.clone(),
         memory: recommendation.memory,
     }
+}
+
+fn curve_point(point: &CurvePoint) -> Option<CurvePointV1> {
+    Some(CurvePointV1 { workers: point.workers, predicted: predicted(point.predicted)? })
 }
 
 fn predicted(predicted: Predicted) -> Option<PredictedV1> {

@@ -147,7 +147,13 @@ mod tests {
 
     fn plot() -> Plot {
         let points = (0..=6).map(|i| (f64::from(1 << i), f64::from(1 << i).min(20.0))).collect();
-        let threads = Series { name: "threads".into(), letter: 't', points, mark: Some((32.0, 20.0)) };
+        let threads = Series {
+            name: "threads".into(),
+            letter: 't',
+            points,
+            mark: Some((32.0, 20.0)),
+            ..Series::default()
+        };
         let flat = Series { letter: 'p', points: vec![(1.0, 1.0), (4.0, 1.9)], ..Series::default() };
         Plot { across: "workers".into(), up: "times".into(), series: vec![threads, flat], ..Plot::default() }
     }

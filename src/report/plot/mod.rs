@@ -4,7 +4,7 @@ mod cells;
 mod svg;
 
 pub(super) use cells::to_cells;
-pub(super) use svg::to_svg;
+pub(super) use svg::{part_of_page, to_svg};
 
 /// Curves in one drawing.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -30,6 +30,8 @@ pub(super) struct Series {
     pub(super) points: Vec<(f64, f64)>,
     /// The point that counts.
     pub(super) mark: Option<(f64, f64)>,
+    /// Between which values it lies, from left to right: across, from, to. Drawn where there is colour.
+    pub(super) band: Vec<(f64, f64, f64)>,
 }
 
 /// The ends of both axes.
@@ -43,7 +45,12 @@ struct Frame {
 impl Frame {
     /// `None` where nothing can be drawn.
     fn of(plot: &Plot) -> Option<Self> {
-        let all = || plot.series.iter().flat_map(|series| series.points.iter().chain(&series.mark));
+        let band = |series: &Series| series.band.iter().map(|(x, _, to)| (*x, *to)).collect::<Vec<_>>();
+        let all = || {
+            let points =
+                |series: &Series| series.points.iter().chain(&series.mark).copied().collect::<Vec<_>>();
+            plot.series.iter().flat_map(move |series| points(series).into_iter().chain(band(series)))
+        };
         let usable = |value: &f64| value.is_finite() && *value > 0.0;
         let across = || all().map(|point| point.0).filter(usable);
         let left = across().reduce(f64::min)?;

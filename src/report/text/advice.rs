@@ -43,7 +43,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
 fn action(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
     let changes = !matches!(best.action, Action::Keep | Action::Inconclusive);
     let gain = best.predicted.filter(|_| changes);
-    let gain = gain.map(|predicted| gain_of(predicted, report.profile.wall.as_secs_f64()));
+    let gain = gain.map(gain_of);
     let mut lines: Vec<Paragraph> = Vec::new();
     if best.confidence == Confidence::Low && changes {
         let doubt = format!("not sure: {}", doubt::largest(best, report));
@@ -69,7 +69,7 @@ fn action(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
 
 /// What else there is to say of a plan: the range of workers, what holds their number, memory, confidence.
 fn terms(best: &Recommendation, report: &Report<'_>) -> Vec<String> {
-    let mut terms: Vec<String> = alone(best, report.profile.wall.as_secs_f64()).into_iter().collect();
+    let mut terms: Vec<String> = alone(best).into_iter().collect();
     if let (Some(workers), true) = (&best.workers, best.predicted.is_some()) {
         if workers.low < workers.high {
             terms.push(format!("{} to {} workers do as well", workers.low, workers.high));
@@ -84,9 +84,9 @@ fn terms(best: &Recommendation, report: &Report<'_>) -> Vec<String> {
 }
 
 /// What becomes of the items alone, where that is not what becomes of the program.
-fn alone(best: &Recommendation, wall: f64) -> Option<String> {
-    let region =
-        best.region.as_ref().filter(|region| best.predicted.is_some() && region.serial_s >= REST * wall)?;
+fn alone(best: &Recommendation) -> Option<String> {
+    let now = best.predicted?.now();
+    let region = best.region.as_ref().filter(|region| region.serial_s >= REST * now)?;
     let what = if region.items.is_some() { "the items alone" } else { "that part alone" };
     let rest = units::seconds(region.serial_s);
     Some(format!("{what} {}, the other {rest} stay as they are", units::factor(region.speedup)))
@@ -140,9 +140,9 @@ fn model(one: &Recommendation) -> String {
 }
 
 /// What it gives, no more precisely than it is known.
-fn gain_of(predicted: Predicted, now: f64) -> Text {
+fn gain_of(predicted: Predicted) -> Text {
     let Predicted { wall_s, speedup, .. } = predicted;
-    let times = format!("{} → {}", units::seconds(now), units::rough_seconds(wall_s));
+    let times = format!("{} → {}", units::seconds(predicted.now()), units::rough_seconds(wall_s));
     let doubt = if predicted.low < 1.0 { "; it may not be faster at all" } else { "" };
     // Where the printed factor would be 1.0, there is no gain to speak of.
     let text = match units::factor(speedup).as_str() {

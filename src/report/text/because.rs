@@ -69,7 +69,11 @@ fn waits(site: &BlockingPoint) -> String {
 
 /// The work items in words: how many, how they run today, what each of them does.
 fn repeated(items: &Items, profile: &Profile) -> String {
-    let what = if items.are_processes { "child process" } else { "item" };
+    let what = match items {
+        Items { are_processes: true, .. } => "child process",
+        Items { free: Some(_), .. } => "request",
+        _ => "item",
+    };
     let how =
         if items.lanes > 1 { format!("{} at a time", items.lanes) } else { "one after another".to_owned() };
     let cpu = items.cpu_gil + items.cpu_native;

@@ -80,6 +80,7 @@ mod tests {
             stages: Vec::new(),
             cluster: None,
             predicted: Some(Predicted { wall_s: 1.0, speedup: 2.0, low: 1.9, high: 2.1 }),
+            curve: Vec::new(),
             region: None,
             confidence: Confidence::Low,
             rule: String::new(),

@@ -83,11 +83,22 @@ fn told(site: &Site, call: Option<&Api>, profile: &Profile) -> Text {
     if site.episodes > 0 && !site.in_event_loop {
         said.push(waits(site.episodes, site.counted, site.account == SLEEP, site.wait));
     }
+    if let Some(tasks) = site.tasks.filter(|_| site.in_event_loop) {
+        said.push(at_a_time(tasks));
+    }
     if let Some(caller) = site.callers.first().filter(|caller| **caller != *at) {
         said.push(format!("from {}", named(caller, profile)));
     }
     let said = if said.is_empty() { String::new() } else { format!(": {}", said.join("; ")) };
     Text::new(Role::Strong, &place(at, profile)).and(Role::Plain, &format!("{}{said}", inside(at)))
+}
+
+/// `one task at a time`, `about 12 tasks at a time`.
+fn at_a_time(tasks: f64) -> String {
+    match tasks.round() {
+        0.0 | 1.0 => "one task at a time".to_owned(),
+        tasks => format!("about {tasks} tasks at a time"),
+    }
 }
 
 /// `requests.get (async: httpx.AsyncClient.get)`; what it waits for is said where the kernel has another word for it.

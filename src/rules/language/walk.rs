@@ -99,22 +99,30 @@ impl Test {
             Self::In(left, list) => std::iter::once(left).chain(list).collect(),
             Self::Matches(node, _) | Self::Holds(node) => vec![node],
         };
-        nodes.into_iter().find_map(|node| {
-            let distance = match &node.kind {
-                NodeKind::Number(Literal { number, suffix: Suffix::None })
-                    if number.fract() == 0.0 && number.abs() < SMALL_COUNT =>
-                {
-                    1.0 / number
-                }
-                _ => DISTANCE,
-            };
-            let factor = if shift == Shift::Up { 1.0 + distance } else { 1.0 - distance };
-            node.scale_number(&mut index, factor, constants)
-        })
+        nodes.into_iter().find_map(|node| node.move_number(&mut index, shift, constants))
     }
 }
 
 impl Node {
+    /// The same for one expression; `index` counts down over several.
+    pub(crate) fn move_number(
+        &mut self,
+        index: &mut usize,
+        shift: Shift,
+        constants: &Constants,
+    ) -> Option<String> {
+        let distance = match &self.kind {
+            NodeKind::Number(Literal { number, suffix: Suffix::None })
+                if number.fract() == 0.0 && number.abs() < SMALL_COUNT =>
+            {
+                1.0 / number
+            }
+            _ => DISTANCE,
+        };
+        let factor = if shift == Shift::Up { 1.0 + distance } else { 1.0 - distance };
+        self.scale_number(index, factor, constants)
+    }
+
     fn scale_number(&mut self, index: &mut usize, factor: f64, constants: &Constants) -> Option<String> {
         let value = match &self.kind {
             NodeKind::Number(literal) => literal.value(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{ACTIONS, BOUND_BY, STRATEGIES, Validation};
-use crate::facts::{self, Facts, Origin, Type, VOCABULARY, Value};
-use crate::rules::description::{Clue, Description, WORK_KINDS};
+use crate::facts::{self, Facts, Origin, Type, VOCABULARY, Value, WORK_KINDS};
+use crate::rules::description::{Clue, Description};
 use crate::rules::error::{RuleError, harmless};
 use crate::rules::expectation::{Datum, Expected, ModelCase, RuleExpectation, RuleTest};
 use crate::rules::language::{Dimension, Problem, parse_literal};
@@ -183,6 +183,7 @@ impl Validation<'_> {
         for entry in file.entries {
             let strategy = self.one_of(&entry.strategy, "strategy", &STRATEGIES);
             let action = entry.action.as_ref().map(|action| self.one_of(action, "action", &ACTIONS));
+            let when = self.condition(&entry.when);
             let construct = self.code(&entry.construct);
             let snippet = entry.snippet.as_ref().and_then(|snippet| self.code(snippet));
             let notes = entry.notes.iter().filter_map(|note| self.code(note)).collect();
@@ -191,6 +192,7 @@ impl Validation<'_> {
                     lang: lang.to_owned(),
                     strategy,
                     action: action.flatten(),
+                    when,
                     construct,
                     snippet,
                     notes,

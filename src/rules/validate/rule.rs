@@ -88,7 +88,7 @@ impl Validation<'_> {
         }
     }
 
-    fn condition(&mut self, when: &WhenFile) -> Condition {
+    pub(super) fn condition(&mut self, when: &WhenFile) -> Condition {
         let lists = [(List::All, &when.all), (List::Any, &when.any), (List::None, &when.none)];
         let mut lines = Vec::new();
         for (list, texts) in lists {
@@ -192,11 +192,15 @@ impl Validation<'_> {
         if file.only.is_none() && file.veto.is_none() && file.action.is_none() {
             self.report(then, "this gate changes nothing", Some("give it `only`, `veto` or `action`".into()));
         }
-        let headline = match &file.headline {
-            Some(text) => Some(self.template(text, &BTreeMap::new(), Minimum::OverAll)?),
-            None => None,
-        };
-        Some(Then::Gate { only, veto, action, strategy, headline })
+        let mut texts = Vec::new();
+        for text in [&file.headline, &file.construct, &file.snippet] {
+            texts.push(match text {
+                Some(text) => Some(self.template(text, &BTreeMap::new(), Minimum::OverAll)?),
+                None => None,
+            });
+        }
+        let (snippet, construct, headline) = (texts.pop()?, texts.pop()?, texts.pop()?);
+        Some(Then::Gate { only, veto, action, strategy, headline, construct, snippet })
     }
 
     /// Exactly the fields of the kind.
@@ -204,7 +208,9 @@ impl Validation<'_> {
         let file = &then.value;
         let (needed, allowed): (&[&str], &[&str]) = match kind {
             RuleKind::Verdict => (&["bound_by", "share"], &[]),
-            RuleKind::Gate => (&[], &["only", "veto", "action", "strategy", "headline"]),
+            RuleKind::Gate => {
+                (&[], &["only", "veto", "action", "strategy", "headline", "construct", "snippet"])
+            }
             RuleKind::Cap => (&["workers", "reason"], &["strategies"]),
             RuleKind::Prefer => (&["strategy", "weight"], &[]),
             RuleKind::Note => (&["text"], &["show"]),
@@ -219,6 +225,8 @@ impl Validation<'_> {
             ("action", file.action.is_some()),
             ("strategy", file.strategy.is_some()),
             ("headline", file.headline.is_some()),
+            ("construct", file.construct.is_some()),
+            ("snippet", file.snippet.is_some()),
             ("workers", file.workers.is_some()),
             ("strategies", file.strategies.is_some()),
             ("reason", file.reason.is_some()),

@@ -145,6 +145,7 @@ pub(super) fn line(kind: WaitKind, place: (&str, &str, u32), episodes: u64, wait
         under_lock: None,
         threads: 1,
         in_event_loop: false,
+        tasks: None,
         blocks_event_loop: false,
     }
 }
@@ -184,6 +185,7 @@ pub(super) fn advise(strategy: Strategy, action: Action, headline: &str) -> Reco
         stages: Vec::new(),
         cluster: None,
         predicted: None,
+        curve: Vec::new(),
         region: None,
         confidence: Confidence::High,
         rule: String::new(),

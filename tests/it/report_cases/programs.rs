@@ -35,6 +35,7 @@ pub(super) fn network_python() -> Case {
     profile.sites = vec![fetch, hot(("parse", "/srv/jobs/etl.py", 57), ms(850.0), 0.98)];
     profile.items = Some(Items {
         are_processes: false,
+        free: None,
         count: 200,
         lanes: 1,
         wait: BTreeMap::from([(WaitKind::Network, ms(56.07))]),
@@ -418,6 +419,7 @@ pub(super) fn fetch_then_parse() -> Case {
     profile.blocking_points = vec![fetch, lookup, write];
     profile.items = Some(Items {
         are_processes: false,
+        free: None,
         count: 70,
         lanes: 1,
         wait: BTreeMap::from([(WaitKind::Network, ms(62.8)), (WaitKind::Disk, ms(0.86))]),

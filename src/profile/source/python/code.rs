@@ -247,7 +247,7 @@ fn bytes_object<'b>(
 }
 
 /// The text of a compact string object, up to this many characters.
-fn string(memory: &File, layout: &Layout, address: u64, longest: usize) -> Option<String> {
+pub(super) fn string(memory: &File, layout: &Layout, address: u64, longest: usize) -> Option<String> {
     let text = &layout.text;
     if !is_pointer(address) {
         return None;

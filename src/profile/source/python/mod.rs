@@ -22,6 +22,8 @@ mod code;
 mod layout;
 mod library;
 mod lines;
+mod objects;
+mod tasks;
 mod threads;
 mod walk;
 
@@ -36,6 +38,8 @@ use crate::profile::stack::{FrameId, StackId, Stacks};
 use code::Codes;
 use layout::{DESCRIPTION_BYTES, Layout};
 use library::Library;
+use objects::Objects;
+use tasks::Tasks;
 use threads::{Threads, head_again};
 use walk::Walk;
 
@@ -65,6 +69,15 @@ pub enum NotReadable {
 #[error("the stack changed while it was read")]
 pub struct Torn;
 
+/// What the tasks of an event loop do while it waits for events.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TasksWaiting {
+    /// How many wait where the stack says.
+    pub count: f64,
+    /// None waits for anything but time to pass.
+    pub for_time: bool,
+}
+
 /// How often a thread must be seen without a frame until that is believed.
 const NOTHING: usize = 3;
 
@@ -76,6 +89,9 @@ pub struct PythonStacks {
     codes: Codes,
     walk: Walk,
     frames: Vec<FrameId>,
+    /// Of event loops; `None`: the objects of this version are not known.
+    tasks: Option<Tasks>,
+    tasks_waiting: Option<TasksWaiting>,
 }
 
 impl PythonStacks {
@@ -105,22 +121,32 @@ impl PythonStacks {
                 codes: Codes::new(Library::of(version)),
                 walk: Walk::default(),
                 frames: Vec::new(),
+                tasks: Objects::of(version, &layout).map(Tasks::new),
+                tasks_waiting: None,
             }),
             _ => Err(NotReadable::Implausible),
         }
     }
 
     /// The stack of a thread, innermost first. `Ok(StackId::UNSEEN)`: it runs no Python code. All stacks of a process
-    /// must go to the same `stacks`. `tid` is the thread's number in the namespace of the process.
+    /// must go to the same `stacks`. `tid` is the thread's number in the namespace of the process. Of an event loop that
+    /// `waits` for events, the stack goes on into a task that does: see [`PythonStacks::tasks_waiting`].
     ///
     /// # Errors
     /// It changed while it was read.
-    pub fn read(&mut self, memory: &File, tid: i32, stacks: &mut Stacks) -> Result<StackId, Torn> {
+    pub fn read(
+        &mut self,
+        memory: &File,
+        tid: i32,
+        waits: bool,
+        stacks: &mut Stacks,
+    ) -> Result<StackId, Torn> {
+        self.tasks_waiting = None;
         let mut result = Err(Torn);
         let mut nothing = 0;
         self.walk.begin();
         for _ in 0..ATTEMPTS {
-            result = self.attempt(memory, tid, stacks);
+            result = self.attempt(memory, tid, waits, stacks);
             // For a moment there is no innermost frame while 3.11 returns from a function.
             nothing += usize::from(result == Ok(StackId::UNSEEN));
             if result.is_ok_and(|stack| stack != StackId::UNSEEN)
@@ -133,7 +159,19 @@ impl PythonStacks {
         result
     }
 
-    fn attempt(&mut self, memory: &File, tid: i32, stacks: &mut Stacks) -> Result<StackId, Torn> {
+    /// The tasks of an event loop that waits, in the stack that was read last.
+    #[must_use]
+    pub fn tasks_waiting(&self) -> Option<TasksWaiting> {
+        self.tasks_waiting
+    }
+
+    fn attempt(
+        &mut self,
+        memory: &File,
+        tid: i32,
+        waits: bool,
+        stacks: &mut Stacks,
+    ) -> Result<StackId, Torn> {
         self.walk.clear();
         let found = self.threads.states(memory, &self.layout, tid)?.to_vec();
         for state in found {
@@ -141,13 +179,42 @@ impl PythonStacks {
         }
         self.codes.begin_stack();
         self.frames.clear();
-        for level in self.walk.levels.iter().enumerate() {
-            self.frames.extend(self.codes.frame(memory, &self.layout, level, stacks)?);
+        let mut asyncio = Vec::new();
+        for (number, level) in self.walk.levels.iter().enumerate() {
+            let frame = self.codes.frame(memory, &self.layout, (number, level), stacks)?;
+            self.frames.extend(frame);
+            asyncio.extend(frame.map(|frame| (frame, level.frame)));
+        }
+        if waits {
+            let event_loop = tasks::event_loop(stacks, &asyncio);
+            self.go_on_into_a_task(memory, &event_loop, stacks);
         }
         if self.frames.len() > INNERMOST + OUTERMOST {
             self.frames.drain(INNERMOST..self.frames.len() - OUTERMOST);
         }
         Ok(stacks.stack(&self.frames))
+    }
+
+    /// Puts one of the tasks that wait while the loop of these frames does before the stack.
+    fn go_on_into_a_task(&mut self, memory: &File, event_loop: &[u64], stacks: &mut Stacks) {
+        let Some(tasks) = self.tasks.as_mut().filter(|_| !event_loop.is_empty()) else { return };
+        let Some(found) = tasks.waiting(memory, &self.layout, event_loop) else { return };
+        let mut told = Vec::new();
+        for waiting in &found.waiting {
+            self.codes.begin_stack();
+            let frames = waiting
+                .levels
+                .iter()
+                .enumerate()
+                .map(|level| self.codes.frame(memory, &self.layout, level, stacks).ok().flatten());
+            let Some(frames) = frames.collect::<Option<Vec<FrameId>>>() else { continue };
+            let awaits = stacks.levels_of(frames[0]).first().map(|innermost| waiting.awaits(innermost));
+            told.extend(awaits.map(|awaits| (frames, awaits, waiting.since)));
+        }
+        let Some(chosen) = tasks::choose(&told, tasks.turn()) else { return };
+        let count = chosen.alike as f64 * found.stands_for;
+        self.tasks_waiting = Some(TasksWaiting { count, for_time: chosen.for_time });
+        self.frames.splice(..0, chosen.frames);
     }
 
     fn walk_thread(&mut self, memory: &File, state: u64, tid: i32) -> Result<(), Torn> {

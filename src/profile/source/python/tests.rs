@@ -117,7 +117,7 @@ fn every_thread_is_seen_where_the_program_says_it_is() {
         for _ in 0..2 {
             for (tid, told) in &told {
                 // The one that runs may change its stack meanwhile.
-                let stack = std::iter::repeat_with(|| reader.read(&program.memory, *tid, &mut stacks))
+                let stack = std::iter::repeat_with(|| reader.read(&program.memory, *tid, false, &mut stacks))
                     .take(1000)
                     .find_map(Result::ok)
                     .unwrap_or_else(|| panic!("{}: {told:?}", python.display()));
@@ -162,10 +162,11 @@ fn a_running_thread_is_seen_inside_of_what_it_runs() {
         program.line();
         let (mut reader, mut stacks) = (program.stacks(), Stacks::default());
         let tid = program.child.id() as i32;
-        let seen: Vec<StackId> = std::iter::repeat_with(|| reader.read(&program.memory, tid, &mut stacks))
-            .take(2000)
-            .filter_map(Result::ok)
-            .collect();
+        let seen: Vec<StackId> =
+            std::iter::repeat_with(|| reader.read(&program.memory, tid, false, &mut stacks))
+                .take(2000)
+                .filter_map(Result::ok)
+                .collect();
         assert!(!seen.is_empty(), "{}: all were torn", python.display());
         for level in seen.iter().flat_map(|stack| stacks.levels(*stack)) {
             let line = level.line.unwrap();
@@ -178,5 +179,45 @@ fn a_running_thread_is_seen_inside_of_what_it_runs() {
             assert!(fits && level.own, "{}: {level:?}", python.display());
         }
         program.child.kill().ok();
+    }
+}
+
+/// What is called by nobody but a loop is seen where it waits: the tasks that are waited for from outside take turns, and
+/// one that only waits for others or for time does not count beside them.
+#[test]
+fn tasks_are_seen_where_they_wait() {
+    let source = include_str!("tests/tasks.py");
+    let line = |mark: &str| 1 + source.lines().position(|line| line.ends_with(mark)).unwrap() as u32;
+    let expected: Vec<Vec<u32>> = vec![
+        vec![line("# receives"), line("# fetches"), line("# works")],
+        vec![line("# generates"), line("# iterates")],
+    ];
+    for python in interpreters() {
+        let Some(mut program) = Program::start(&python, source) else { continue };
+        let tid: i32 = program.line().trim().parse().unwrap();
+        let mut reader = program.stacks();
+        if reader.tasks.is_none() {
+            println!("{}: {:?} skipped: its objects are not known", python.display(), program.version);
+            continue;
+        }
+        let mut stacks = Stacks::default();
+        let mut seen = std::collections::BTreeSet::new();
+        let mut counts = std::collections::BTreeSet::new();
+        for _ in 0..200 {
+            let stack = reader.read(&program.memory, tid, true, &mut stacks).unwrap();
+            let inside = stacks.levels(stack).take_while(|level| level.function != "<module>");
+            let own: Vec<u32> = inside.filter(|level| level.own).filter_map(|level| level.line).collect();
+            // Whoever looks first may find the loop on its way into its wait.
+            if let Some(TasksWaiting { count, for_time }) = reader.tasks_waiting() {
+                assert!(!for_time);
+                seen.insert(own.clone());
+                counts.insert((own, count.round() as u64));
+            }
+        }
+        println!("{}: {:?} {seen:?} {counts:?}", python.display(), program.version);
+        assert_eq!(seen, expected.iter().cloned().collect(), "{}", python.display());
+        let known: std::collections::BTreeSet<_> =
+            [(expected[0].clone(), 3), (expected[1].clone(), 1)].into_iter().collect();
+        assert_eq!(counts, known, "{}", python.display());
     }
 }

@@ -30,7 +30,7 @@ const OWNED_BY_GENERATOR: u8 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Level {
     /// Address of the frame.
-    frame: u64,
+    pub(super) frame: u64,
     /// Address of its caller's.
     previous: u64,
     /// Address of its code object.
@@ -41,6 +41,22 @@ pub(super) struct Level {
     pub(super) copy: u32,
     /// Whether it runs what a generator or coroutine function says.
     pub(super) generator: bool,
+}
+
+impl Level {
+    /// The frame of a coroutine that is suspended: nobody executes it, and it was called by nobody.
+    pub(super) fn suspended(memory: &File, layout: &Layout, frame: u64) -> Option<Self> {
+        let mut buffer = [0u8; FRAME_BYTES];
+        let bytes = buffer.get_mut(..layout.frame.size)?;
+        read(memory, frame, bytes)?;
+        match layout.frame.kind {
+            FrameKind::Object { unit, .. } => object_level(layout, frame, bytes, unit),
+            FrameKind::Interpreter { .. } => match parse(layout, frame, bytes)? {
+                Step::Python { level, .. } => Some(level),
+                Step::FromC(_) => None,
+            },
+        }
+    }
 }
 
 /// What a frame is.
@@ -258,21 +274,18 @@ fn look(memory: &File, layout: &Layout, address: u64) -> Option<Step> {
 }
 
 fn parse(layout: &Layout, frame: u64, bytes: &[u8]) -> Option<Step> {
-    let previous = word(bytes, layout.frame.previous)?;
-    let code = word(bytes, layout.frame.code)?;
-    let at = layout.frame.instruction;
     match layout.frame.kind {
         FrameKind::Object { state, runs, unit } => {
             // Who has left it, or has not begun, is not in it.
             if !runs.contains(bytes.get(state)?) {
                 return None;
             }
-            let instruction = i64::from(half(bytes, at)? as i32).checked_mul(unit)?;
-            let level = Level { frame, previous, code, instruction, copy: 0, generator: false };
+            let level = object_level(layout, frame, bytes, unit)?;
             Some(Step::Python { level, executing: false, entry: true })
         }
         FrameKind::Interpreter { owner, stack_top, entry, copy } => {
             let owner = *bytes.get(owner)?;
+            let previous = word(bytes, layout.frame.previous)?;
             if owner >= OWNED_BY_INTERPRETER {
                 return Some(Step::FromC(previous));
             }
@@ -281,8 +294,8 @@ fn parse(layout: &Layout, frame: u64, bytes: &[u8]) -> Option<Step> {
                 frame,
                 previous,
                 // The lowest bits of a reference to it are flags.
-                code: code & !7,
-                instruction: word(bytes, at)? as i64,
+                code: word(bytes, layout.frame.code)? & !7,
+                instruction: word(bytes, layout.frame.instruction)? as i64,
                 copy: copy.map_or(Some(0), |copy| half(bytes, copy))?,
                 generator,
             };
@@ -293,4 +306,12 @@ fn parse(layout: &Layout, frame: u64, bytes: &[u8]) -> Option<Step> {
             Some(Step::Python { level, executing, entry })
         }
     }
+}
+
+/// What a frame of the older kind says, whatever state it is in.
+fn object_level(layout: &Layout, frame: u64, bytes: &[u8], unit: i64) -> Option<Level> {
+    let instruction = i64::from(half(bytes, layout.frame.instruction)? as i32).checked_mul(unit)?;
+    let previous = word(bytes, layout.frame.previous)?;
+    let code = word(bytes, layout.frame.code)?;
+    Some(Level { frame, previous, code, instruction, copy: 0, generator: false })
 }

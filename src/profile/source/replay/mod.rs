@@ -110,7 +110,7 @@ fn unknown(observation: &Observation, books: &mut Ledger) -> Option<&'static str
         }),
     };
     let knows_stack = match observation {
-        Observation::Placed { stack, .. } => is_stack(*stack),
+        Observation::Placed { stack, .. } | Observation::Tasks { stack, .. } => is_stack(*stack),
         Observation::Sampled { stacks, .. } => stacks.iter().all(|stack| is_stack(*stack)),
         Observation::Stack { frames } => frames.iter().all(is_frame),
         Observation::FrameNamed { frame, .. } => is_frame(frame),

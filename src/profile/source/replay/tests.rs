@@ -52,6 +52,7 @@ fn one_of_each() -> Vec<Observation> {
         Observation::Round { at: 7, readings },
         Observation::Sampled { tid: 11, stacks: vec![StackId(1), StackId::UNSEEN] },
         Observation::Placed { tid: 11, stack: StackId(1) },
+        Observation::Tasks { stack: StackId(1), waiting: 12 },
         Observation::Named { tid: 11, site: SiteId(1) },
         Observation::LastWords { at: 8, reading: reading(Seen::Active, Under::Unknown) },
         Observation::Exactly(Overlap { running: vec![3, 4, 1], ready: 2, woken: 1 }),

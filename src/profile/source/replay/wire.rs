@@ -102,6 +102,11 @@ pub(super) enum Line {
         tid: i32,
         stack: u32,
     },
+    /// So many tasks of an event loop wait in this stack.
+    Tasks {
+        stack: u32,
+        waiting: u32,
+    },
     Round {
         at: u64,
         readings: Vec<ReadingLine>,
@@ -320,6 +325,7 @@ impl From<&Observation> for Line {
                 Self::Sampled { tid, stacks: stacks.iter().map(|stack| stack.0).collect() }
             }
             Observation::Placed { tid, stack } => Self::Placed { tid, stack: stack.0 },
+            Observation::Tasks { stack, waiting } => Self::Tasks { stack: stack.0, waiting },
             Observation::Round { at, readings } => {
                 Self::Round { at, readings: readings.iter().map(ReadingLine::from).collect() }
             }
@@ -370,6 +376,7 @@ impl Line {
                 Observation::Sampled { tid, stacks: stacks.into_iter().map(StackId).collect() }
             }
             Self::Placed { tid, stack } => Observation::Placed { tid, stack: StackId(stack) },
+            Self::Tasks { stack, waiting } => Observation::Tasks { stack: StackId(stack), waiting },
             Self::Round { at, readings } => {
                 let readings = readings.into_iter().map(ReadingLine::reading).collect::<Result<_, _>>()?;
                 Observation::Round { at: believed(at)?, readings }

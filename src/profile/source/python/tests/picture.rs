@@ -129,7 +129,7 @@ impl Picture {
     fn read(&self) -> Result<Vec<String>, Torn> {
         let (file, mut stacks) = (self.file(), Stacks::default());
         let mut reader = PythonStacks::find(&file, RUNTIME as u64, self.version).unwrap();
-        let stack = reader.read(&file, TID, &mut stacks)?;
+        let stack = reader.read(&file, TID, false, &mut stacks)?;
         Ok(stacks.levels(stack).map(|level| format!("{} {:?}", level.function, level.line)).collect())
     }
 }
@@ -169,7 +169,7 @@ fn a_thread_without_a_state_runs_no_python() {
     for version in VERSIONS {
         let (file, mut stacks) = (Picture::of(version).file(), Stacks::default());
         let mut reader = PythonStacks::find(&file, RUNTIME as u64, version).unwrap();
-        assert_eq!(reader.read(&file, 1, &mut stacks), Ok(StackId::UNSEEN), "{version:?}");
+        assert_eq!(reader.read(&file, 1, false, &mut stacks), Ok(StackId::UNSEEN), "{version:?}");
     }
 }
 
@@ -212,16 +212,16 @@ proptest! {
         let places = [RUNTIME, INTERPRETER, THREAD, PTHREAD, FRAMES, FRAMES + 0x200, FROM_C, CODE, TEXTS, CLASS];
         let (file, mut stacks) = (picture.file(), Stacks::default());
         let mut reader = PythonStacks::find(&file, RUNTIME as u64, version).unwrap();
-        reader.read(&file, TID, &mut stacks).unwrap();
+        reader.read(&file, TID, false, &mut stacks).unwrap();
         for (place, word, value) in changes {
             picture.word(place.get(&places) + 8 * word, value);
         }
         let changed = picture.file();
         if let Ok(mut reader) = PythonStacks::find(&changed, RUNTIME as u64, version) {
-            reader.read(&changed, TID, &mut stacks).ok();
+            reader.read(&changed, TID, false, &mut stacks).ok();
         }
         // And by one who believes to know it.
-        reader.read(&changed, TID, &mut stacks).ok();
+        reader.read(&changed, TID, false, &mut stacks).ok();
     }
 
     /// A description of the layout may say anything, too.
@@ -243,7 +243,7 @@ proptest! {
         picture.bytes[RUNTIME..RUNTIME + bytes.len()].copy_from_slice(&bytes);
         let (file, mut stacks) = (picture.file(), Stacks::default());
         if let Ok(mut reader) = PythonStacks::find(&file, RUNTIME as u64, (3, minor)) {
-            reader.read(&file, TID, &mut stacks).ok();
+            reader.read(&file, TID, false, &mut stacks).ok();
         }
     }
 }
