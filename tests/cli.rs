@@ -18,8 +18,6 @@ mod exit_codes;
 mod input;
 #[path = "cli/kernel.rs"]
 mod kernel;
-#[path = "cli/levels.rs"]
-mod levels;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/privilege.rs"]
