@@ -125,20 +125,21 @@ fn pool(strategy: Strategy, subject: &Subject, caps: &[StrategyCap], costs: &Cos
     let replay = Replay::of(strategy, recorded, work, host, costs, batch, choice.workers);
     let closed = choice.workers;
     let bound = choose::tightest(&caps).map_or(limit, |(_, bound)| bound.min(limit));
+    let replayed =
+        |replay: &Replay, n: usize| networks.start.seconds(n) + floor(work, costs).max(replay.time(n));
     if let Some(replay) = &replay {
-        let time = |n: usize| networks.start.seconds(n) + floor(work, costs).max(replay.time(n));
-        choose::by_replay(&mut choice, bound, costs, time);
+        choose::by_replay(&mut choice, bound, costs, |n| replayed(replay, n));
     }
     let at = |n: usize| {
         // Where the replay moved the number a little, the interval stays that of the closed form.
         let mut point = curve.at(if n == choice.workers { closed } else { n })?;
         point.start = networks.start.seconds(n);
         if let Some(replay) = &replay {
-            let replayed = networks.start.seconds(n) + floor(work, costs).max(replay.time(n));
-            point.time = replayed;
+            let time = replayed(replay, n);
+            point.time = time;
             // The replay is nearer the truth than either bound: the interval is half as wide around it.
-            point.fast = (point.fast.min(replayed) * replayed).sqrt();
-            point.slow = (point.slow.max(replayed) * replayed).sqrt();
+            point.fast = (point.fast.min(time) * time).sqrt();
+            point.slow = (point.slow.max(time) * time).sqrt();
         }
         Some(point)
     };

@@ -54,11 +54,13 @@ pub fn most(work: &Work, host: &Host, processes: usize) -> f64 {
 /// never more than there are cores and one.
 #[must_use]
 pub fn locks(work: &Work, host: &Host, rate: f64, costs: &Costs) -> usize {
-    if !host.gil {
-        return 1;
-    }
-    let most = host.cores.ceil().max(1.0) as usize + 1;
-    ((rate * work.cpu_gil / costs.server_utilisation).ceil() as usize).clamp(1, most)
+    let wise = rate * work.cpu_gil / costs.server_utilisation;
+    if host.gil { (wise.ceil() as usize).clamp(1, most_processes(host)) } else { 1 }
+}
+
+/// One process where there is no interpreter lock, else as many as there are cores and one.
+fn most_processes(host: &Host) -> usize {
+    if host.gil { host.cores.ceil().max(1.0) as usize + 1 } else { 1 }
 }
 
 /// How long requests take that arrive at `rate`.
@@ -100,7 +102,7 @@ pub fn smallest(
     costs: &Costs,
 ) -> Served {
     let allowed = slots_most.unwrap_or(f64::INFINITY).min(costs.max_threads).max(1.0) as usize;
-    let processes_most = if host.gil { host.cores.ceil().max(1.0) as usize + 1 } else { 1 }.min(allowed);
+    let processes_most = most_processes(host).min(allowed);
     let first = locks(work, host, rate, costs).min(processes_most);
     let meets = |one: &Served| match (one.response, latency) {
         (Some((_, tail)), Some(latency)) => tail <= latency,

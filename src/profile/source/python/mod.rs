@@ -179,14 +179,16 @@ impl PythonStacks {
         }
         self.codes.begin_stack();
         self.frames.clear();
-        let mut asyncio = Vec::new();
+        let mut seen = Vec::new();
         for (number, level) in self.walk.levels.iter().enumerate() {
             let frame = self.codes.frame(memory, &self.layout, (number, level), stacks)?;
             self.frames.extend(frame);
-            asyncio.extend(frame.map(|frame| (frame, level.frame)));
+            if waits {
+                seen.extend(frame.map(|frame| (frame, level.frame)));
+            }
         }
         if waits {
-            let event_loop = tasks::event_loop(stacks, &asyncio);
+            let event_loop = tasks::event_loop(stacks, &seen);
             self.go_on_into_a_task(memory, &event_loop, stacks);
         }
         if self.frames.len() > INNERMOST + OUTERMOST {
