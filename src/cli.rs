@@ -99,6 +99,9 @@ pub struct ProfileArgs {
     /// Do not measure how many cores are really to be had (a spin of 80 ms after the program has ended)
     #[arg(long)]
     pub no_probe: bool,
+    /// How to measure: `s` has the kernel write down every switch of every thread, `p` reads counters only
+    #[arg(long, value_enum, default_value_t)]
+    pub level: LevelArg,
     /// Show everything: code, comparisons, every open question
     #[arg(short, long)]
     pub verbose: bool,
@@ -117,6 +120,18 @@ pub struct ProfileArgs {
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD", required_unless_present_any = ["pid", "replay"])]
     pub command: Vec<OsString>,
+}
+
+/// How to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LevelArg {
+    /// Every switch, where the system permits it and the program can bear it
+    Auto,
+    /// Counters and states, read again and again
+    #[default]
+    P,
+    /// Every switch; an error where that cannot be had
+    S,
 }
 
 /// Show a saved profile again, with the advice of the present rules

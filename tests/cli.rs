@@ -18,6 +18,8 @@ mod exit_codes;
 mod input;
 #[path = "cli/kernel.rs"]
 mod kernel;
+#[path = "cli/levels.rs"]
+mod levels;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/privilege.rs"]

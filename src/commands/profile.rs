@@ -14,12 +14,12 @@ use super::rules::load;
 use super::scan::scanned;
 use super::terminal::{Sink, style_for};
 use crate::advice::advise_for;
-use crate::cli::ProfileArgs;
+use crate::cli::{LevelArg, ProfileArgs};
 use crate::exit;
 use crate::facts::Scanned;
 use crate::machine::{Machine, probe_capacity, survey};
 use crate::profile::launch::LaunchError;
-use crate::profile::{Exit, Profile, ProfileError, Target, profile, profile_on_tape, replay};
+use crate::profile::{Exit, Level, Profile, ProfileError, Target, profile, profile_on_tape, replay};
 use crate::report::{Format, Report, Style, render};
 
 /// Time the spin probe may take. It runs when the program has ended, before the report appears.
@@ -93,10 +93,17 @@ fn measure(args: &ProfileArgs) -> Result<(Profile, Machine), (u8, anyhow::Error)
         Some(pid) => Target::Pid { pid, duration: args.duration },
         None => Target::Command(args.command.clone()),
     };
+    let level = match args.level {
+        LevelArg::Auto => None,
+        LevelArg::P => Some(Level::Proc),
+        LevelArg::S => Some(Level::Switch),
+    };
     let mut machine = survey(args.pid);
     let (measured, tape) = match &args.record {
-        Some(_) => profile_on_tape(&target, &mut machine).map(|(measured, tape)| (measured, Some(tape))),
-        None => profile(&target, &mut machine).map(|measured| (measured, None)),
+        Some(_) => {
+            profile_on_tape(&target, &mut machine, level).map(|(measured, tape)| (measured, Some(tape)))
+        }
+        None => profile(&target, &mut machine, level).map(|measured| (measured, None)),
     }
     .map_err(|error| (code(&error), error.into()))?;
     // A running service must not be disturbed by a spin.

@@ -8,16 +8,17 @@ mod records;
 use std::collections::BTreeMap;
 
 use super::model::Runtime;
-use super::observation::{Birth, Census, HostShare, Observation};
+use super::observation::{Birth, Census, HostShare, Life, Observation};
 use super::places::{Place, Places};
-use super::segments::Segments;
 use super::sites::Sites;
 use super::stack::{StackId, Stacks};
-use super::thread_clock::{Seen, SiteId, Step, ThreadClock};
+use super::switching::Overlap;
+use super::thread_clock::{Counters, Seen, SiteId, Step, ThreadClock};
 use super::wall::{Contention, Credit, Mover, WallClock};
 use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
 
+use records::InProgress;
 pub use records::{Closed, Folded, ProcessRecord, Reading, ThreadRecord, Under};
 
 /// Threads whose details are kept after they ended; of later ones only the totals.
@@ -45,6 +46,7 @@ pub struct Ledger {
     last_round: u64,
     last_elapsed: u64,
     threads_seen: u64,
+    lives: u64,
     processes_summed: u64,
     /// What the child of a process that ended last had been waiting for; who waits for the child waits for that.
     ended_in: BTreeMap<i32, Place>,
@@ -82,6 +84,7 @@ impl Ledger {
             last_round: 0,
             last_elapsed: 0,
             threads_seen: 0,
+            lives: 0,
             processes_summed: 0,
             ended_in: BTreeMap::new(),
             newborn: Vec::new(),
@@ -126,6 +129,8 @@ impl Ledger {
             Observation::Round { at, readings } => self.round(at, &readings),
             Observation::Host(share) => self.host(share),
             Observation::LastWords { at, reading } => self.last_words(at, reading),
+            Observation::Exactly(overlap) => self.exactly(overlap),
+            Observation::Lived(life) => self.lived(life),
         }
     }
 
@@ -234,22 +239,7 @@ impl Ledger {
         }
         let (run, delay) = (clock.cpu(), clock.delay());
         self.newborn.push(Moved { pid, over: run + delay, run, delay });
-        let record = ThreadRecord {
-            pid,
-            tid,
-            cpu_unseen: clock.cpu(),
-            cpu_unplaced: clock.cpu(),
-            samples: Vec::new(),
-            stack: StackId::UNSEEN,
-            clock,
-            sites: BTreeMap::new(),
-            segments: Segments::default(),
-            cpu_under: 0,
-            cpu_outside: 0,
-            unexplained: 0,
-            waits_at: None,
-            in_progress: None,
-        };
+        let record = ThreadRecord::new(pid, tid, clock);
         if let Some(earlier) = self.live.insert(tid, record) {
             self.retire(earlier, at);
         }
@@ -282,9 +272,13 @@ impl Ledger {
                 if let Some(process) = self.processes.get(&record.pid).filter(|_| tid == record.pid) {
                     self.ended_in.insert(process.parent, place);
                 }
-                self.credit_over((place, paid.map_or(0, |(_, blocked)| blocked) + unpaid));
+                self.credit_over(place, paid.map_or(0, |paid| paid.quiet) + unpaid);
             } else if let Some(over) = paid {
-                self.credit_over(over);
+                self.credit_over(over.place, over.quiet);
+            }
+            // What of its quiet time no wait was paid for was, most likely, its last.
+            if let Some((place, quiet)) = record.waited_last.zip(record.quiet.take()) {
+                self.credit_over(place, quiet);
             }
             self.retire(record, at);
         }
@@ -326,7 +320,35 @@ impl Ledger {
         };
         let active = readings.iter().filter(is_active).count();
         self.wall.observe(active);
-        self.take(at, readings);
+        let (elapsed, movers, contention) = self.take(at, readings);
+        self.wall.round(elapsed, &movers, contention);
+    }
+
+    /// Every switch up to the next round is known: what they say of the program as a whole since the last such telling.
+    pub fn exactly(&mut self, overlap: Overlap) {
+        self.note(|| Observation::Exactly(overlap.clone()));
+        self.wall.exactly(overlap);
+    }
+
+    /// A thread came and went, and nobody looked at it meanwhile. Its process is known, if only from such lives.
+    pub fn lived(&mut self, life: Life) {
+        self.note(|| Observation::Lived(life.clone()));
+        let Life { pid, tid, name, born, died, counters } = life;
+        self.threads_seen += 1;
+        self.lives += 1;
+        let Counters { run, delay, .. } = counters;
+        self.newborn.push(Moved { pid, over: died - born, run, delay });
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.threads = process.threads.max(1);
+            process.seen.1 = process.seen.1.max(died);
+            if process.name.is_empty() {
+                process.name = name;
+            }
+        }
+        let mut record = ThreadRecord::new(pid, tid, ThreadClock::new(born, Counters::default(), true));
+        let step = record.clock.observe(born, died, counters, Seen::Active);
+        self.book(&mut record, &step.unwrap_or_default(), None, StackId::UNSEEN);
+        self.retire(record, died);
     }
 
     /// What the host of this machine took of its CPUs since this was told last.
@@ -339,10 +361,12 @@ impl Ledger {
     /// used, but nothing of what ran at the same time.
     pub fn last_words(&mut self, at: u64, reading: Reading) {
         self.note(|| Observation::LastWords { at, reading });
-        self.take(at, &[reading]);
+        let (elapsed, movers, contention) = self.take(at, &[reading]);
+        self.wall.between(elapsed, &movers, contention);
     }
 
-    fn take(&mut self, at: u64, readings: &[Reading]) {
+    /// Books what threads did; returns what the wall book wants to know of it.
+    fn take(&mut self, at: u64, readings: &[Reading]) -> (u64, Vec<Mover>, Contention) {
         let at = at.max(self.last_round);
         let before = self.last_round;
         let elapsed = at - before;
@@ -358,6 +382,7 @@ impl Ledger {
                 && record.clock.counters().slices == reading.counters.slices;
             self.move_waiter(&mut record, reading.seen);
             let waited_in = record.waits_in();
+            record.quiet = record.quiet.zip(reading.quiet).map(|(before, more)| before.saturating_add(more));
             let step = record.clock.observe(before, at, reading.counters, reading.seen);
             if let Some(step) = &step {
                 self.book(&mut record, step, waited_in, reading.stack);
@@ -371,8 +396,7 @@ impl Ledger {
         }
         let queued = self.sites.waiting(WaitKind::Gil);
         let contention = if queued > 0 && outside == 0 { Contention::Serialised } else { Contention::Free };
-        let movers = self.movers(&moved);
-        self.wall.round(elapsed, &movers, contention);
+        (elapsed, self.movers(&moved), contention)
     }
 
     /// What moved as the wall book wants it: in an order that does not depend on who was read first.
@@ -438,6 +462,15 @@ impl Ledger {
         }
         let mut overlappable = 0;
         let mut ended = 0;
+        let paid: u64 = step.payments.iter().flatten().map(|payment| payment.blocked).sum();
+        // A wait explains no more quiet time than there was while it lasted; where that is not known, than it took.
+        let quiet = record.quiet.map(|quiet| quiet.min(paid));
+        record.quiet = record.quiet.zip(quiet).map(|(all, explained)| all - explained);
+        let may_explain = |blocked: u64| {
+            let share =
+                |quiet: u64| (u128::from(quiet) * u128::from(blocked) / u128::from(paid.max(1))) as u64;
+            quiet.map_or(blocked, share)
+        };
         let stacks = [waited_in.unwrap_or(now), now];
         for (payment, stack) in step.payments.into_iter().zip(stacks) {
             let Some(payment) = payment else { continue };
@@ -445,17 +478,19 @@ impl Ledger {
             if !record.sites.contains_key(&payment.site) {
                 record.clock.forget_unseen();
             }
+            record.waited_last = Some(place);
             // What was paid while the wait was in progress is a part of it.
-            let in_progress = match record.in_progress.take() {
-                Some((waits_at, blocked)) if waits_at == place => blocked,
+            let (before, quiet_before) = match record.in_progress.take() {
+                Some(wait) if wait.place == place => (wait.blocked, wait.quiet),
                 Some(over) => {
-                    self.credit_over(over);
-                    0
+                    self.credit_over(over.place, over.quiet);
+                    (0, 0)
                 }
-                None => 0,
+                None => (0, 0),
             };
-            let blocked = in_progress + payment.blocked;
-            let whole = payment.whole.map(|rest| in_progress + rest).filter(|whole| *whole > 0);
+            let blocked = before + payment.blocked;
+            let quiet = quiet_before + may_explain(payment.blocked);
+            let whole = payment.whole.map(|rest| before + rest).filter(|whole| *whole > 0);
             self.sites.pay(&payment, whole);
             self.places.pay(place, record.tid, &payment, whole);
             let entry = record.sites.entry(payment.site).or_default();
@@ -472,9 +507,9 @@ impl Ledger {
                     let external = self.sites.get(place.site).external;
                     self.wall.credit(Credit { place, progress, blocked: 0, external });
                 }
-                self.wall.credit(Credit { place, progress, blocked, external: site.external });
+                self.wall.credit(Credit { place, progress, blocked: quiet, external: site.external });
             } else {
-                record.in_progress = Some((place, blocked));
+                record.in_progress = Some(InProgress { place, blocked, quiet });
             }
             if site.external {
                 overlappable += payment.blocked;
@@ -486,7 +521,7 @@ impl Ledger {
     }
 
     /// A wait that something else came after explains quiet time, whoever saw it end.
-    fn credit_over(&mut self, (place, blocked): (Place, u64)) {
+    fn credit_over(&mut self, place: Place, blocked: u64) {
         let external = self.sites.get(place.site).external;
         self.wall.credit(Credit { place, progress: 0, blocked, external });
     }
@@ -536,6 +571,7 @@ impl Ledger {
             folded: self.folded,
             wall,
             threads_seen: self.threads_seen,
+            lives: self.lives,
             processes_summed: self.processes_summed,
             tape: self.tape.unwrap_or_default(),
         }

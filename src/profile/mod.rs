@@ -13,10 +13,14 @@
 mod callers;
 pub mod code;
 mod dispatches;
+mod following;
+mod governor;
+mod handed;
 pub mod history;
 mod items;
 pub mod launch;
 pub mod ledger;
+mod levels;
 pub mod model;
 pub mod observation;
 pub mod places;
@@ -31,6 +35,7 @@ pub mod sites;
 pub mod source;
 pub mod stack;
 mod summary;
+pub mod switching;
 mod sys;
 pub mod thread_clock;
 mod tree;
@@ -47,22 +52,30 @@ pub use model::*;
 pub use record::{ProfileError, Target};
 
 /// Measures a target on a `machine`, which is brought up to date with what the program may really use. Returns when the command has ended, when the time is up, or when an
-/// attached measurement is interrupted.
+/// attached measurement is interrupted. `level`: how to measure; `None`: as well as it can be done here.
 ///
 /// # Errors
 /// If the command does not start, or the process to attach to is gone or not ours.
-pub fn profile(target: &Target, machine: &mut Machine) -> Result<Profile, ProfileError> {
+pub fn profile(
+    target: &Target,
+    machine: &mut Machine,
+    level: Option<Level>,
+) -> Result<Profile, ProfileError> {
     let books = Ledger::new(f64::from(machine.cpus()));
-    record::record(target, machine, books).map(summary::summarise)
+    record::record(target, machine, level, books).map(summary::summarise)
 }
 
 /// As [`profile()`], and keeps what the edge saw, so that the same run can be replayed.
 ///
 /// # Errors
 /// As [`profile()`].
-pub fn profile_on_tape(target: &Target, machine: &mut Machine) -> Result<(Profile, Tape), ProfileError> {
+pub fn profile_on_tape(
+    target: &Target,
+    machine: &mut Machine,
+    level: Option<Level>,
+) -> Result<(Profile, Tape), ProfileError> {
     let cpus = f64::from(machine.cpus());
-    let recording = record::record(target, machine, Ledger::new(cpus).taped())?;
+    let recording = record::record(target, machine, level, Ledger::new(cpus).taped())?;
     let tape = Tape::of(cpus, &recording);
     Ok((summary::summarise(recording), tape))
 }

@@ -4,6 +4,7 @@
 use super::ledger::Reading;
 use super::model::Runtime;
 use super::stack::{Frame, FrameId, StackId};
+use super::switching::Overlap;
 use crate::wait::classify::Reason;
 
 /// One thing the edge saw. Times are nanoseconds since the recording began.
@@ -125,6 +126,27 @@ pub enum Observation {
         /// The thread's last reading.
         reading: Reading,
     },
+    /// See [`Ledger::exactly`](super::ledger::Ledger::exactly).
+    Exactly(Overlap),
+    /// See [`Ledger::lived`](super::ledger::Ledger::lived).
+    Lived(Life),
+}
+
+/// The whole life of a thread nobody looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Life {
+    /// Process.
+    pub pid: i32,
+    /// Thread.
+    pub tid: i32,
+    /// Its name; empty: that of its process.
+    pub name: String,
+    /// When it began.
+    pub born: u64,
+    /// When it ended.
+    pub died: u64,
+    /// What it had done by then.
+    pub counters: super::thread_clock::Counters,
 }
 
 /// A thread that appeared.

@@ -13,13 +13,16 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
+use super::following::Following;
 use super::launch::{self, LaunchError, Launching};
 use super::ledger::{Closed, Ledger};
-use super::model::{Exit, Throttling};
+use super::levels::{Levels, Switches};
+use super::model::{Exit, Level, Throttling};
 use super::sampler::Schedule;
+use super::source::perf::Refused;
 use super::source::procfs::{command_line, numbered, parse_group, read_small, read_stat};
 use super::sys::{self, Witness};
-use super::tree::{Tree, own_children};
+use super::tree::{Tree, own_children, threads_below};
 use crate::machine::{Machine, QuotaReader, QuotaReading, survey};
 
 /// Ages of a run at which it is asked again what the program may use: it may have entered a cgroup of its own.
@@ -28,6 +31,9 @@ const SURVEYS: [Duration; 3] =
 
 /// How long a signal waits to be told from one that was sent to many processes one by one.
 const GRACE: Duration = Duration::from_millis(5);
+
+/// How long records of switches may stay unread: there is room for more than that, at the rate that is allowed.
+const UNREAD: Duration = Duration::from_millis(20);
 
 /// What to measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +98,9 @@ pub enum ProfileError {
         "process {0} is this very boundby; give the pid of another process, or start one: boundby profile -- CMD"
     )]
     Ourselves(i32),
+    /// The level that was asked for.
+    #[error("switches cannot be recorded here (level s): {0}; ask for what can be: --level auto")]
+    Level(Refused),
     /// Signals could not be listened to.
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),
@@ -150,6 +159,8 @@ pub struct Recording {
     pub hidden: u64,
     /// Call stacks looked at.
     pub stack_reads: StackReads,
+    /// How switches were told.
+    pub levels: Levels,
     /// Processes of the tree that outlive the command.
     pub left_running: usize,
     /// Whether the kernel lists the children of a process.
@@ -158,29 +169,66 @@ pub struct Recording {
     pub interrupted: bool,
 }
 
+/// A target that runs.
+struct Begun {
+    root: i32,
+    launched: bool,
+    limit: Option<Duration>,
+    started: Instant,
+    following: Option<Following>,
+    /// Why switches are not told, if they were to be.
+    level_refused: Option<String>,
+}
+
+/// Starts a command or attaches to a process, and has its switches told from the first moment on.
+fn begin(target: &Target, asked: Option<Level>) -> Result<Begun, ProfileError> {
+    let (mut started, mut began) = (Instant::now(), monotonic());
+    let mut switches = Switches::NotAsked;
+    let (root, limit) = match target {
+        Target::Command(command) => {
+            let prepare = |pid| {
+                // The recording begins with the command.
+                (started, began) = (Instant::now(), monotonic());
+                switches = Switches::of(asked, |patience| Following::launch(pid, began, patience));
+                asked.is_none() || !switches.are_refused()
+            };
+            (launch::start(command, prepare), None)
+        }
+        Target::Pid { pid, duration } => {
+            may_be_measured(*pid)?;
+            // An event for each thread and CPU is a descriptor.
+            let _most = launch::raise_open_files();
+            switches =
+                Switches::of(asked, |patience| Following::attach(|| threads_below(*pid), began, patience));
+            (Ok(*pid), *duration)
+        }
+    };
+    let (following, level_refused) = switches.open(asked).map_err(ProfileError::Level)?;
+    let launched = target.launching() == Launching::Yes;
+    Ok(Begun { root: root?, launched, limit, started, following, level_refused })
+}
+
 /// Measures a target on a `machine`, which is surveyed again as the program sees it, and keeps these `books` of it.
 ///
 /// # Errors
 /// If the command does not start, or the process is gone or not ours.
-pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<Recording, ProfileError> {
+pub fn record(
+    target: &Target,
+    machine: &mut Machine,
+    asked: Option<Level>,
+    books: Ledger,
+) -> Result<Recording, ProfileError> {
     let launching = target.launching();
     let mut inbox = Inbox::open(launching).map_err(ProfileError::Signals)?;
     // Whoever became boundby by exec may have had children; they are not the command's.
     let strangers = own_children().unwrap_or_default();
     let mut witness = if launching == Launching::Yes { Witness::start() } else { None };
     let own_before = own_cpu();
-    let started = Instant::now();
-    let (root, launched, limit) = match target {
-        Target::Command(command) => (launch::start(command)?, true, None),
-        Target::Pid { pid, duration } => {
-            may_be_measured(*pid)?;
-            (*pid, false, *duration)
-        }
-    };
+    let Begun { root, launched, limit, started, following, level_refused } = begin(target, asked)?;
+    let descriptors = launch::raise_open_files();
     let mut quota = Quota::open(root);
     let command = target.command_line(root);
-    let descriptors = launch::raise_open_files();
-    let mut tree = Tree::new(root, books, launched, strangers, descriptors);
+    let mut tree = Tree::new(root, books, launched, strangers, descriptors, following);
     tree.replace_stranger(None, witness.as_ref().map(Witness::pid));
     let mut schedule = Schedule::new(seed());
     let mut ticks_before = Vec::new();
@@ -209,14 +257,14 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
         if let Some(limit) = limit {
             planned = planned.min(limit);
         }
-        let news = inbox.wait(planned.saturating_sub(started.elapsed()));
+        let news = inbox.wait_until(started, planned, &mut tree);
         if launched {
             for signal in news.to_pass_on {
                 launch::pass_on(root, signal);
             }
             pass_on_once(&news.sent, root, &mut witness, &mut tree);
             if news.child_ended {
-                reap_all(&mut tree, nanos(started.elapsed()), root, &mut reaped, &mut witness);
+                reap_all(&mut tree, started, root, &mut reaped, &mut witness);
             }
             if reaped.exit.is_some() {
                 break;
@@ -230,12 +278,13 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
     if launched {
         tree.search(nanos(wall));
     }
-    if !tree.is_empty() {
+    if !tree.is_empty() || tree.lookups.following.is_some() {
         tree.round(nanos(wall), false);
     }
     // Orphans that ended together with the command.
     if launched {
-        reap_all(&mut tree, nanos(wall), root, &mut reaped, &mut witness);
+        tree.ends_at(nanos(wall));
+        reap_all(&mut tree, started, root, &mut reaped, &mut witness);
     }
     // Those that have ended since they were last looked at are gone by now.
     let left_running = tree.pids().len();
@@ -247,6 +296,10 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
         lookups.images.name_all(stacks);
     });
     let stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
+    let levels = Levels {
+        refused: level_refused,
+        ..tree.lookups.following.as_ref().map(Levels::of).unwrap_or_default()
+    };
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
         command,
@@ -262,6 +315,7 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
         own_cpu: own_cpu().saturating_sub(own_before),
         hidden,
         stack_reads,
+        levels,
         left_running: if launched { left_running } else { 0 },
         lists_children,
         interrupted,
@@ -298,9 +352,10 @@ struct Sum {
     exit: Option<Exit>,
 }
 
-fn reap_all(tree: &mut Tree, now: u64, root: i32, sum: &mut Sum, witness: &mut Option<Witness>) {
+fn reap_all(tree: &mut Tree, started: Instant, root: i32, sum: &mut Sum, witness: &mut Option<Witness>) {
     while let Some(pid) = launch::ended_child() {
-        tree.last_words(pid, now);
+        // Its end is in the past of this moment.
+        tree.last_words(pid, nanos(started.elapsed()));
         let Some(child) = launch::reap(pid) else { break };
         if tree.is_stranger(pid) {
             tree.replace_stranger(Some(pid), None);
@@ -411,6 +466,12 @@ struct News {
     interrupted: bool,
 }
 
+impl News {
+    fn has_any(&self) -> bool {
+        self.child_ended || self.interrupted
+    }
+}
+
 /// Signals to boundby, and a way to sleep that they interrupt.
 struct Inbox {
     signals: SignalsInfo<WithOrigin>,
@@ -428,6 +489,18 @@ impl Inbox {
         }
         sys::listen_to(&watched);
         Ok(Self { signals, wake })
+    }
+
+    /// Waits for the time that was `planned`. What the kernel tells is read meanwhile, if that is long.
+    fn wait_until(&mut self, started: Instant, planned: Duration, tree: &mut Tree) -> News {
+        loop {
+            let left = planned.saturating_sub(started.elapsed());
+            let news = self.wait(left.min(UNREAD));
+            if left <= UNREAD || news.has_any() {
+                return news;
+            }
+            tree.catch_up(nanos(started.elapsed()));
+        }
     }
 
     fn wait(&mut self, longest: Duration) -> News {
@@ -461,6 +534,12 @@ impl Inbox {
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// `CLOCK_MONOTONIC`, by which the kernel dates its records, nanoseconds.
+fn monotonic() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
 fn own_cpu() -> Duration {

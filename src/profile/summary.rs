@@ -10,9 +10,10 @@ use std::time::Duration;
 use super::callers::{CPU_CLOCK, NATIVE_STACKS, PYTHON_STACKS};
 use super::items;
 use super::ledger::{Closed, ProcessRecord};
+use super::levels::SWITCHES;
 use super::model::{
-    BlockingPoint, CpuSplit, EventLoop, Language, Parallelism, ProcessGroup, Profile, Quality, Refused,
-    Runtime,
+    BlockingPoint, CpuSplit, EventLoop, Language, Level, Parallelism, ProcessGroup, Profile, Quality,
+    Refused, Runtime,
 };
 use super::record::Recording;
 use super::sites::{Durations, SiteRecord, is_counted};
@@ -21,6 +22,10 @@ use crate::wait::{Account, Book, WaitKind};
 
 /// What the host took is said from this share of the wall time on.
 const STOLEN: f64 = 0.01;
+/// A level is that of a recording if it was measured so for this share of the time.
+const MOSTLY: f64 = 0.5;
+/// What switching took is said from this share of the CPU time on.
+const SWITCHING: f64 = 0.03;
 /// Sites reported; the rest has next to no weight.
 const SITES_REPORTED: usize = 100;
 /// A percentile is given from this many waits seen one by one.
@@ -33,8 +38,10 @@ pub(super) fn summarise(recording: Recording) -> Profile {
     let seen: u64 = books.threads.iter().map(|thread| thread.clock.cpu()).sum::<u64>() + books.folded.cpu;
     let exact = nanos(recording.cpu.0 + recording.cpu.1);
     // Attached, the exact total is known to a clock tick per process only.
-    let unseen = exact.saturating_sub(seen);
-    let (cpu_user, cpu_system) = whole_cpu(recording.cpu, seen);
+    let unseen = unseen_cpu(books, exact.saturating_sub(seen));
+    // What a host takes is time on a CPU only as far as switches tell.
+    let counted = recording.launched && level(books) == Level::Switch && seen < exact + exact / 4;
+    let (cpu_user, cpu_system) = if counted { recording.cpu } else { whole_cpu(recording.cpu, seen) };
 
     let mut thread_book = thread_book(books, unseen);
     let mut wall_book = wall_book(books, unseen);
@@ -70,9 +77,25 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         event_loop: event_loop(books),
         process_groups: groups(books),
         throttling: recording.throttling,
+        level: level(books),
         quality: quality(&recording, seen, exact),
         command: recording.command,
     }
+}
+
+/// Time of which every switch is known, as a share of all.
+fn exact_share(books: &Closed) -> f64 {
+    books.wall.exact as f64 / books.wall.total().max(1) as f64
+}
+
+fn level(books: &Closed) -> Level {
+    if exact_share(books) >= MOSTLY { Level::Switch } else { Level::Proc }
+}
+
+/// What the kernel counted beyond what was seen of threads. Where every switch is known, nobody was missed: it is what
+/// switching, starting and ending took.
+fn unseen_cpu(books: &Closed, beyond: u64) -> u64 {
+    (beyond as f64 * (1.0 - exact_share(books)).max(0.0)) as u64
 }
 
 fn nanos(duration: Duration) -> u64 {
@@ -363,6 +386,19 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
     if recording.launched {
         quality.sources_used.push("rusage".to_owned());
     }
+    if level(books) == Level::Switch {
+        quality.sources_used.insert(0, SWITCHES.to_owned());
+    }
+    if let Some(reason) = &recording.levels.refused {
+        quality.refused.push(Refused {
+            source: SWITCHES.to_owned(),
+            reason: reason.clone(),
+            costs: "times are those of the scheduler's counters, looked at again and again, and what lives for a few \
+                    milliseconds is known by its sum (sudo sysctl kernel.perf_event_paranoid=2; in a container: \
+                    docker run --cap-add PERFMON)"
+                .to_owned(),
+        });
+    }
     let locked: Vec<_> =
         books.processes.values().filter(|process| process.runtime.gil == Some(true)).collect();
     if locked.iter().any(|process| process.lock_samples != (0, 0)) {
@@ -411,7 +447,7 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
                 .to_owned(),
         });
     }
-    if books.threads.is_empty() && recording.wall > Duration::from_millis(50) {
+    if books.threads_seen == books.lives && recording.wall > Duration::from_millis(50) {
         quality.refused.push(Refused {
             source: "procfs".to_owned(),
             reason: "no thread of the program could be read under /proc".to_owned(),
@@ -430,10 +466,33 @@ fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
             crate::units::count(recording.left_running as u64, "process")
         ));
     }
-    if recording.launched && exact > 20_000_000 && (seen as f64) < 0.9 * exact as f64 {
+    let beyond = exact.saturating_sub(seen);
+    let missed = unseen_cpu(&recording.books, beyond);
+    let switching = (beyond - missed) as f64 / exact.max(1) as f64;
+    if recording.launched && exact > 20_000_000 && switching >= SWITCHING {
+        remarks.push(format!(
+            "{} of the CPU time went into switching between threads, and starting and ending them",
+            crate::units::percent(switching)
+        ));
+    }
+    let told = exact_share(&recording.books);
+    if recording.levels.followed && told < 0.99 {
+        let why = match (recording.levels.pauses, recording.levels.lost) {
+            (0, 0) => "some threads could not be followed".to_owned(),
+            (_, 0) => {
+                "they came too fast to have each written down (--level s does so all the same)".to_owned()
+            }
+            (_, lost) => format!("{} of them were lost", crate::units::count(lost, "record")),
+        };
+        remarks.push(format!(
+            "switches are not known one by one for {} of the time: {why}",
+            crate::units::percent(1.0 - told)
+        ));
+    }
+    if recording.launched && exact > 20_000_000 && missed as f64 > 0.1 * exact as f64 {
         remarks.push(format!(
             "processes too short-lived to be sampled used {} of the CPU time",
-            crate::units::percent(1.0 - seen as f64 / exact as f64)
+            crate::units::percent(missed as f64 / exact as f64)
         ));
     }
     if recording.schedule.late * 5 > recording.schedule.rounds {

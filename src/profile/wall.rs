@@ -12,12 +12,15 @@
 //!    charged to the waits that threads came out of, in proportion to the CPU they used afterwards: a poll that looks
 //!    and sleeps again gets next to nothing, the answer that starts the next piece of work gets it all.
 //!    Waits that only another thread of the program can end explain a quiet period only if no external one does.
+//!
+//! Where the kernel told of every switch of a span, the first two are not estimated: see [`WallClock::exactly`].
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::history::{Doing, History};
 use super::observation::HostShare;
 use super::places::Place;
+use super::switching::Overlap;
 use super::thread_clock::SiteId;
 
 /// A thread that ran or was delayed during a span.
@@ -72,6 +75,8 @@ pub struct WallTotals {
     pub running: Vec<u64>,
     /// The same, by when it was.
     pub history: History,
+    /// Time of which every switch is known.
+    pub exact: u64,
 }
 
 impl WallTotals {
@@ -106,12 +111,12 @@ const BELIEVED: f64 = 10.0;
 
 /// How far threads ran at the same time, from random sightings.
 #[derive(Debug, Clone, Copy, Default)]
-struct Overlap {
+struct Sightings {
     any: f64,
     sum: f64,
 }
 
-impl Overlap {
+impl Sightings {
     fn observe(&mut self, active: usize) {
         self.any = self.any * MEMORY + f64::from(u8::from(active > 0));
         self.sum = self.sum * MEMORY + active as f64;
@@ -150,7 +155,12 @@ pub struct WallClock {
     asked: u64,
     /// Threads active at the last sighting.
     active: usize,
-    overlap: Overlap,
+    overlap: Sightings,
+    /// What the switches up to now tell of the open span, if all are known.
+    exact: Option<Overlap>,
+    /// Whether they told of the span before; and what moved since then without a round.
+    is_exact: bool,
+    held: Vec<Mover>,
     totals: WallTotals,
 }
 
@@ -169,7 +179,10 @@ impl WallClock {
             computed: 0,
             asked: 0,
             active: 0,
-            overlap: Overlap::default(),
+            overlap: Sightings::default(),
+            exact: None,
+            is_exact: false,
+            held: Vec::new(),
             totals: WallTotals::default(),
         }
     }
@@ -187,10 +200,61 @@ impl WallClock {
         self.overlap.observe(active);
     }
 
+    /// The next round closes a span of which every switch is known: this is what they say.
+    pub fn exactly(&mut self, overlap: Overlap) {
+        self.exact = Some(overlap);
+    }
+
+    /// Between two rounds, `elapsed` nanoseconds went by, in which these threads moved.
+    pub fn between(&mut self, elapsed: u64, movers: &[Mover], contention: Contention) {
+        if self.is_exact {
+            // The next round may know it exactly.
+            self.open += elapsed;
+            self.now += elapsed;
+            self.held.extend_from_slice(movers);
+        } else {
+            self.round(elapsed, movers, contention);
+        }
+    }
+
     /// `elapsed` nanoseconds went by, in which these threads moved.
     pub fn round(&mut self, elapsed: u64, movers: &[Mover], contention: Contention) {
         self.open += elapsed;
         self.now += elapsed;
+        let held = std::mem::take(&mut self.held);
+        let overlap = self.exact.take();
+        self.is_exact = overlap.is_some();
+        match overlap {
+            Some(overlap) => self.close_exactly(&overlap, contention),
+            None if held.is_empty() => self.estimate(movers, contention),
+            None => self.estimate(&[held.as_slice(), movers].concat(), contention),
+        }
+    }
+
+    /// The open span, as its switches tell it.
+    fn close_exactly(&mut self, overlap: &Overlap, contention: Contention) {
+        let span = std::mem::take(&mut self.open);
+        self.ahead = (0, 0);
+        self.totals.exact += span;
+        let active = overlap.active().min(span);
+        let began = self.now - span;
+        self.activity(began, active, contention);
+        if self.totals.running.len() < overlap.running.len() {
+            self.totals.running.resize(overlap.running.len(), 0);
+        }
+        for (sum, time) in self.totals.running.iter_mut().zip(&overlap.running) {
+            *sum += time;
+        }
+        let woken = overlap.woken.min(span - active - overlap.ready.min(span - active));
+        let runnable = overlap.ready.min(span - active) + woken;
+        self.runnable(began, runnable);
+        // Who ran first in this span may have been woken before it began.
+        let before = self.take_back(overlap.woken - woken, 0, Doing::Runnable);
+        self.totals.runnable += before;
+        self.quiet(began, span - active - runnable);
+    }
+
+    fn estimate(&mut self, movers: &[Mover], contention: Contention) {
         if movers.is_empty() || self.open == 0 {
             return;
         }
@@ -200,6 +264,17 @@ impl WallClock {
 
         let active = (active_time(span, movers, self.cpus, self.overlap.apart()) + ran_ahead).min(span);
         let began = self.now - span;
+        self.activity(began, active, contention);
+        let sum: u64 = movers.iter().map(|mover| mover.run.min(span)).sum();
+        self.count_running(span - active, active, sum as f64);
+        let delay = movers.iter().map(|mover| mover.delay).max().unwrap_or(0);
+        let runnable = (delay + queued_ahead).min(span - active);
+        self.runnable(began, runnable);
+        self.quiet(began, span - active - runnable);
+    }
+
+    /// So much of the time since then, threads ran.
+    fn activity(&mut self, began: u64, active: u64, contention: Contention) {
         let doing = match contention {
             Contention::Free => {
                 self.totals.cpu += active;
@@ -212,13 +287,16 @@ impl WallClock {
         };
         self.totals.history.add(began, self.now, doing, active);
         self.computed += active;
-        let sum: u64 = movers.iter().map(|mover| mover.run.min(span)).sum();
-        self.count_running(span - active, active, sum as f64);
-        let delay = movers.iter().map(|mover| mover.delay).max().unwrap_or(0);
-        let runnable = (delay + queued_ahead).min(span - active);
+    }
+
+    /// So much of the time since then, nobody ran, but somebody could have.
+    fn runnable(&mut self, began: u64, runnable: u64) {
         self.totals.runnable += runnable;
         self.totals.history.add(began, self.now, Doing::Runnable, runnable);
-        let quiet = span - active - runnable;
+    }
+
+    /// So much of the time since then, everybody waited.
+    fn quiet(&mut self, began: u64, quiet: u64) {
         self.quiet += quiet;
         if quiet > 0 {
             self.recent.push_back(Quiet { began, ended: self.now, time: quiet });
@@ -229,12 +307,21 @@ impl WallClock {
     }
 
     /// The host gave CPUs to others while they had something to do. No counter of a thread knows of that time, so it looked
-    /// quiet. Whoever computed lost as much of it as all that the machine computed: not more than there was.
+    /// quiet; where switches were told, it looked like running. Whoever computed lost as much of it as all that the machine
+    /// computed: not more than there was.
     pub fn stolen(&mut self, HostShare { stolen, used }: HostShare) {
         let (computed, since) = (std::mem::take(&mut self.computed), self.asked);
         self.asked = self.now;
         let share = stolen as f64 / used.max(stolen).max(1) as f64;
-        let taken = self.take_back((computed as f64 * share) as u64, since, Doing::Runnable);
+        let lost = (computed as f64 * share) as u64;
+        let taken = if self.is_exact {
+            let taken = self.totals.history.turn((since, self.now), Doing::Running, Doing::Runnable, lost);
+            let taken = taken.min(self.totals.cpu);
+            self.totals.cpu -= taken;
+            taken
+        } else {
+            self.take_back(lost, since, Doing::Runnable)
+        };
         self.totals.runnable += taken;
         self.totals.stolen += taken;
     }

@@ -111,15 +111,19 @@ fn summary(checks: &[Check]) -> String {
             "Level P (/proc) is impossible here: {names}. A profile could tell no more than the total CPU time."
         );
     }
-    let refused = checks.iter().filter(|check| {
-        matches!(check.outcome, Outcome::Refused(_)) && !check.source.starts_with(perf::PREFIX)
-    });
+    let refused = checks
+        .iter()
+        .filter(|check| matches!(check.outcome, Outcome::Refused(_)) && check.source != perf::UNUSED);
     let names: Vec<_> = refused.map(|check| check.source).collect();
     let missing = match names.as_slice() {
         [] => "All sources of this version work.".to_owned(),
         names => format!("Missing: {}; profiles say so where it matters.", names.join(", ")),
     };
-    format!("Profiling works here (levels P and R: /proc and rusage). {missing}")
+    let switches = checks
+        .iter()
+        .any(|check| check.source == perf::SWITCHES && matches!(check.outcome, Outcome::Works(_)));
+    let levels = if switches { "level S: every switch is told" } else { "levels P and R: /proc and rusage" };
+    format!("Profiling works here ({levels}). {missing}")
 }
 
 /// What the survey has to say where it may have missed a quota.

@@ -1,40 +1,47 @@
-//! `perf_event_open`, tried for real on the child: the CPU clock, which shows native threads while they run; and levels S
-//! and K, of which this version only says whether they could be had here.
+//! `perf_event_open`, tried for real on the child: the CPU clock, which shows native threads while they run; the records of
+//! switches (level S); and level K, of which this version only says whether it could be had here.
 
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
+use perf_event::Builder;
 use perf_event::events::Software;
-use perf_event::{Builder, Counter};
 
 use crate::profile::source::native::on_cpu::CpuSampler;
+use crate::profile::source::perf::events::{Patience, SwitchRecords};
 
 use super::procfs::refused;
 use super::subject::Subject;
 use super::{Check, Outcome};
 
-/// How the names of these checks begin.
-pub(super) const PREFIX: &str = "perf level";
+/// The check of the records of switches.
+pub(super) const SWITCHES: &str = "perf level S";
+/// The check of what this version does not use.
+pub(super) const UNUSED: &str = "perf level K";
+
+/// How long the child may take to switch.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// `PERF_SAMPLE_CALLCHAIN`.
 const CALLCHAIN: u64 = 1 << 5;
 
 /// Both levels.
 pub(super) fn levels(subject: &mut Subject) -> [Check; 2] {
-    let switches = switch_records(subject.pid()).map(|_| String::new());
+    let switches = switch_records(subject).map(|()| String::new());
     let reasons = kernel_reasons(subject).map(|()| String::new());
     [
         Check {
-            source: "perf level S",
-            outcome: Outcome::of(switches.map_err(|error| refusal(&error))),
-            gives: "exact times on and off the CPU, preemption told from blocking (not used by this version)",
-            costs: "nothing in this version: /proc and rusage carry the verdict",
+            source: SWITCHES,
+            outcome: Outcome::of(switches),
+            gives: "exact times on and off the CPU of every thread and child, however short",
+            costs: "times come from counters that are looked at again and again (level P); children of a few \
+                    milliseconds are known by their sum",
             enable: "sudo sysctl kernel.perf_event_paranoid=2; in a container: docker run --cap-add PERFMON"
                 .to_owned(),
             essential: false,
         },
         Check {
-            source: "perf level K",
+            source: UNUSED,
             outcome: Outcome::of(reasons.map_err(|error| refusal(&error))),
             gives: "the reason of every single wait, from the kernel's own stack (not used by this version)",
             costs: "nothing in this version: /proc and rusage carry the verdict",
@@ -66,11 +73,19 @@ fn refusal(error: &io::Error) -> String {
     format!("{}{}", refused(error), setting.unwrap_or_default())
 }
 
-/// Level S: records of every switch, user side only.
-fn switch_records(pid: i32) -> io::Result<Counter> {
-    let mut builder = Builder::new().kind(Software::DUMMY).observe_pid(pid);
-    builder.attrs_mut().set_context_switch(1);
-    builder.build()
+/// Level S: the child is made to switch, which must be told.
+fn switch_records(subject: &mut Subject) -> Result<(), String> {
+    let mut records =
+        SwitchRecords::open(&[subject.pid()], 0, Patience::Limited).map_err(|why| why.to_string())?;
+    subject.poke().map_err(|error| refused(&error))?;
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if records.drain(u64::MAX, |_| ()) > 0 {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Err("opened, but it tells of no switch".to_owned())
 }
 
 /// Level K: every switch with the kernel's call chain. Some systems open the event and never fire it, so the child is
@@ -85,7 +100,7 @@ fn kernel_reasons(subject: &mut Subject) -> io::Result<()> {
     counter.enable()?;
     subject.poke()?;
     let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(200) {
+    while start.elapsed() < PATIENCE {
         if counter.read()? > 0 {
             return Ok(());
         }

@@ -63,8 +63,8 @@ fn threads_that_take_turns_under_one_lock_leave_no_gap() {
 #[test]
 fn threads_that_are_never_seen_active_together_take_turns() {
     let half = ran(5);
-    let mut turns = Overlap::default();
-    let mut together = Overlap::default();
+    let mut turns = Sightings::default();
+    let mut together = Sightings::default();
     for round in 0..50 {
         turns.observe(1);
         together.observe(if round % 2 == 0 { 2 } else { 0 });

@@ -5,7 +5,7 @@ use syn::visit::{self, Visit};
 use super::paths::{is_for_tests, is_test_file};
 
 /// Starting a process and asking the kernel for what no safe crate offers.
-const UNSAFE: &[&str] = &["profile/launch.rs", "profile/sys.rs", "profile/source/native/ring.rs"];
+const UNSAFE: &[&str] = &["profile/launch.rs", "profile/sys.rs", "profile/source/perf/ring.rs"];
 /// Modules whose types are ours alone: what is written or read has types of its own.
 const INTERNAL: &[&str] = &["wait", "machine", "profile", "facts", "advice"];
 

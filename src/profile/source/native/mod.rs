@@ -24,7 +24,6 @@ mod names;
 pub mod on_cpu;
 mod ownership;
 mod registers;
-mod ring;
 mod space;
 mod symbols;
 #[cfg(test)]

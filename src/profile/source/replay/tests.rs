@@ -5,16 +5,17 @@ use proptest::prelude::*;
 use super::*;
 use crate::profile::ledger::Under;
 use crate::profile::model::{Language, Runtime};
-use crate::profile::observation::{Birth, Census, HostShare};
+use crate::profile::observation::{Birth, Census, HostShare, Life};
 use crate::profile::replay;
 use crate::profile::stack::Frame;
+use crate::profile::switching::Overlap;
 use crate::profile::thread_clock::{Counters, SiteId};
 use crate::wait::WaitKind;
 use crate::wait::classify::{CALLS, Reason};
 
 fn one_of_each() -> Vec<Observation> {
     let counters = Counters { run: 1, delay: 2, slices: 3 };
-    let reading = |seen, under| Reading { tid: 11, counters, seen, under, stack: StackId(1) };
+    let reading = |seen, under| Reading { tid: 11, counters, seen, under, stack: StackId(1), quiet: Some(4) };
     let reason = Reason {
         kind: WaitKind::Network,
         operation: "recv",
@@ -54,6 +55,8 @@ fn one_of_each() -> Vec<Observation> {
         Observation::Tasks { stack: StackId(1), waiting: 12 },
         Observation::Named { tid: 11, site: SiteId(1) },
         Observation::LastWords { at: 8, reading: reading(Seen::Active, Under::Unknown) },
+        Observation::Exactly(Overlap { running: vec![3, 4, 1], ready: 2, woken: 1 }),
+        Observation::Lived(Life { pid: 10, tid: 12, name: "true".to_owned(), born: 3, died: 9, counters }),
         Observation::ThreadGone { tid: 11 },
         Observation::ProcessGone { pid: 10, at: 9 },
     ]
@@ -98,7 +101,7 @@ fn every_name_a_wait_can_have_is_known() {
 fn a_recording_is_played_to_its_end() {
     let (profile, machine) = replay(texts().join("\n").as_bytes()).unwrap();
     assert_eq!((profile.wall.as_nanos(), profile.wall_book.total().as_nanos()), (1000, 1000));
-    assert_eq!((profile.threads, profile.runtime.language), (1, Language::Python));
+    assert_eq!((profile.threads, profile.runtime.language), (2, Language::Python));
     assert!(machine.effective.to_bits() == (0.1f64 + 0.2).to_bits());
 }
 

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
 use crate::profile::ledger::{Ledger, Reading, Under};
+use crate::profile::levels::Levels;
 use crate::profile::model::{Exit, Language, Runtime, Throttling};
-use crate::profile::observation::{Birth, Census, HostShare, Observation};
+use crate::profile::observation::{Birth, Census, HostShare, Life, Observation};
 use crate::profile::record::{Recording, StackReads};
 use crate::profile::sampler::Schedule;
 use crate::profile::stack::{Frame, FrameId, StackId};
+use crate::profile::switching::Overlap;
 use crate::profile::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
 use crate::wait::classify::{Reason, operation};
@@ -21,6 +23,9 @@ pub(super) const FORMAT: &str = "boundby/recording/1";
 
 /// Longest time believed: eleven days. Sums of many still fit into 64 bits.
 const LONGEST: u64 = 1_000_000_000_000_000;
+
+/// Most threads at once that are believed: there are no larger machines.
+const THREADS: usize = 65_536;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,6 +115,22 @@ pub(super) enum Line {
         at: u64,
         reading: ReadingLine,
     },
+    /// What every switch up to the next round says: time with so many threads running, with somebody ready, and with
+    /// somebody woken already.
+    Exactly {
+        running: Vec<u64>,
+        ready: u64,
+        woken: u64,
+    },
+    /// A thread nobody looked at.
+    Lived {
+        pid: i32,
+        tid: i32,
+        name: String,
+        born: u64,
+        died: u64,
+        counters: [u64; 3],
+    },
     End(EndLine),
     Machine(MachineLine),
 }
@@ -148,9 +169,18 @@ fn levels<A: Into<B>, B>(levels: Vec<A>) -> Vec<B> {
     levels.into_iter().map(Into::into).collect()
 }
 
-/// Thread, time on a CPU, time runnable, dispatches, where it was, and in which stack (0: not seen).
+/// Thread, time on a CPU, time runnable, dispatches, where it was, in which stack (0: not seen), and how much of its
+/// waiting everybody waited.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct ReadingLine(i32, u64, u64, u64, Place, #[serde(default)] u32);
+pub(super) struct ReadingLine(
+    i32,
+    u64,
+    u64,
+    u64,
+    Place,
+    #[serde(default)] u32,
+    #[serde(default)] Option<u64>,
+);
 
 /// The number of a site, or what it does instead of waiting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -199,6 +229,9 @@ pub(super) struct EndLine {
     /// Older tapes have none.
     #[serde(default)]
     stack_reads: StackReadsLine,
+    /// Older tapes were made without.
+    #[serde(default)]
+    levels: LevelsLine,
     left_running: usize,
     interrupted: bool,
 }
@@ -217,6 +250,22 @@ impl From<StackReads> for StackReadsLine {
 impl From<StackReadsLine> for StackReads {
     fn from(StackReadsLine(read, torn, native, cpu_clock, refused): StackReadsLine) -> Self {
         Self { read, torn, native, cpu_clock, refused }
+    }
+}
+
+/// How switches were told: whether at all, why not, records lost, pauses.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct LevelsLine(bool, Option<String>, u64, u64);
+
+impl From<Levels> for LevelsLine {
+    fn from(Levels { followed, refused, lost, pauses }: Levels) -> Self {
+        Self(followed, refused, lost, pauses)
+    }
+}
+
+impl From<LevelsLine> for Levels {
+    fn from(LevelsLine(followed, refused, lost, pauses): LevelsLine) -> Self {
+        Self { followed, refused, lost, pauses }
     }
 }
 
@@ -281,6 +330,13 @@ impl From<&Observation> for Line {
                 Self::Round { at, readings: readings.iter().map(ReadingLine::from).collect() }
             }
             Observation::LastWords { at, reading } => Self::LastWords { at, reading: (&reading).into() },
+            Observation::Exactly(Overlap { running, ready, woken }) => {
+                Self::Exactly { running, ready, woken }
+            }
+            Observation::Lived(Life { pid, tid, name, born, died, counters }) => {
+                let counters = [counters.run, counters.delay, counters.slices];
+                Self::Lived { pid, tid, name, born, died, counters }
+            }
         }
     }
 }
@@ -328,6 +384,21 @@ impl Line {
             Self::LastWords { at, reading } => {
                 Observation::LastWords { at: believed(at)?, reading: reading.reading()? }
             }
+            Self::Exactly { running, ready, woken } => {
+                let times = running.iter().chain([&ready, &woken]).copied();
+                believed(times.fold(0, u64::saturating_add))?;
+                if running.len() > THREADS {
+                    return Err(format!("{} threads cannot run at once", running.len()));
+                }
+                Observation::Exactly(Overlap { running, ready, woken })
+            }
+            Self::Lived { pid, tid, name, born, died, counters: [run, delay, slices] } => {
+                if born > believed(died)? {
+                    return Err("a thread ends before it begins".to_owned());
+                }
+                let counters = counters(run, delay, slices)?;
+                Observation::Lived(Life { pid, tid, name, born, died, counters })
+            }
             Self::Begin { .. } | Self::End(_) | Self::Machine(_) => {
                 return Err("it is no observation".to_owned());
             }
@@ -370,13 +441,13 @@ impl From<&Reading> for ReadingLine {
             (Seen::Active, Under::Queued) => Place::Active(Activity::QueuesForLock),
         };
         let Counters { run, delay, slices } = reading.counters;
-        Self(reading.tid, run, delay, slices, place, reading.stack.0)
+        Self(reading.tid, run, delay, slices, place, reading.stack.0, reading.quiet)
     }
 }
 
 impl ReadingLine {
     fn reading(self) -> Result<Reading, String> {
-        let Self(tid, run, delay, slices, place, stack) = self;
+        let Self(tid, run, delay, slices, place, stack, quiet) = self;
         let (seen, under) = match place {
             Place::Site(site) => (Seen::Blocked(SiteId(site)), Under::Unknown),
             Place::Active(Activity::Runs) => (Seen::Active, Under::Unknown),
@@ -385,7 +456,8 @@ impl ReadingLine {
             Place::Active(Activity::QueuesForLock) => (Seen::Active, Under::Queued),
         };
         let stack = StackId(stack);
-        Ok(Reading { tid, counters: counters(run, delay, slices)?, seen, under, stack })
+        let quiet = quiet.map(believed).transpose()?;
+        Ok(Reading { tid, counters: counters(run, delay, slices)?, seen, under, stack, quiet })
     }
 }
 
@@ -419,6 +491,7 @@ impl From<&Recording> for Line {
             own_cpu: nanos(recording.own_cpu),
             hidden: recording.hidden,
             stack_reads: recording.stack_reads.clone().into(),
+            levels: recording.levels.clone().into(),
             lists_children: recording.lists_children,
             left_running: recording.left_running,
             interrupted: recording.interrupted,
@@ -456,6 +529,7 @@ impl EndLine {
             own_cpu: Duration::from_nanos(self.own_cpu),
             hidden: self.hidden,
             stack_reads: self.stack_reads.into(),
+            levels: self.levels.into(),
             lists_children: self.lists_children,
             left_running: self.left_running,
             interrupted: self.interrupted,
