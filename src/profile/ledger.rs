@@ -2,6 +2,7 @@
 //! what is known of each process. Pure: the edge that reads the kernel hands in plain values, so a recorded run can
 //! be replayed.
 
+mod children;
 mod code;
 mod records;
 
@@ -18,6 +19,7 @@ use super::wall::{Contention, Credit, Mover, WallClock};
 use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
 
+use children::Children;
 use records::InProgress;
 pub use records::{Closed, Folded, ProcessRecord, Reading, ThreadRecord, Under};
 
@@ -48,8 +50,8 @@ pub struct Ledger {
     threads_seen: u64,
     lives: u64,
     processes_summed: u64,
-    /// What the child of a process that ended last had been waiting for; who waits for the child waits for that.
-    ended_in: BTreeMap<i32, Place>,
+    /// What children had been waiting for when they ended; who waits for the child waits for that.
+    children: Children,
     /// What threads did before their first reading.
     newborn: Vec<Moved>,
     /// Everything the books were told; `None`: nobody wants to know.
@@ -86,7 +88,7 @@ impl Ledger {
             threads_seen: 0,
             lives: 0,
             processes_summed: 0,
-            ended_in: BTreeMap::new(),
+            children: Children::default(),
             newborn: Vec::new(),
             tape: None,
             // The empty stack is known to everybody.
@@ -210,7 +212,7 @@ impl Ledger {
     /// A process is gone. Of very many, those that left no trace of their own are summed up under pid 0.
     pub fn process_gone(&mut self, pid: i32, at: u64) {
         self.note(|| Observation::ProcessGone { pid, at });
-        self.ended_in.remove(&pid);
+        self.children.forget(pid);
         if let Some(process) = self.processes.get_mut(&pid) {
             process.seen.1 = at;
         }
@@ -270,7 +272,10 @@ impl Ledger {
                 let unpaid = at.saturating_sub(record.clock.closed()) + self.last_elapsed;
                 let place = self.places.admit(Place { site, stack: record.stack });
                 if let Some(process) = self.processes.get(&record.pid).filter(|_| tid == record.pid) {
-                    self.ended_in.insert(process.parent, place);
+                    let parent = process.parent;
+                    if let Some(waited) = self.children.end(parent, place) {
+                        self.credit_child(waited, place);
+                    }
                 }
                 self.credit_over(place, paid.map_or(0, |paid| paid.quiet) + unpaid);
             } else if let Some(over) = paid {
@@ -320,6 +325,7 @@ impl Ledger {
         };
         let active = readings.iter().filter(is_active).count();
         self.wall.observe(active);
+        self.children.overdue().for_each(|credit| self.wall.credit(credit));
         let (elapsed, movers, contention) = self.take(at, readings);
         self.wall.round(elapsed, &movers, contention);
     }
@@ -501,13 +507,12 @@ impl Ledger {
             // the thread leaves the CPU.
             if payment.progress > 0 || payment.ended > 0 {
                 let progress = payment.progress;
-                if site.key.kind == WaitKind::Child
-                    && let Some(place) = self.ended_in.remove(&record.pid)
-                {
-                    let external = self.sites.get(place.site).external;
-                    self.wall.credit(Credit { place, progress, blocked: 0, external });
+                let credit = Credit { place, progress, blocked: quiet, external: site.external };
+                if site.key.kind != WaitKind::Child {
+                    self.wall.credit(credit);
+                } else if let Some((credit, ended_in)) = self.children.wait(record.pid, credit) {
+                    self.credit_child(credit, ended_in);
                 }
-                self.wall.credit(Credit { place, progress, blocked: quiet, external: site.external });
             } else {
                 record.in_progress = Some(InProgress { place, blocked, quiet });
             }
@@ -518,6 +523,13 @@ impl Ledger {
         }
         record.segments.add(step.cpu, overlappable, ended, self.last_round);
         self.place_samples(record);
+    }
+
+    /// A wait for a child that had been in this place explains quiet time only as far as that does not.
+    fn credit_child(&mut self, waited: Credit, ended_in: Place) {
+        let external = self.sites.get(ended_in.site).external;
+        self.wall.credit(Credit { place: ended_in, progress: waited.progress, blocked: 0, external });
+        self.wall.credit(waited);
     }
 
     /// A wait that something else came after explains quiet time, whoever saw it end.
@@ -559,6 +571,7 @@ impl Ledger {
         for record in std::mem::take(&mut self.live).into_values() {
             self.retire(record, at);
         }
+        self.children.overdue().for_each(|credit| self.wall.credit(credit));
         self.note_stacks();
         let mut wall = self.wall.finish(&current);
         self.places.share_unseen(&mut wall.waits);

@@ -45,6 +45,9 @@ pub(super) fn summarise(recording: Recording) -> Profile {
 
     let mut thread_book = thread_book(books, unseen);
     let mut wall_book = wall_book(books, unseen);
+    if counted {
+        leave_out_of_computing(&mut thread_book, &mut wall_book, exact);
+    }
     split_throttled(&mut thread_book, &mut wall_book, recording.throttling.throttled);
 
     let critical = books.wall.by_site();
@@ -153,6 +156,15 @@ fn wall_book(books: &Closed, unseen: u64) -> Book {
         left -= book.transfer(from, Account::Cpu, left);
     }
     book
+}
+
+/// Records of switches hold what the host and interrupts took of a CPU, and those of threads that nobody looked at are all
+/// there is of them. Whoever waited for them knows what they used; beyond that, they had no CPU.
+fn leave_out_of_computing(threads: &mut Book, wall: &mut Book, used: u64) {
+    let excess = |computing: u64| computing.saturating_sub(used);
+    threads.transfer(Account::Cpu, Account::Runnable, excess(threads[Account::Cpu]));
+    let beyond = excess(wall[Account::Cpu] + wall[Account::Wait(WaitKind::Gil)]);
+    wall.transfer(Account::Cpu, Account::Runnable, beyond);
 }
 
 /// Throttling is part of the run-queue delay the scheduler counts (measured on 6.18): taken out, not added.

@@ -147,3 +147,59 @@ fn a_wait_whose_name_is_found_late_is_booked_under_it_whole() {
     assert_eq!(books.wall.by_site().get(&unnamed), None);
     assert_eq!(books.threads[0].sites.get(&unnamed).map_or(0, |(blocked, _)| *blocked), 0);
 }
+
+/// Two processes, the first of which waits for the second, which sleeps, from 1 to 401 ms: told by `end`.
+fn of_a_parent_and_a_sleeper(end: impl FnOnce(&mut Ledger, Reading)) -> (u64, u64) {
+    let mut books = Ledger::new(CPUS);
+    books.process(1, 0, 0);
+    books.process(2, 1, 0);
+    let sleep = books.site(2, 8, &reason(WaitKind::Sleep, "sleep", true), 0);
+    let wait = books.site(1, 9, &reason(WaitKind::Child, "wait", false), 0);
+    let started = Counters { run: MS / 2, delay: 0, slices: 1 };
+    let blocked = |tid, counters, site| Reading {
+        tid,
+        counters,
+        seen: Seen::Blocked(site),
+        under: Under::Unknown,
+        stack: StackId::UNSEEN,
+        quiet: None,
+    };
+    for pid in [1, 2] {
+        books.thread(Birth { pid, tid: pid, at: 0, counters: started, newborn: true });
+    }
+    books.round(MS, &[blocked(1, started, wait), blocked(2, started, sleep)]);
+    end(&mut books, blocked(1, Counters { run: MS, delay: 0, slices: 2 }, wait));
+    let waits = books.close(1, 0).wall.by_site();
+    (waits.get(&sleep).copied().unwrap_or(0), waits.get(&wait).copied().unwrap_or(0))
+}
+
+#[test]
+fn a_child_may_be_found_gone_after_its_parent_went_on() {
+    let (sleep, wait) = of_a_parent_and_a_sleeper(|books, returned| {
+        // On to the next child, while nobody has looked for the first one again.
+        books.round(401 * MS, &[returned]);
+        books.thread_gone(2);
+        books.round(403 * MS, &[]);
+    });
+    assert!(sleep >= 399 * MS && wait <= 3 * MS, "{sleep} {wait}");
+}
+
+#[test]
+fn a_child_may_be_found_gone_after_its_parent_ended() {
+    let (sleep, wait) = of_a_parent_and_a_sleeper(|books, returned| {
+        books.last_words(401 * MS, Reading { seen: Seen::Active, ..returned });
+        books.thread_gone(1);
+        books.thread_gone(2);
+        books.round(402 * MS, &[]);
+    });
+    assert!(sleep >= 399 * MS && wait <= 3 * MS, "{sleep} {wait}");
+}
+
+#[test]
+fn a_child_that_was_never_seen_to_end_is_all_there_is_to_say() {
+    let (sleep, wait) = of_a_parent_and_a_sleeper(|books, returned| {
+        books.round(401 * MS, &[returned]);
+        books.round(402 * MS, &[]);
+    });
+    assert!(wait >= 399 * MS && sleep <= 3 * MS, "{sleep} {wait}");
+}
