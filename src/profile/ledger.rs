@@ -503,12 +503,13 @@ impl Ledger {
             entry.0 += payment.blocked;
             entry.1 += payment.ended;
             let site = self.sites.get(payment.site);
+            let (external, is_child) = (site.external, site.key.kind == WaitKind::Child);
             // It explains quiet time once it is over. The CPU time it leads to may be booked later still: at a tick, or when
             // the thread leaves the CPU.
             if payment.progress > 0 || payment.ended > 0 {
                 let progress = payment.progress;
-                let credit = Credit { place, progress, blocked: quiet, external: site.external };
-                if site.key.kind != WaitKind::Child {
+                let credit = Credit { place, progress, blocked: quiet, external };
+                if !is_child {
                     self.wall.credit(credit);
                 } else if let Some((credit, ended_in)) = self.children.wait(record.pid, credit) {
                     self.credit_child(credit, ended_in);
@@ -516,7 +517,7 @@ impl Ledger {
             } else {
                 record.in_progress = Some(InProgress { place, blocked, quiet });
             }
-            if site.external {
+            if external {
                 overlappable += payment.blocked;
                 ended += payment.ended;
             }
