@@ -152,7 +152,10 @@ mod tests {
         let (mut handed, _) = Handed::new(scheduler(0, 0), exact(0, 0, 0));
         handed.next(scheduler(10, 1), exact(9, 1, 0));
         handed.next(scheduler(30, 5), None);
-        assert_eq!(handed.next(scheduler(40, 6), exact(20, 2, 1)).0, Counters { run: 40, delay: 4, slices: 6 });
+        assert_eq!(
+            handed.next(scheduler(40, 6), exact(20, 2, 1)).0,
+            Counters { run: 40, delay: 4, slices: 6 }
+        );
         assert_eq!(
             handed.next(scheduler(50, 7), exact(31, 3, 1)),
             (Counters { run: 50, delay: 5, slices: 7 }, Some(22))

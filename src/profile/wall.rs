@@ -11,7 +11,8 @@
 //! 3. What remains is quiet: everybody waited. It belongs to the wait whose end let the program go on, so it is
 //!    charged to the waits that threads came out of, in proportion to the CPU they used afterwards: a poll that looks
 //!    and sleeps again gets next to nothing, the answer that starts the next piece of work gets it all.
-//!    Waits that only another thread of the program can end explain a quiet period only if no external one does.
+//!    Waits that only another thread of the program can end explain a quiet period only if no external one does, and none
+//!    that began when they were over.
 //!
 //! Where the kernel told of every switch of a span, the first two are not estimated: see [`WallClock::exactly`].
 
@@ -128,6 +129,14 @@ impl Sightings {
     }
 }
 
+/// What waits at one place may explain.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    credit: Credit,
+    /// When the last of them was over, nanoseconds since the beginning.
+    until: u64,
+}
+
 /// Quiet time of one span, not charged yet; nanoseconds since the beginning.
 #[derive(Debug, Clone, Copy)]
 struct Quiet {
@@ -142,7 +151,7 @@ pub struct WallClock {
     cpus: f64,
     open: u64,
     quiet: u64,
-    credits: BTreeMap<Place, Credit>,
+    claims: BTreeMap<Place, Claim>,
     /// Uncharged quiet time, the oldest first: counters that lag may yet turn it into something else.
     recent: VecDeque<Quiet>,
     /// Time that went by, nanoseconds.
@@ -172,7 +181,7 @@ impl WallClock {
             cpus: cpus.max(1.0),
             open: 0,
             quiet: 0,
-            credits: BTreeMap::new(),
+            claims: BTreeMap::new(),
             recent: VecDeque::new(),
             now: 0,
             ahead: (0, 0),
@@ -189,9 +198,11 @@ impl WallClock {
 
     /// Adds a wait that somebody came out of.
     pub fn credit(&mut self, credit: Credit) {
-        let entry = self.credits.entry(credit.place).or_insert(Credit { progress: 0, blocked: 0, ..credit });
-        entry.progress += credit.progress.max(1);
-        entry.blocked = entry.blocked.saturating_add(credit.blocked);
+        let none = Credit { progress: 0, blocked: 0, ..credit };
+        let claim = self.claims.entry(credit.place).or_insert(Claim { credit: none, until: self.now });
+        claim.credit.progress = claim.credit.progress.saturating_add(credit.progress.max(1));
+        claim.credit.blocked = claim.credit.blocked.saturating_add(credit.blocked);
+        claim.until = self.now;
     }
 
     /// A random moment at which this many threads were active.
@@ -387,33 +398,48 @@ impl WallClock {
     /// what waits took and did not show as quiet time, `kept` explains later quiet time, if nothing else does: it shows
     /// late where counters do.
     fn charge(&mut self, kept: u64) {
-        let credits = std::mem::take(&mut self.credits);
+        let claims = std::mem::take(&mut self.claims);
         let (external, internal): (Vec<_>, Vec<_>) =
-            credits.into_values().partition(|credit| credit.external);
+            claims.into_values().partition(|claim| claim.credit.external);
         for mut claims in [external, internal] {
+            let mut left = Vec::new();
             while self.quiet > 0 && !claims.is_empty() {
                 self.share_out(&mut claims);
+                left.extend(claims.extract_if(.., |claim| self.open_to(claim) == 0));
             }
-            let left = |claim: Credit| Credit { progress: 1, blocked: claim.blocked.min(kept), ..claim };
-            self.credits.extend(claims.into_iter().map(|claim| (claim.place, left(claim))));
+            for mut claim in left.into_iter().chain(claims).filter(|claim| claim.credit.blocked > 0) {
+                claim.credit.progress = 1;
+                claim.credit.blocked = claim.credit.blocked.min(kept);
+                self.claims.insert(claim.credit.place, claim);
+            }
         }
     }
 
-    /// Gives each claim its share of the quiet time or all it can explain, and drops those that are satisfied.
-    fn share_out(&mut self, claims: &mut Vec<Credit>) {
-        let (quiet, sum) = (self.quiet, claims.iter().map(|claim| claim.progress as f64).sum::<f64>());
+    /// How much of the quiet time a claim may have. What nobody outside ended, and was over before, explains nothing; but
+    /// counters may be late.
+    fn open_to(&self, claim: &Claim) -> u64 {
+        if claim.credit.external {
+            return claim.credit.blocked.min(self.quiet);
+        }
+        let until = claim.until.saturating_add(LAG);
+        let in_time = self.recent.iter().take_while(|quiet| quiet.began <= until).map(|quiet| quiet.time);
+        in_time.sum::<u64>().min(claim.credit.blocked)
+    }
+
+    /// Gives each claim its share of the quiet time or all it can explain.
+    fn share_out(&mut self, claims: &mut [Claim]) {
+        let (quiet, sum) = (self.quiet, claims.iter().map(|claim| claim.credit.progress as f64).sum::<f64>());
         let last = claims.len() - 1;
         for (i, claim) in claims.iter_mut().enumerate() {
-            let fair =
-                if i == last { self.quiet } else { (quiet as f64 * claim.progress as f64 / sum) as u64 };
-            let share = fair.min(claim.blocked).min(self.quiet);
-            claim.blocked -= share;
+            let progress = claim.credit.progress as f64;
+            let fair = if i == last { self.quiet } else { (quiet as f64 * progress / sum) as u64 };
+            let share = fair.min(self.open_to(claim));
+            claim.credit.blocked -= share;
             if share > 0 {
-                *self.totals.waits.entry(claim.place).or_default() += share;
+                *self.totals.waits.entry(claim.credit.place).or_default() += share;
             }
-            self.settle(share, claim.place.site);
+            self.settle(share, claim.credit.place.site);
         }
-        claims.retain(|claim| claim.blocked > 0);
     }
 
     /// Quiet time that is charged can no longer be taken back; the oldest goes first.

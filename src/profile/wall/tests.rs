@@ -50,6 +50,20 @@ fn a_poll_that_only_looks_and_sleeps_again_is_not_what_the_program_waits_for() {
     assert!(totals.waits[&NET] > 30 * totals.waits[&SLEEP]);
 }
 
+/// A shell that waits for one sleeping child and then for another, the second of which is found gone late.
+#[test]
+fn what_another_thread_ended_explains_no_quiet_time_that_came_later() {
+    let mut wall = WallClock::new(2.0);
+    wall.credit(Credit { blocked: 195 * MS, ..after(NET, MS, true) });
+    wall.credit(Credit { blocked: 195 * MS, ..after(LOCK, MS, false) });
+    wall.round(196 * MS, &[ran(1)], Contention::Free);
+    wall.round(200 * MS, &[ran(1)], Contention::Free);
+    wall.credit(Credit { blocked: 200 * MS, ..after(SLEEP, MS, true) });
+    wall.round(MS, &[ran(1)], Contention::Free);
+    let totals = wall.finish(&[]);
+    assert_eq!(totals.waits, BTreeMap::from([(NET, 195 * MS), (SLEEP, 199 * MS)]));
+}
+
 #[test]
 fn threads_that_take_turns_under_one_lock_leave_no_gap() {
     let half = Mover { lock: Some((7, 1.0)), ..ran(5) };
