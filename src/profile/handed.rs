@@ -158,7 +158,7 @@ mod tests {
         );
         assert_eq!(
             handed.next(scheduler(50, 7), exact(31, 3, 1)),
-            (Counters { run: 50, delay: 5, slices: 7 }, Some(22))
+            (Counters { run: 50, delay: 6, slices: 7 }, Some(22))
         );
     }
 

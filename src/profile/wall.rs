@@ -143,6 +143,8 @@ struct Quiet {
     began: u64,
     ended: u64,
     time: u64,
+    /// What lies before has been charged.
+    open_from: u64,
 }
 
 /// The state of the wall book.
@@ -152,6 +154,8 @@ pub struct WallClock {
     open: u64,
     quiet: u64,
     claims: BTreeMap<Place, Claim>,
+    /// Those of the span that is going on, and so are not over before it is.
+    fresh: Vec<Place>,
     /// Uncharged quiet time, the oldest first: counters that lag may yet turn it into something else.
     recent: VecDeque<Quiet>,
     /// Time that went by, nanoseconds.
@@ -182,6 +186,7 @@ impl WallClock {
             open: 0,
             quiet: 0,
             claims: BTreeMap::new(),
+            fresh: Vec::new(),
             recent: VecDeque::new(),
             now: 0,
             ahead: (0, 0),
@@ -202,7 +207,18 @@ impl WallClock {
         let claim = self.claims.entry(credit.place).or_insert(Claim { credit: none, until: self.now });
         claim.credit.progress = claim.credit.progress.saturating_add(credit.progress.max(1));
         claim.credit.blocked = claim.credit.blocked.saturating_add(credit.blocked);
-        claim.until = self.now;
+        self.fresh.push(credit.place);
+    }
+
+    /// So much time went by; whoever came out of a wait did so in it.
+    fn pass(&mut self, elapsed: u64) {
+        self.open += elapsed;
+        self.now += elapsed;
+        for place in self.fresh.drain(..) {
+            if let Some(claim) = self.claims.get_mut(&place) {
+                claim.until = self.now;
+            }
+        }
     }
 
     /// A random moment at which this many threads were active.
@@ -220,8 +236,7 @@ impl WallClock {
     pub fn between(&mut self, elapsed: u64, movers: &[Mover], contention: Contention) {
         if self.is_exact {
             // The next round may know it exactly.
-            self.open += elapsed;
-            self.now += elapsed;
+            self.pass(elapsed);
             self.held.extend_from_slice(movers);
         } else {
             self.round(elapsed, movers, contention);
@@ -230,8 +245,7 @@ impl WallClock {
 
     /// `elapsed` nanoseconds went by, in which these threads moved.
     pub fn round(&mut self, elapsed: u64, movers: &[Mover], contention: Contention) {
-        self.open += elapsed;
-        self.now += elapsed;
+        self.pass(elapsed);
         let held = std::mem::take(&mut self.held);
         let overlap = self.exact.take();
         self.is_exact = overlap.is_some();
@@ -310,7 +324,7 @@ impl WallClock {
     fn quiet(&mut self, began: u64, quiet: u64) {
         self.quiet += quiet;
         if quiet > 0 {
-            self.recent.push_back(Quiet { began, ended: self.now, time: quiet });
+            self.recent.push_back(Quiet { began, ended: self.now, time: quiet, open_from: began });
         }
         if self.quiet >= CHARGE_AFTER && (self.active == 0 || self.quiet >= CHARGE_AT_LAST) {
             self.charge(LAG);
@@ -422,8 +436,8 @@ impl WallClock {
             return claim.credit.blocked.min(self.quiet);
         }
         let until = claim.until.saturating_add(LAG);
-        let in_time = self.recent.iter().take_while(|quiet| quiet.began <= until).map(|quiet| quiet.time);
-        in_time.sum::<u64>().min(claim.credit.blocked)
+        let in_time = |quiet: &Quiet| quiet.time.min(until.saturating_sub(quiet.open_from));
+        self.recent.iter().map(in_time).sum::<u64>().min(claim.credit.blocked)
     }
 
     /// Gives each claim its share of the quiet time or all it can explain.
@@ -450,6 +464,9 @@ impl WallClock {
             && let Some(quiet) = self.recent.front_mut()
         {
             let settled = left.min(quiet.time);
+            // What is left of it lies behind.
+            let length = u128::from(quiet.ended.saturating_sub(quiet.open_from));
+            quiet.open_from += (length * u128::from(settled) / u128::from(quiet.time.max(1))) as u64;
             quiet.time -= settled;
             left -= settled;
             self.totals.history.add(quiet.began, quiet.ended, Doing::Waiting(to), settled);
@@ -463,14 +480,17 @@ impl WallClock {
     #[must_use]
     pub fn finish(mut self, current: &[Credit]) -> WallTotals {
         // The last span is still open: it may be just what the waits that are over took.
+        self.pass(0);
         self.charge(u64::MAX);
         let open = self.open;
         self.quiet += open;
-        self.recent.push_back(Quiet { began: self.now - open, ended: self.now, time: open });
+        let began = self.now - open;
+        self.recent.push_back(Quiet { began, ended: self.now, time: open, open_from: began });
         self.count_running(open, 0, 0.0);
         for credit in current {
             self.credit(*credit);
         }
+        self.pass(0);
         self.charge(0);
         if self.quiet > 0 {
             *self.totals.waits.entry(Place::UNKNOWN).or_default() += self.quiet;
