@@ -99,8 +99,9 @@ pub struct ProfileArgs {
     /// Do not measure how many cores are really to be had (a spin of 80 ms after the program has ended)
     #[arg(long)]
     pub no_probe: bool,
-    /// How to measure: `s` has the kernel write down every switch of every thread, `p` reads counters only
-    #[arg(long, value_enum, default_value_t)]
+    /// How to measure: `k` has the kernel write down every switch of every thread and why, `s` every switch, `p` reads
+    /// counters only
+    #[arg(long, value_enum, default_value_t = LevelArg::UNASKED)]
     pub level: LevelArg,
     /// Show everything: code, comparisons, every open question
     #[arg(short, long)]
@@ -123,15 +124,21 @@ pub struct ProfileArgs {
 }
 
 /// How to measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LevelArg {
-    /// Every switch, where the system permits it and the program can bear it
+    /// The best of the others that the system permits and the program can bear
     Auto,
     /// Counters and states, read again and again
-    #[default]
     P,
     /// Every switch; an error where that cannot be had
     S,
+    /// Every switch, and why; an error where that cannot be had
+    K,
+}
+
+impl LevelArg {
+    /// Where nobody says how to measure.
+    pub const UNASKED: Self = Self::P;
 }
 
 /// Show a saved profile again, with the advice of the present rules

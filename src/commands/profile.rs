@@ -97,6 +97,7 @@ fn measure(args: &ProfileArgs) -> Result<(Profile, Machine), (u8, anyhow::Error)
         LevelArg::Auto => None,
         LevelArg::P => Some(Level::Proc),
         LevelArg::S => Some(Level::Switch),
+        LevelArg::K => Some(Level::Kernel),
     };
     let mut machine = survey(args.pid);
     let (measured, tape) = match &args.record {

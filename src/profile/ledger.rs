@@ -2,6 +2,7 @@
 //! what is known of each process. Pure: the edge that reads the kernel hands in plain values, so a recorded run can
 //! be replayed.
 
+mod booking;
 mod children;
 mod code;
 mod records;
@@ -14,13 +15,12 @@ use super::places::{Place, Places};
 use super::sites::Sites;
 use super::stack::{StackId, Stacks};
 use super::switching::Overlap;
-use super::thread_clock::{Counters, Seen, SiteId, Step, ThreadClock};
+use super::thread_clock::{Counters, Seen, SiteId, ThreadClock, Told};
 use super::wall::{Contention, Credit, Mover, WallClock};
 use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
 
 use children::Children;
-use records::InProgress;
 pub use records::{Closed, Folded, ProcessRecord, Reading, ThreadRecord, Under};
 
 /// Threads whose details are kept after they ended; of later ones only the totals.
@@ -132,6 +132,7 @@ impl Ledger {
             Observation::Host(share) => self.host(share),
             Observation::LastWords { at, reading } => self.last_words(at, reading),
             Observation::Exactly(overlap) => self.exactly(overlap),
+            Observation::Told { tid, waits } => self.told(tid, waits),
             Observation::Lived(life) => self.lived(life),
         }
     }
@@ -336,10 +337,18 @@ impl Ledger {
         self.wall.exactly(overlap);
     }
 
+    /// What a thread that is looked at waited for since the last time, as the kernel told it of every wait.
+    pub fn told(&mut self, tid: i32, waits: Vec<Told>) {
+        self.note(|| Observation::Told { tid, waits: waits.clone() });
+        if let Some(record) = self.live.get_mut(&tid) {
+            record.told.extend(waits);
+        }
+    }
+
     /// A thread came and went, and nobody looked at it meanwhile. Its process is known, if only from such lives.
     pub fn lived(&mut self, life: Life) {
         self.note(|| Observation::Lived(life.clone()));
-        let Life { pid, tid, name, born, died, counters } = life;
+        let Life { pid, tid, name, born, died, counters, waits } = life;
         self.threads_seen += 1;
         self.lives += 1;
         let Counters { run, delay, .. } = counters;
@@ -352,8 +361,8 @@ impl Ledger {
             }
         }
         let mut record = ThreadRecord::new(pid, tid, ThreadClock::new(born, Counters::default(), true));
-        let step = record.clock.observe(born, died, counters, Seen::Active);
-        self.book(&mut record, &step.unwrap_or_default(), None, StackId::UNSEEN);
+        let (step, shares) = record.clock.observe_told(died, counters, Seen::Active, &waits);
+        self.book_told(&mut record, &step, waits.iter().zip(&shares), [(None, StackId::UNSEEN); 2]);
         self.retire(record, died);
     }
 
@@ -389,9 +398,17 @@ impl Ledger {
             self.move_waiter(&mut record, reading.seen);
             let waited_in = record.waits_in();
             record.quiet = record.quiet.zip(reading.quiet).map(|(before, more)| before.saturating_add(more));
-            let step = record.clock.observe(before, at, reading.counters, reading.seen);
+            let told = std::mem::take(&mut record.told);
+            let step = if told.is_empty() {
+                let step = record.clock.observe(before, at, reading.counters, reading.seen);
+                step.inspect(|step| self.book(&mut record, step, waited_in, reading.stack))
+            } else {
+                let places = [(record.clock.seen(), record.stack), (Some(reading.seen), reading.stack)];
+                let (step, shares) = record.clock.observe_told(at, reading.counters, reading.seen, &told);
+                self.book_told(&mut record, &step, told.iter().zip(&shares), places);
+                Some(step)
+            };
             if let Some(step) = &step {
-                self.book(&mut record, step, waited_in, reading.stack);
                 record.stack = reading.stack;
                 moved.push(Moved { pid: record.pid, over: step.over, run: step.cpu, delay: step.delay });
             }
@@ -457,86 +474,6 @@ impl Ledger {
         if let Some(site) = now {
             self.sites.waits(site, record.tid, true, self.last_round);
         }
-    }
-
-    /// `waited_in`: the code of the wait at the beginning of the step, if it began with one; `now`: that at its end.
-    fn book(&mut self, record: &mut ThreadRecord, step: &Step, waited_in: Option<StackId>, now: StackId) {
-        record.cpu_unseen += step.cpu;
-        record.cpu_unplaced += step.cpu;
-        if let Some(process) = self.processes.get_mut(&record.pid) {
-            process.cpu += step.cpu;
-        }
-        let mut overlappable = 0;
-        let mut ended = 0;
-        let paid: u64 = step.payments.iter().flatten().map(|payment| payment.blocked).sum();
-        // A wait explains no more quiet time than there was while it lasted; where that is not known, than it took.
-        let quiet = record.quiet.map(|quiet| quiet.min(paid));
-        record.quiet = record.quiet.zip(quiet).map(|(all, explained)| all - explained);
-        let may_explain = |blocked: u64| {
-            let share =
-                |quiet: u64| (u128::from(quiet) * u128::from(blocked) / u128::from(paid.max(1))) as u64;
-            quiet.map_or(blocked, share)
-        };
-        let stacks = [waited_in.unwrap_or(now), now];
-        for (payment, stack) in step.payments.into_iter().zip(stacks) {
-            let Some(payment) = payment else { continue };
-            let place = self.places.admit(Place { site: payment.site, stack });
-            if !record.sites.contains_key(&payment.site) {
-                record.clock.forget_unseen();
-            }
-            record.waited_last = Some(place);
-            // What was paid while the wait was in progress is a part of it.
-            let (before, quiet_before) = match record.in_progress.take() {
-                Some(wait) if wait.place == place => (wait.blocked, wait.quiet),
-                Some(over) => {
-                    self.credit_over(over.place, over.quiet);
-                    (0, 0)
-                }
-                None => (0, 0),
-            };
-            let blocked = before + payment.blocked;
-            let quiet = quiet_before + may_explain(payment.blocked);
-            let whole = payment.whole.map(|rest| before + rest).filter(|whole| *whole > 0);
-            self.sites.pay(&payment, whole);
-            self.places.pay(place, record.tid, &payment, whole);
-            let entry = record.sites.entry(payment.site).or_default();
-            entry.0 += payment.blocked;
-            entry.1 += payment.ended;
-            let site = self.sites.get(payment.site);
-            let (external, is_child) = (site.external, site.key.kind == WaitKind::Child);
-            // It explains quiet time once it is over. The CPU time it leads to may be booked later still: at a tick, or when
-            // the thread leaves the CPU.
-            if payment.progress > 0 || payment.ended > 0 {
-                let progress = payment.progress;
-                let credit = Credit { place, progress, blocked: quiet, external };
-                if !is_child {
-                    self.wall.credit(credit);
-                } else if let Some((credit, ended_in)) = self.children.wait(record.pid, credit) {
-                    self.credit_child(credit, ended_in);
-                }
-            } else {
-                record.in_progress = Some(InProgress { place, blocked, quiet });
-            }
-            if external {
-                overlappable += payment.blocked;
-                ended += payment.ended;
-            }
-        }
-        record.segments.add(step.cpu, overlappable, ended, self.last_round);
-        self.place_samples(record);
-    }
-
-    /// A wait for a child that had been in this place explains quiet time only as far as that does not.
-    fn credit_child(&mut self, waited: Credit, ended_in: Place) {
-        let external = self.sites.get(ended_in.site).external;
-        self.wall.credit(Credit { place: ended_in, progress: waited.progress, blocked: 0, external });
-        self.wall.credit(waited);
-    }
-
-    /// A wait that something else came after explains quiet time, whoever saw it end.
-    fn credit_over(&mut self, place: Place, blocked: u64) {
-        let external = self.sites.get(place.site).external;
-        self.wall.credit(Credit { place, progress: 0, blocked, external });
     }
 
     fn lock_share(&self, pid: i32) -> Option<(u32, f64)> {

@@ -69,11 +69,13 @@ pub enum Level {
     Proc,
     /// S: from the kernel's records of every switch.
     Switch,
+    /// K: from the kernel's records of every switch and why it happened.
+    Kernel,
 }
 
 impl Level {
     /// Every level, the best last.
-    pub const ALL: [Self; 2] = [Self::Proc, Self::Switch];
+    pub const ALL: [Self; 3] = [Self::Proc, Self::Switch, Self::Kernel];
 
     /// The name in JSON and on the command line.
     #[must_use]
@@ -81,6 +83,7 @@ impl Level {
         match self {
             Self::Proc => "p",
             Self::Switch => "s",
+            Self::Kernel => "k",
         }
     }
 }

@@ -128,6 +128,13 @@ pub enum Observation {
     },
     /// See [`Ledger::exactly`](super::ledger::Ledger::exactly).
     Exactly(Overlap),
+    /// See [`Ledger::told`](super::ledger::Ledger::told).
+    Told {
+        /// Thread.
+        tid: i32,
+        /// What it waited for.
+        waits: Vec<super::thread_clock::Told>,
+    },
     /// See [`Ledger::lived`](super::ledger::Ledger::lived).
     Lived(Life),
 }
@@ -147,6 +154,8 @@ pub struct Life {
     pub died: u64,
     /// What it had done by then.
     pub counters: super::thread_clock::Counters,
+    /// What it waited for, where the kernel told.
+    pub waits: Vec<super::thread_clock::Told>,
 }
 
 /// A thread that appeared.

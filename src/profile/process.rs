@@ -6,13 +6,17 @@ mod namespaces;
 mod reasons;
 mod stacks;
 mod timeouts;
+mod told;
 
 use std::fs::File;
 use std::os::linux::fs::MetadataExt;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use rustc_hash::FxHashMap;
+
 use self::timeouts::Timeouts;
+pub(super) use self::told::told_of_the_gone;
 use super::callers::Callers;
 use super::dispatches::{Dispatches, News};
 use super::following::Following;
@@ -29,7 +33,7 @@ use super::source::procfs::{
     parse_syscall, read_stat,
 };
 use super::stack::StackId;
-use super::switching::{Ended, Exact};
+use super::switching::{Ended, Exact, Waits};
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
 use crate::wait::classify::Call;
@@ -145,6 +149,8 @@ pub(super) struct Process {
     semaphore_locks: bool,
     /// Of its first thread.
     timeouts: Timeouts,
+    /// Blocking points by what the kernel tells of a wait, and until when that is believed.
+    told_sites: FxHashMap<(u32, u64, u64), (SiteId, u64)>,
     runtime_looks: usize,
     /// Birth or last exec.
     image_since: u64,
@@ -189,6 +195,7 @@ impl Process {
             callers: Callers::default(),
             semaphore_locks: false,
             timeouts: Timeouts::default(),
+            told_sites: FxHashMap::default(),
             runtime_looks: 0,
             image_since: now,
             stack: 0,
@@ -430,6 +437,8 @@ impl Process {
         }
         let counted = Counters { slices: thread.dispatches.after_waits, ..counters };
         let (counters, quiet) = thread.handed.next(counted, exact);
+        let waits = lookups.following.as_mut().map(|following| following.waits(tid)).unwrap_or_default();
+        self.tell(tid, waits, now, lookups, ledger);
         Ok(Some(Reading { tid, counters, seen, under, stack, quiet }))
     }
 
@@ -493,10 +502,19 @@ impl Process {
         Some(last_reading(tid, thread.handed.next(counted, None)))
     }
 
+    /// Lets the books know what a thread waited for, as the kernel told.
+    fn tell(&mut self, tid: i32, waits: Vec<Waits>, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
+        let told = self.told(tid, waits, now, lookups, ledger);
+        if !told.is_empty() {
+            ledger.told(tid, told);
+        }
+    }
+
     /// The end of a thread was told. Returns its last reading, if it was known.
-    pub(super) fn end(&mut self, end: &Ended, lookups: &mut Lookups) -> Option<Reading> {
+    pub(super) fn end(&mut self, end: &Ended, lookups: &mut Lookups, ledger: &mut Ledger) -> Option<Reading> {
         self.ended.push(end.tid);
         let at = self.threads.iter().position(|thread| thread.tid == end.tid)?;
+        self.tell(end.tid, end.waits.clone(), end.at, lookups, ledger);
         let thread = self.threads.swap_remove(at);
         lookups.descriptors_left += thread.descriptors;
         self.links = 0;

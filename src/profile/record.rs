@@ -99,8 +99,8 @@ pub enum ProfileError {
     )]
     Ourselves(i32),
     /// The level that was asked for.
-    #[error("switches cannot be recorded here (level s): {0}; ask for what can be: --level auto")]
-    Level(Refused),
+    #[error("level {0} cannot be had here: {1}; ask for the best that can be: --level auto")]
+    Level(&'static str, Refused),
     /// Signals could not be listened to.
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),
@@ -176,8 +176,8 @@ struct Begun {
     limit: Option<Duration>,
     started: Instant,
     following: Option<Following>,
-    /// Why switches are not told, if they were to be.
-    level_refused: Option<String>,
+    /// What is not told that was to be.
+    levels: Levels,
 }
 
 /// Starts a command or attaches to a process, and has its switches told from the first moment on.
@@ -189,7 +189,8 @@ fn begin(target: &Target, asked: Option<Level>) -> Result<Begun, ProfileError> {
             let prepare = |pid| {
                 // The recording begins with the command.
                 (started, began) = (Instant::now(), monotonic());
-                switches = Switches::of(asked, |patience| Following::launch(pid, began, patience));
+                switches =
+                    Switches::of(asked, |patience, reasons| Following::launch(pid, began, patience, reasons));
                 asked.is_none() || !switches.are_refused()
             };
             (launch::start(command, prepare), None)
@@ -198,14 +199,16 @@ fn begin(target: &Target, asked: Option<Level>) -> Result<Begun, ProfileError> {
             may_be_measured(*pid)?;
             // An event for each thread and CPU is a descriptor.
             let _most = launch::raise_open_files();
-            switches =
-                Switches::of(asked, |patience| Following::attach(|| threads_below(*pid), began, patience));
+            switches = Switches::of(asked, |patience, reasons| {
+                Following::attach(|| threads_below(*pid), began, patience, reasons)
+            });
             (Ok(*pid), *duration)
         }
     };
-    let (following, level_refused) = switches.open(asked).map_err(ProfileError::Level)?;
+    let asked_for = asked.map_or("", Level::name);
+    let (following, levels) = switches.open(asked).map_err(|why| ProfileError::Level(asked_for, why))?;
     let launched = target.launching() == Launching::Yes;
-    Ok(Begun { root: root?, launched, limit, started, following, level_refused })
+    Ok(Begun { root: root?, launched, limit, started, following, levels })
 }
 
 /// Measures a target on a `machine`, which is surveyed again as the program sees it, and keeps these `books` of it.
@@ -224,7 +227,7 @@ pub fn record(
     let strangers = own_children().unwrap_or_default();
     let mut witness = if launching == Launching::Yes { Witness::start() } else { None };
     let own_before = own_cpu();
-    let Begun { root, launched, limit, started, following, level_refused } = begin(target, asked)?;
+    let Begun { root, launched, limit, started, following, levels } = begin(target, asked)?;
     let descriptors = launch::raise_open_files();
     let mut quota = Quota::open(root);
     let command = target.command_line(root);
@@ -296,10 +299,7 @@ pub fn record(
         lookups.images.name_all(stacks);
     });
     let stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
-    let levels = Levels {
-        refused: level_refused,
-        ..tree.lookups.following.as_ref().map(Levels::of).unwrap_or_default()
-    };
+    let levels = levels.end(tree.lookups.following.as_ref());
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
         command,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::callers::{CPU_CLOCK, NATIVE_STACKS, PYTHON_STACKS};
 use super::items;
 use super::ledger::{Closed, ProcessRecord};
-use super::levels::SWITCHES;
+use super::levels::{REASONS, SWITCHES};
 use super::model::{
     BlockingPoint, CpuSplit, EventLoop, Language, Level, Parallelism, ProcessGroup, Profile, Quality,
     Refused, Runtime,
@@ -26,6 +26,8 @@ const STOLEN: f64 = 0.01;
 const MOSTLY: f64 = 0.5;
 /// What switching took is said from this share of the CPU time on.
 const SWITCHING: f64 = 0.03;
+/// A function of the kernel that nobody knows is named from this share of the waiting on.
+const OTHERS: f64 = 0.01;
 /// Sites reported; the rest has next to no weight.
 const SITES_REPORTED: usize = 100;
 /// A percentile is given from this many waits seen one by one.
@@ -40,7 +42,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
     // Attached, the exact total is known to a clock tick per process only.
     let unseen = unseen_cpu(books, exact.saturating_sub(seen));
     // What a host takes is time on a CPU only as far as switches tell.
-    let counted = recording.launched && level(books) == Level::Switch && seen < exact + exact / 4;
+    let counted = recording.launched && exact_share(books) >= MOSTLY && seen < exact + exact / 4;
     let (cpu_user, cpu_system) = if counted { recording.cpu } else { whole_cpu(recording.cpu, seen) };
 
     let mut thread_book = thread_book(books, unseen);
@@ -80,7 +82,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         event_loop: event_loop(books),
         process_groups: groups(books),
         throttling: recording.throttling,
-        level: level(books),
+        level: level(&recording),
         quality: quality(&recording, seen, exact),
         command: recording.command,
     }
@@ -91,8 +93,14 @@ fn exact_share(books: &Closed) -> f64 {
     books.wall.exact as f64 / books.wall.total().max(1) as f64
 }
 
-fn level(books: &Closed) -> Level {
-    if exact_share(books) >= MOSTLY { Level::Switch } else { Level::Proc }
+fn level(recording: &Recording) -> Level {
+    if exact_share(&recording.books) < MOSTLY {
+        return Level::Proc;
+    }
+    // A program that never waits is known as well without reasons.
+    let reasons = &recording.levels.reasons;
+    let told = reasons.share().unwrap_or(if reasons.followed { 1.0 } else { 0.0 });
+    if told >= MOSTLY { Level::Kernel } else { Level::Switch }
 }
 
 /// What the kernel counted beyond what was seen of threads. Where every switch is known, nobody was missed: it is what
@@ -398,18 +406,34 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
     if recording.launched {
         quality.sources_used.push("rusage".to_owned());
     }
-    if level(books) == Level::Switch {
-        quality.sources_used.insert(0, SWITCHES.to_owned());
+    let level = level(recording);
+    for (least, source) in [(Level::Switch, SWITCHES), (Level::Kernel, REASONS)] {
+        if level >= least {
+            quality.sources_used.insert(0, source.to_owned());
+        }
     }
-    if let Some(reason) = &recording.levels.refused {
-        quality.refused.push(Refused {
-            source: SWITCHES.to_owned(),
-            reason: reason.clone(),
-            costs: "times are those of the scheduler's counters, looked at again and again, and what lives for a few \
-                    milliseconds is known by its sum (sudo sysctl kernel.perf_event_paranoid=2; in a container: \
-                    docker run --cap-add PERFMON)"
-                .to_owned(),
-        });
+    for (source, refused, costs) in [
+        (
+            SWITCHES,
+            &recording.levels.refused,
+            "times are those of the scheduler's counters, looked at again and again, and what lives for a few \
+             milliseconds is known by its sum (sudo sysctl kernel.perf_event_paranoid=2; in a container: docker run \
+             --cap-add PERFMON)",
+        ),
+        (
+            REASONS,
+            &recording.levels.reasons.refused,
+            "what threads wait for is seen at random moments, not told of every wait (sudo sysctl \
+             kernel.perf_event_paranoid=1; in a container: docker run --cap-add PERFMON)",
+        ),
+    ] {
+        if let Some(reason) = refused {
+            quality.refused.push(Refused {
+                source: source.to_owned(),
+                reason: reason.clone(),
+                costs: costs.to_owned(),
+            });
+        }
     }
     let locked: Vec<_> =
         books.processes.values().filter(|process| process.runtime.gil == Some(true)).collect();
@@ -499,6 +523,25 @@ fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
         remarks.push(format!(
             "switches are not known one by one for {} of the time: {why}",
             crate::units::percent(1.0 - told)
+        ));
+    }
+    let reasons = &recording.levels.reasons;
+    if let Some(told) = reasons.share().filter(|told| *told < 0.99) {
+        let why = match reasons.pauses {
+            0 => "they were the first, or threads could not be followed",
+            _ => "they came too fast to have the kernel asked about each",
+        };
+        remarks.push(format!(
+            "the reasons of {} of the waiting were not told, but are taken for those of the rest: {why}",
+            crate::units::percent(1.0 - told)
+        ));
+    }
+    if let Some((function, time)) = reasons.others.first()
+        && *time as f64 >= OTHERS * reasons.told.max(1) as f64
+    {
+        remarks.push(format!(
+            "nobody here knows what threads wait for in {function} of the kernel ({} of the waiting)",
+            crate::units::percent(*time as f64 / reasons.told.max(1) as f64)
         ));
     }
     if recording.launched && exact > 20_000_000 && missed as f64 > 0.1 * exact as f64 {

@@ -16,7 +16,12 @@
 //! No clock, no I/O. Laws: what is told twice counts once; no time is negative; in a life without gaps, running, ready and
 //! waiting add up to the life, to the nanosecond.
 
+mod waits;
+
 use std::collections::BTreeMap;
+
+use self::waits::Account;
+pub use self::waits::{Waits, Why};
 
 /// A change of one thread, as the kernel wrote it down. Time is nanoseconds since the recording began.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +43,8 @@ pub struct Record {
 pub enum What {
     /// It got a CPU.
     In,
+    /// It is about to leave the CPU, and this is why, unless it was put off.
+    Off(Why),
     /// It left the CPU.
     Out {
         /// It could have gone on.
@@ -116,6 +123,8 @@ pub struct Ended {
     pub exact: Option<Exact>,
     /// Nanoseconds it was ready for a CPU, as far as that was seen.
     pub ready: u64,
+    /// What it waited for since it was last asked for.
+    pub waits: Vec<Waits>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +155,10 @@ struct Thread {
     quiet: u64,
     /// How long the program had been quiet when its wait began.
     quiet_before: u64,
+    /// What it waits for, and waited for.
+    waited: Account,
+    /// It is said to be about to leave the CPU, which counts from then.
+    leaves: bool,
     /// Since its scheduler's counter was last told.
     recent: Recent,
     /// Time in the run queue the scheduler counted, as told last; and what of it no wait has explained yet.
@@ -216,12 +229,26 @@ impl Switching {
                     *place = Some(tid);
                 }
             }
+            What::Off(why) => {
+                self.thread(pid, tid, 0, State::Unknown, false);
+                let is_on = |thread: &Thread| matches!(thread.state, State::On | State::Unknown);
+                if self.threads.get(&tid).is_some_and(is_on) {
+                    self.enter(tid, State::Waiting);
+                    if let Some(thread) = self.threads.get_mut(&tid) {
+                        thread.waited.reason(*why);
+                        thread.leaves = true;
+                    }
+                }
+            }
             What::Out { ready } => {
                 self.thread(pid, tid, 0, State::Unknown, false);
-                let is_on =
-                    self.threads.get(&tid).is_some_and(|t| matches!(t.state, State::On | State::Unknown));
-                if is_on {
-                    self.enter(tid, if *ready { State::Ready } else { State::Waiting });
+                let state = if *ready { State::Ready } else { State::Waiting };
+                let leaves = self.threads.get_mut(&tid).map(|thread| std::mem::take(&mut thread.leaves));
+                match self.threads.get(&tid).map(|thread| thread.state) {
+                    Some(State::On | State::Unknown) => self.enter(tid, state),
+                    // It was said to wait before it was said to be put off.
+                    Some(State::Waiting) if *ready && leaves == Some(true) => self.put_off(tid),
+                    _ => {}
                 }
             }
             What::Born { parent } => self.thread(pid, tid, *parent, State::New, true),
@@ -250,6 +277,9 @@ impl Switching {
             thread.gap = self.gaps;
             thread.from_birth = false;
             thread.recent = Recent::default();
+            // What it waits for when it is told of again may be something else.
+            thread.waited.begin(None);
+            thread.leaves = false;
         }
         (self.running, self.ready, self.unknown) = (0, 0, self.threads.len());
         self.quiet_since = self.now;
@@ -296,6 +326,20 @@ impl Switching {
     #[must_use]
     pub fn of(&self, tid: i32) -> Option<Exact> {
         self.threads.get(&tid).and_then(|thread| thread.exact(self.now, self.quiet))
+    }
+
+    /// What a thread waited for since this was asked last, up to now.
+    pub fn waits(&mut self, tid: i32) -> Vec<Waits> {
+        let (now, quiet) = (self.now, self.quiet);
+        let Some(thread) = self.threads.get_mut(&tid) else { return Vec::new() };
+        let waiting = thread.state == State::Waiting;
+        thread.waited.take(waiting.then(|| (now - thread.since, quiet - thread.quiet_before)))
+    }
+
+    /// Threads that are known.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.threads.len()
     }
 
     /// Whether a thread is known at all.
@@ -369,6 +413,8 @@ impl Switching {
                 waits: 0,
                 quiet: 0,
                 quiet_before: 0,
+                waited: Account::default(),
+                leaves: false,
                 recent: Recent::default(),
                 delay: None,
                 unexplained: 0,
@@ -392,6 +438,7 @@ impl Switching {
             State::Held => {}
             State::On => {
                 thread.run += time;
+                thread.waited.run(time);
                 self.running -= 1;
             }
             State::New | State::Ready => {
@@ -402,6 +449,8 @@ impl Switching {
             State::Waiting => {
                 thread.waits += 1;
                 thread.quiet += quiet - thread.quiet_before;
+                thread.waited.end(time, quiet - thread.quiet_before);
+                thread.leaves = false;
                 thread.recent.waited += time;
                 thread.recent.quiet += if was_quiet { now - quiet_since } else { 0 };
             }
@@ -410,14 +459,28 @@ impl Switching {
         thread.since = now;
         thread.quiet_before = quiet;
         match state {
+            State::Waiting => thread.waited.begin(None),
             State::Unknown => self.unknown += 1,
             State::On => self.running += 1,
             State::New | State::Ready => self.ready += 1,
-            State::Held | State::Waiting => {}
+            State::Held => {}
         }
         if !was_quiet && self.is_quiet() {
             self.quiet_since = now;
         }
+    }
+
+    /// It has just been said to wait, and is ready to go on instead: it did not wait.
+    fn put_off(&mut self, tid: i32) {
+        let now = self.now;
+        let Some(thread) = self.threads.get_mut(&tid) else { return };
+        let time = now - thread.since;
+        thread.waited.begin(None);
+        thread.ready += time;
+        thread.recent.ready += time;
+        thread.state = State::Ready;
+        thread.since = now;
+        self.ready += 1;
     }
 
     fn is_quiet(&self) -> bool {
@@ -444,8 +507,9 @@ impl Switching {
         let exact = thread.exact(self.now, self.quiet);
         // What it was in is over; that it ran last is so by nature.
         self.enter(tid, State::Unknown);
-        let Some(thread) = self.threads.remove(&tid) else { return };
+        let Some(mut thread) = self.threads.remove(&tid) else { return };
         self.unknown -= 1;
+        let waits = thread.waited.take(None);
         let of_process = self.threads.get(&thread.pid).map_or(0, |first| first.parent);
         self.ended.push(Ended {
             pid: thread.pid,
@@ -455,6 +519,7 @@ impl Switching {
             at: self.now,
             exact,
             ready: thread.ready,
+            waits,
         });
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::following::Following;
 use super::ledger::{Ledger, Reading};
 use super::observation::Life;
-use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended};
+use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended, told_of_the_gone};
 use super::record::StackReads;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
@@ -214,7 +214,7 @@ impl Tree {
         let Ended { pid, parent, tid, at, .. } = *end;
         let at = at.min(self.end);
         if let Some(process) = self.processes.get_mut(&pid) {
-            if let Some(reading) = process.end(end, &mut self.lookups) {
+            if let Some(reading) = process.end(end, &mut self.lookups, &mut self.ledger) {
                 self.ledger.last_words(at, reading);
                 self.ledger.thread_gone(tid);
                 return;
@@ -225,7 +225,8 @@ impl Tree {
         }
         if let Some(Exact { run, waits, since: born, .. }) = end.exact.filter(|exact| exact.since <= at) {
             let counters = Counters { run, delay: end.ready, slices: waits };
-            self.ledger.lived(Life { pid, tid, name: end.name.clone(), born, died: at, counters });
+            let waits = told_of_the_gone(pid, end.waits.clone(), &mut self.lookups, &mut self.ledger);
+            self.ledger.lived(Life { pid, tid, name: end.name.clone(), born, died: at, counters, waits });
         }
         // Told of before it was found, it may have been found to be gone before its end was told.
         if tid == pid && self.brief.remove(&pid) {

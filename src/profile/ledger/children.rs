@@ -32,7 +32,7 @@ impl Children {
             return Some((credit, place));
         }
         let kept = self.waited.entry(parent).or_insert(Credit { progress: 0, blocked: 0, ..credit });
-        kept.progress += credit.progress;
+        kept.progress = kept.progress.saturating_add(credit.progress);
         kept.blocked = kept.blocked.saturating_add(credit.blocked);
         None
     }

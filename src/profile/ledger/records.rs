@@ -8,7 +8,7 @@ use crate::profile::places::{Place, Places};
 use crate::profile::segments::Segments;
 use crate::profile::sites::Sites;
 use crate::profile::stack::{StackId, Stacks};
-use crate::profile::thread_clock::{Counters, Seen, SiteId, ThreadClock};
+use crate::profile::thread_clock::{Counters, Seen, SiteId, ThreadClock, Told};
 use crate::profile::wall::WallTotals;
 
 /// How an active thread stands to the interpreter lock of its process.
@@ -78,6 +78,8 @@ pub struct ThreadRecord {
     pub(super) quiet: Option<u64>,
     /// The wait that was paid last.
     pub(super) waited_last: Option<Place>,
+    /// What it waited for since its last reading, where the kernel told.
+    pub(super) told: Vec<Told>,
 }
 
 /// A wait that is not over, as far as it was paid.
@@ -110,6 +112,7 @@ impl ThreadRecord {
             in_progress: None,
             quiet: Some(0),
             waited_last: None,
+            told: Vec::new(),
         }
     }
 

@@ -50,7 +50,8 @@ fn a_child_nobody_looked_at_is_a_thread_of_the_book() {
     books.process(1, 0, 0);
     let counters = Counters { run: 3 * MS, delay: MS, slices: 2 };
     let name = "true".to_owned();
-    books.lived(Life { pid: 1, tid: 1, name, born: 5 * MS, died: 15 * MS, counters });
+    let waits = Vec::new();
+    books.lived(Life { pid: 1, tid: 1, name, born: 5 * MS, died: 15 * MS, counters, waits });
     books.process_gone(1, 15 * MS);
     books.exactly(exactly(17 * MS, 3 * MS));
     books.round(20 * MS, &[]);

@@ -1,11 +1,14 @@
 //! Every switch, birth, name and end of the threads of a program, as the kernel writes them down: allowed to any user for
-//! programs of his own. Knows the records of `perf_event_open(2)`; must not know what follows from them.
+//! programs of his own. With them, where it is allowed, why the threads left their CPU. Knows the records of
+//! `perf_event_open(2)`; must not know what follows from them.
 
 use perf_event::Builder;
 use perf_event::events::Software;
 
 use super::super::memory::{half, word};
-use super::{LOST, Refused, Watch};
+use super::reasons::{self, Chains, SAMPLE};
+use super::ring::Event;
+use super::{LOST, Refused, Watch, kallsyms};
 use crate::profile::switching::{Record, What};
 
 /// Pages for the records of one CPU: half of what any user may lock by default, so that threads can be looked at while
@@ -13,6 +16,13 @@ use crate::profile::switching::{Record, What};
 const PAGES: usize = 64;
 /// Where every switch is wanted, however fast they come: a fiftieth of a second of the most there can be.
 const PAGES_FOR_ALL: usize = 1024;
+/// With the reasons of switches, six times as much is written.
+const PAGES_FOR_REASONS: usize = 512;
+const PAGES_FOR_ALL_REASONS: usize = 2048;
+/// With fewer pages, they would be lost.
+const FEWEST_FOR_REASONS: usize = 64;
+/// Most CPUs where reasons are told: every thread that is started gets two events for each, which takes it time.
+const CPUS_FOR_REASONS: usize = 32;
 /// Most events opened at once: as many descriptors.
 const EVENTS: usize = 4096;
 
@@ -49,6 +59,9 @@ pub(crate) struct SwitchRecords {
     records: Vec<Record>,
     /// There was no room for so many.
     pub(crate) lost: u64,
+    /// The events that tell why, while they are wanted, and the call chains they told.
+    reasons: Vec<Event>,
+    chains: Chains,
 }
 
 impl SwitchRecords {
@@ -62,7 +75,35 @@ impl SwitchRecords {
             Patience::Endless => PAGES_FOR_ALL,
         };
         let watch = Watch::open(tids, pages, EVENTS, description)?;
-        Ok(Self { watch, began, records: Vec::new(), lost: 0 })
+        Ok(Self::of(watch, began))
+    }
+
+    /// As [`SwitchRecords::open`], and why threads leave their CPU.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub(crate) fn open_with_reasons(tids: &[i32], began: u64, patience: Patience) -> Result<Self, Refused> {
+        let pages = match patience {
+            Patience::Limited => PAGES_FOR_REASONS,
+            Patience::Endless => PAGES_FOR_ALL_REASONS,
+        };
+        if !kallsyms::are_shown() {
+            return Err(Refused::NoSymbols);
+        }
+        let watch = Watch::open(tids, pages, EVENTS, description)?;
+        if watch.cpus() > CPUS_FOR_REASONS {
+            return Err(Refused::TooMany);
+        }
+        if watch.pages() < FEWEST_FOR_REASONS {
+            return Err(Refused::NoMemory);
+        }
+        let mut records = Self::of(watch, began);
+        records.reasons = records.watch.beside(tids, reasons::description)?;
+        Ok(records)
+    }
+
+    fn of(watch: Watch, began: u64) -> Self {
+        Self { watch, began, records: Vec::new(), lost: 0, reasons: Vec::new(), chains: Chains::default() }
     }
 
     /// Follows another thread that was there before; `false`: it is gone.
@@ -70,18 +111,27 @@ impl SwitchRecords {
     /// # Errors
     /// Why it cannot be.
     pub(crate) fn add(&mut self, tid: i32) -> Result<bool, Refused> {
-        self.watch.add(tid, description)
+        if !self.watch.add(tid, description)? {
+            return Ok(false);
+        }
+        if !self.reasons.is_empty() {
+            self.reasons.extend(self.watch.beside(&[tid], reasons::description)?);
+        }
+        Ok(true)
     }
 
     /// Hands over all that happened before a moment that has passed, in the order of time. What a CPU has not finished
     /// writing by then is late. Returns how many there were.
     pub(crate) fn drain(&mut self, until: u64, mut take: impl FnMut(&Record)) -> usize {
-        let Self { watch, records, lost, began } = self;
+        let Self { watch, records, lost, began, chains, .. } = self;
         watch.drain(|cpu, kind, flags, body| {
             if kind == LOST {
                 *lost = lost.saturating_add(word(body, 8).unwrap_or(0));
             }
-            records.extend(decode(cpu, kind, flags, body, *began));
+            records.extend(match kind {
+                SAMPLE => reasons::decode(cpu, body, *began, chains),
+                _ => decode(cpu, kind, flags, body, *began),
+            });
         });
         // Those of one CPU stay in their order.
         records.sort_by_key(|record| record.time);
@@ -94,7 +144,22 @@ impl SwitchRecords {
 
     /// Descriptors that are spent on it.
     pub(crate) fn descriptors(&self) -> usize {
-        self.watch.events.len()
+        self.watch.events.len() + self.reasons.len()
+    }
+
+    /// Call chains of the kernel, as reasons name them.
+    pub(crate) fn chains(&self) -> &Chains {
+        &self.chains
+    }
+
+    /// Whether it may tell why threads leave their CPU.
+    pub(crate) fn tells_reasons(&self) -> bool {
+        !self.reasons.is_empty()
+    }
+
+    /// Has the kernel tell no reasons for a while, or go on.
+    pub(crate) fn pause_reasons(&self, paused: bool) {
+        self.reasons.iter().for_each(|event| event.pause(paused));
     }
 
     /// Has the kernel write nothing down for a while, or go on.

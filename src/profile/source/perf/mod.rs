@@ -2,6 +2,8 @@
 //! Nothing is stopped; the program does not notice.
 
 pub(crate) mod events;
+pub(crate) mod kallsyms;
+pub(crate) mod reasons;
 mod ring;
 
 use std::io;
@@ -32,6 +34,9 @@ pub enum Refused {
     /// No memory may be locked for the records.
     #[error("no memory may be locked for it (ulimit -l)")]
     NoMemory,
+    /// What the kernel's functions are called is not shown.
+    #[error("the kernel hides where its functions are (kernel.kptr_restrict)")]
+    NoSymbols,
     /// The threads are gone.
     #[error("the threads are gone")]
     Gone,
@@ -129,6 +134,38 @@ impl Watch {
             self.events.push(event);
         }
         Ok(true)
+    }
+
+    /// Opens something else on threads, for each CPU, whose records come in the same memory. Threads that are gone are left
+    /// out.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub(super) fn beside<'b>(
+        &self,
+        tids: &[i32],
+        describe: impl Fn(i32, usize) -> Builder<'b>,
+    ) -> Result<Vec<Event>, Refused> {
+        let mut opened = Vec::new();
+        for Cpu { number, first, .. } in &self.cpus {
+            for tid in tids {
+                let event = self.event(describe(*tid, *number)).map_err(|error| refusal(&error))?;
+                let Some(event) = event else { continue };
+                event.write_to(&self.events[*first]).map_err(|error| refusal(&error))?;
+                opened.push(event);
+            }
+        }
+        Ok(opened)
+    }
+
+    /// CPUs there are.
+    pub(super) fn cpus(&self) -> usize {
+        self.cpus.len()
+    }
+
+    /// Pages for the records of one CPU, where there are fewest.
+    pub(super) fn pages(&self) -> usize {
+        self.cpus.iter().map(|cpu| cpu.ring.pages()).min().unwrap_or(0)
     }
 
     /// `None`: the thread is gone.

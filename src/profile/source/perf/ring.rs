@@ -96,6 +96,11 @@ impl Ring {
         Ok(Self { pages, page, size, record: Vec::new() })
     }
 
+    /// Pages it has room for.
+    pub(in crate::profile::source) fn pages(&self) -> usize {
+        self.size / self.page
+    }
+
     /// Hands over what was written since the last time, record by record: type, flags, and what follows.
     pub(in crate::profile::source) fn drain(&mut self, mut take: impl FnMut(u32, u16, &[u8])) {
         let head = self.mark(HEAD).load(Ordering::Acquire);

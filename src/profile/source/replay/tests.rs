@@ -9,7 +9,7 @@ use crate::profile::observation::{Birth, Census, HostShare, Life};
 use crate::profile::replay;
 use crate::profile::stack::Frame;
 use crate::profile::switching::Overlap;
-use crate::profile::thread_clock::{Counters, SiteId};
+use crate::profile::thread_clock::{Counters, SiteId, Told};
 use crate::wait::WaitKind;
 use crate::wait::classify::{CALLS, Reason};
 
@@ -37,6 +37,7 @@ fn one_of_each() -> Vec<Observation> {
         line: Some(42),
         own: true,
     };
+    let told = Told { site: SiteId(1), time: 5, ended: 2, quiet: 4, progress: 1, lengths: vec![2, 3] };
     vec![
         Observation::Process { pid: 10, parent: 0, at: 0 },
         Observation::Thread(Birth { pid: 10, tid: 11, at: 5, counters, newborn: true }),
@@ -56,7 +57,16 @@ fn one_of_each() -> Vec<Observation> {
         Observation::Named { tid: 11, site: SiteId(1) },
         Observation::LastWords { at: 8, reading: reading(Seen::Active, Under::Unknown) },
         Observation::Exactly(Overlap { running: vec![3, 4, 1], ready: 2, woken: 1 }),
-        Observation::Lived(Life { pid: 10, tid: 12, name: "true".to_owned(), born: 3, died: 9, counters }),
+        Observation::Told { tid: 11, waits: vec![told.clone()] },
+        Observation::Lived(Life {
+            pid: 10,
+            tid: 12,
+            name: "true".to_owned(),
+            born: 3,
+            died: 9,
+            counters,
+            waits: vec![told],
+        }),
         Observation::ThreadGone { tid: 11 },
         Observation::ProcessGone { pid: 10, at: 9 },
     ]
@@ -123,6 +133,8 @@ fn what_cannot_be_played_says_where_and_why() {
     assert!(said(&with(1, &texts()[0])).contains("a second `begin`"));
     assert!(said(&with(4, r#"{"event-loop":{"pid":1,"at":2}}"#)).contains("line 5"));
     let far = r#"{"round":{"at":7,"readings":[[11,1,2,3,9]]}}"#;
+    assert!(said(&with(7, far)).contains("site that was not introduced"));
+    let far = r#"{"told":{"tid":11,"waits":[[9,1,1,1,1,[]]]}}"#;
     assert!(said(&with(7, far)).contains("site that was not introduced"));
     let far = r#"{"placed":{"tid":11,"stack":9}}"#;
     assert!(said(&with(12, far)).contains("stack or a frame is named that was not introduced"));

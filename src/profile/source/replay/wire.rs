@@ -1,20 +1,22 @@
 //! The lines of a recording, version 1. A format of its own: the types that are measured with may change without it.
 //! Times are nanoseconds since the recording began, sizes are bytes.
 
+mod machine;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::Machine;
+use self::machine::MachineLine;
 use crate::profile::ledger::{Ledger, Reading, Under};
-use crate::profile::levels::Levels;
+use crate::profile::levels::{Levels, Reasons};
 use crate::profile::model::{Exit, Language, Runtime, Throttling};
 use crate::profile::observation::{Birth, Census, HostShare, Life, Observation};
 use crate::profile::record::{Recording, StackReads};
 use crate::profile::sampler::Schedule;
 use crate::profile::stack::{Frame, FrameId, StackId};
 use crate::profile::switching::Overlap;
-use crate::profile::thread_clock::{Counters, Seen, SiteId};
+use crate::profile::thread_clock::{Counters, Seen, SiteId, Told};
 use crate::wait::WaitKind;
 use crate::wait::classify::{Reason, operation};
 
@@ -122,6 +124,11 @@ pub(super) enum Line {
         ready: u64,
         woken: u64,
     },
+    /// What a thread waited for, as the kernel told.
+    Told {
+        tid: i32,
+        waits: Vec<ToldLine>,
+    },
     /// A thread nobody looked at.
     Lived {
         pid: i32,
@@ -130,6 +137,8 @@ pub(super) enum Line {
         born: u64,
         died: u64,
         counters: [u64; 3],
+        #[serde(default)]
+        waits: Vec<ToldLine>,
     },
     End(EndLine),
     Machine(MachineLine),
@@ -167,6 +176,27 @@ impl From<LevelLine> for Frame {
 
 fn levels<A: Into<B>, B>(levels: Vec<A>) -> Vec<B> {
     levels.into_iter().map(Into::into).collect()
+}
+
+/// The number of a site; time, waits that are over, time in which everybody waited, time on a CPU after them; the lengths
+/// of single waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ToldLine(u32, u64, u64, u64, u64, Vec<u64>);
+
+impl From<Told> for ToldLine {
+    fn from(Told { site, time, ended, quiet, progress, lengths }: Told) -> Self {
+        Self(site.0, time, ended, quiet, progress, lengths)
+    }
+}
+
+fn told(waits: Vec<ToldLine>) -> Result<Vec<Told>, String> {
+    let told = |ToldLine(site, time, ended, quiet, progress, lengths)| {
+        for number in lengths.iter().chain([&time, &ended, &quiet, &progress]) {
+            believed(*number)?;
+        }
+        Ok(Told { site: SiteId(site), time, ended, quiet, progress, lengths })
+    };
+    waits.into_iter().map(told).collect()
 }
 
 /// Thread, time on a CPU, time runnable, dispatches, where it was, in which stack (0: not seen), and how much of its
@@ -253,38 +283,28 @@ impl From<StackReadsLine> for StackReads {
     }
 }
 
-/// How switches were told: whether at all, why not, records lost, pauses.
+/// How switches were told: whether at all, why not, records lost, pauses; and how their reasons were.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct LevelsLine(bool, Option<String>, u64, u64);
+pub(super) struct LevelsLine(bool, Option<String>, u64, u64, #[serde(default)] ReasonsLine);
+
+/// Whether they were told at all, why not, time of the waits that were told and of the others, functions nobody knows with
+/// theirs, and how often the kernel was not asked for a while.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct ReasonsLine(bool, Option<String>, u64, u64, Vec<(String, u64)>, u64);
 
 impl From<Levels> for LevelsLine {
-    fn from(Levels { followed, refused, lost, pauses }: Levels) -> Self {
-        Self(followed, refused, lost, pauses)
+    fn from(Levels { followed, refused, lost, pauses, reasons }: Levels) -> Self {
+        let Reasons { followed: asked, refused: why, told, missed, others, pauses: breaks } = reasons;
+        Self(followed, refused, lost, pauses, ReasonsLine(asked, why, told, missed, others, breaks))
     }
 }
 
 impl From<LevelsLine> for Levels {
-    fn from(LevelsLine(followed, refused, lost, pauses): LevelsLine) -> Self {
-        Self { followed, refused, lost, pauses }
+    fn from(LevelsLine(followed, refused, lost, pauses, reasons): LevelsLine) -> Self {
+        let ReasonsLine(asked, why, told, missed, others, breaks) = reasons;
+        let reasons = Reasons { followed: asked, refused: why, told, missed, others, pauses: breaks };
+        Self { followed, refused, lost, pauses, reasons }
     }
-}
-
-/// The machine as it was known in the end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MachineLine {
-    cpus_logical: u32,
-    cpus_affinity: Option<u32>,
-    quota: Option<f64>,
-    effective: f64,
-    capacity: Option<f64>,
-    memory_total: Option<u64>,
-    memory_available: Option<u64>,
-    memory_limit: Option<u64>,
-    max_open_files: Option<u64>,
-    max_tasks: Option<u64>,
-    kernel: String,
-    notes: Vec<String>,
 }
 
 impl From<&Observation> for Line {
@@ -333,9 +353,10 @@ impl From<&Observation> for Line {
             Observation::Exactly(Overlap { running, ready, woken }) => {
                 Self::Exactly { running, ready, woken }
             }
-            Observation::Lived(Life { pid, tid, name, born, died, counters }) => {
+            Observation::Told { tid, waits } => Self::Told { tid, waits: levels(waits) },
+            Observation::Lived(Life { pid, tid, name, born, died, counters, waits }) => {
                 let counters = [counters.run, counters.delay, counters.slices];
-                Self::Lived { pid, tid, name, born, died, counters }
+                Self::Lived { pid, tid, name, born, died, counters, waits: levels(waits) }
             }
         }
     }
@@ -392,12 +413,14 @@ impl Line {
                 }
                 Observation::Exactly(Overlap { running, ready, woken })
             }
-            Self::Lived { pid, tid, name, born, died, counters: [run, delay, slices] } => {
+            Self::Told { tid, waits } => Observation::Told { tid, waits: told(waits)? },
+            Self::Lived { pid, tid, name, born, died, counters: [run, delay, slices], waits } => {
                 if born > believed(died)? {
                     return Err("a thread ends before it begins".to_owned());
                 }
                 let counters = counters(run, delay, slices)?;
-                Observation::Lived(Life { pid, tid, name, born, died, counters })
+                let waits = told(waits)?;
+                Observation::Lived(Life { pid, tid, name, born, died, counters, waits })
             }
             Self::Begin { .. } | Self::End(_) | Self::Machine(_) => {
                 return Err("it is no observation".to_owned());
@@ -534,44 +557,5 @@ impl EndLine {
             left_running: self.left_running,
             interrupted: self.interrupted,
         })
-    }
-}
-
-impl From<&Machine> for Line {
-    fn from(machine: &Machine) -> Self {
-        let machine = machine.clone();
-        Self::Machine(MachineLine {
-            cpus_logical: machine.cpus_logical,
-            cpus_affinity: machine.cpus_affinity,
-            quota: machine.quota,
-            effective: machine.effective,
-            capacity: machine.capacity,
-            memory_total: machine.memory_total,
-            memory_available: machine.memory_available,
-            memory_limit: machine.memory_limit,
-            max_open_files: machine.max_open_files,
-            max_tasks: machine.max_tasks,
-            kernel: machine.kernel,
-            notes: machine.notes,
-        })
-    }
-}
-
-impl From<MachineLine> for Machine {
-    fn from(line: MachineLine) -> Self {
-        Self {
-            cpus_logical: line.cpus_logical,
-            cpus_affinity: line.cpus_affinity,
-            quota: line.quota,
-            effective: line.effective,
-            capacity: line.capacity,
-            memory_total: line.memory_total,
-            memory_available: line.memory_available,
-            memory_limit: line.memory_limit,
-            max_open_files: line.max_open_files,
-            max_tasks: line.max_tasks,
-            kernel: line.kernel,
-            notes: line.notes,
-        }
     }
 }
