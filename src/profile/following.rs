@@ -3,6 +3,7 @@
 //! and what a function of the kernel means, [`KernelFunctions`]'.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::governor::{self, Governor, Order};
@@ -44,6 +45,8 @@ pub(super) struct Following {
     /// Time of the waits that were told, and of the others.
     told: (u64, u64),
     unknown: BTreeMap<Box<str>, u64>,
+    /// How often reasons had not been told, and whether they were, when the program as a whole was asked for last.
+    told_up_to: Option<(u64, bool)>,
     lost: u64,
     /// How often it was left alone.
     pub(super) pauses: u64,
@@ -91,15 +94,21 @@ impl Following {
             false => SwitchRecords::open(tids, began, patience)?,
         };
         let is_limited = patience == Patience::Limited;
+        let mut names = Names::default();
+        if reasons {
+            // They are there when the first waits are over.
+            names.get();
+        }
         Ok(Self {
             reasons: records.tells_reasons().then(|| governor::Reasons::new(!is_limited)),
             records,
             state: Switching::default(),
             governor: is_limited.then(Governor::default),
-            names: Names::default(),
+            names,
             chains: Vec::new(),
             told: (0, 0),
             unknown: BTreeMap::new(),
+            told_up_to: None,
             lost: 0,
             pauses: 0,
         })
@@ -251,10 +260,23 @@ impl Following {
         }
     }
 
+    /// A process has its interpreter lock here, or none any more.
+    pub(super) fn lock(&mut self, pid: i32, lock: Option<Range<u64>>) {
+        self.state.lock(pid, lock);
+    }
+
     /// What the program as a whole did since this was asked last; `None`: not known. `is_there`: the threads that were
     /// found.
     pub(super) fn overlap(&mut self, now: u64, is_there: impl Fn(i32) -> bool) -> Option<Overlap> {
-        let overlap = self.state.overlap(now).filter(|_| self.is_told());
+        let mut overlap = self.state.overlap(now).filter(|_| self.is_told());
+        // Whoever waits for an interpreter lock is known by the reasons only.
+        let pauses = self.reasons.as_ref().map(|reasons| (reasons.pauses, reasons.are_told()));
+        let all_told = std::mem::replace(&mut self.told_up_to, pauses) == pauses;
+        if let Some(overlap) =
+            overlap.as_mut().filter(|_| !(all_told && pauses.is_some_and(|(_, told)| told)))
+        {
+            overlap.serialised = None;
+        }
         if self.state.is_unsettled() {
             self.state.forget(is_there);
         }

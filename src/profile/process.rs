@@ -80,9 +80,9 @@ impl Lookups {
             && self.following.as_ref().is_some_and(|following| !following.will_tell_the_end_of(tid))
     }
 
-    /// Whether births and ends of threads and processes are told.
+    /// Whether births and ends of threads and processes are told: each one, as long as no record was lost.
     fn are_told(&self) -> bool {
-        self.following.as_ref().is_some_and(Following::is_told)
+        self.following.as_ref().is_some_and(|following| following.is_told() && following.lost() == 0)
     }
 }
 

@@ -19,6 +19,7 @@
 mod waits;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use self::waits::Account;
 pub use self::waits::{Waits, Why};
@@ -77,6 +78,8 @@ pub struct Overlap {
     pub ready: u64,
     /// Of the time with none: whoever ran next had been woken already. It may lie before this span.
     pub woken: u64,
+    /// Of the time with just one: others waited for an interpreter lock. `None`: not known.
+    pub serialised: Option<u64>,
 }
 
 impl Overlap {
@@ -159,6 +162,8 @@ struct Thread {
     waited: Account,
     /// It is said to be about to leave the CPU, which counts from then.
     leaves: bool,
+    /// It waits for an interpreter lock.
+    queues: bool,
     /// Since its scheduler's counter was last told.
     recent: Recent,
     /// Time in the run queue the scheduler counted, as told last; and what of it no wait has explained yet.
@@ -188,6 +193,10 @@ pub struct Switching {
     ready: usize,
     /// Threads in a state that is not known.
     unknown: usize,
+    /// Where processes have their interpreter locks, threads that wait for one, and how long they did while one ran.
+    locks: BTreeMap<i32, Range<u64>>,
+    queued: usize,
+    serialised: u64,
     /// Since when nobody runs and nobody is known to be ready; and for how long that was so all in all.
     quiet_since: u64,
     quiet: u64,
@@ -237,6 +246,8 @@ impl Switching {
                     if let Some(thread) = self.threads.get_mut(&tid) {
                         thread.waited.reason(*why);
                         thread.leaves = true;
+                        thread.queues = self.locks.get(&pid).is_some_and(|lock| lock.contains(&why.args[0]));
+                        self.queued += usize::from(thread.queues);
                     }
                 }
             }
@@ -280,8 +291,9 @@ impl Switching {
             // What it waits for when it is told of again may be something else.
             thread.waited.begin(None);
             thread.leaves = false;
+            thread.queues = false;
         }
-        (self.running, self.ready, self.unknown) = (0, 0, self.threads.len());
+        (self.running, self.ready, self.unknown, self.queued) = (0, 0, self.threads.len(), 0);
         self.quiet_since = self.now;
     }
 
@@ -364,7 +376,9 @@ impl Switching {
     /// threads could not be told.
     pub fn overlap(&mut self, at: u64) -> Option<Overlap> {
         self.pass(at);
-        let overlap = std::mem::take(&mut self.overlap);
+        let mut overlap = std::mem::take(&mut self.overlap);
+        let serialised = std::mem::take(&mut self.serialised);
+        overlap.serialised = Some(serialised).filter(|_| !self.locks.is_empty());
         let is_known = !std::mem::take(&mut self.has_gap);
         is_known.then_some(overlap)
     }
@@ -380,11 +394,22 @@ impl Switching {
             self.overlap.running.resize(self.running + 1, 0);
         }
         self.overlap.running[self.running] += passed;
+        if self.running == 1 && self.queued > 0 {
+            self.serialised += passed;
+        }
         if self.is_quiet() {
             self.quiet += passed;
         } else if self.running == 0 {
             self.overlap.ready += passed;
         }
+    }
+
+    /// A process has its interpreter lock here, or none any more.
+    pub fn lock(&mut self, pid: i32, lock: Option<Range<u64>>) {
+        match lock {
+            Some(lock) => self.locks.insert(pid, lock),
+            None => self.locks.remove(&pid),
+        };
     }
 
     /// Makes sure that it is known; whoever is, stays as it was.
@@ -415,6 +440,7 @@ impl Switching {
                 quiet_before: 0,
                 waited: Account::default(),
                 leaves: false,
+                queues: false,
                 recent: Recent::default(),
                 delay: None,
                 unexplained: 0,
@@ -451,6 +477,7 @@ impl Switching {
                 thread.quiet += quiet - thread.quiet_before;
                 thread.waited.end(time, quiet - thread.quiet_before);
                 thread.leaves = false;
+                self.queued -= usize::from(std::mem::take(&mut thread.queues));
                 thread.recent.waited += time;
                 thread.recent.quiet += if was_quiet { now - quiet_since } else { 0 };
             }
@@ -476,6 +503,7 @@ impl Switching {
         let Some(thread) = self.threads.get_mut(&tid) else { return };
         let time = now - thread.since;
         thread.waited.begin(None);
+        self.queued -= usize::from(std::mem::take(&mut thread.queues));
         thread.ready += time;
         thread.recent.ready += time;
         thread.state = State::Ready;
@@ -510,6 +538,9 @@ impl Switching {
         let Some(mut thread) = self.threads.remove(&tid) else { return };
         self.unknown -= 1;
         let waits = thread.waited.take(None);
+        if thread.pid == tid {
+            self.locks.remove(&tid);
+        }
         let of_process = self.threads.get(&thread.pid).map_or(0, |first| first.parent);
         self.ended.push(Ended {
             pid: thread.pid,

@@ -263,7 +263,13 @@ impl WallClock {
         self.totals.exact += span;
         let active = overlap.active().min(span);
         let began = self.now - span;
-        self.activity(began, active, contention);
+        match overlap.serialised.map(|time| time.min(active)) {
+            Some(serialised) => {
+                self.activity(began, serialised, Contention::Serialised);
+                self.activity(began, active - serialised, Contention::Free);
+            }
+            None => self.activity(began, active, contention),
+        }
         if self.totals.running.len() < overlap.running.len() {
             self.totals.running.resize(overlap.running.len(), 0);
         }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::profile::stack::Frame;
-use crate::profile::thread_clock::Counters;
+use crate::profile::thread_clock::{Counters, Told};
 
 const MS: u64 = 1_000_000;
 const CPUS: f64 = 2.0;
@@ -47,6 +47,8 @@ enum Event {
     Sampled { tid: i32, stacks: Vec<u32> },
     /// The code a thread waits in is seen only now.
     Placed { tid: i32, stack: u32 },
+    /// The kernel tells what a thread waited for: where, for how long, how often, how much of it everybody did.
+    Told { tid: i32, waits: Vec<(u32, u64, u64, u64)> },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +110,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (1..=THREADS, 0..=STACKS).prop_map(|(tid, stack)| Event::Placed { tid, stack }),
         1 => (1..=THREADS, proptest::collection::vec(0..=STACKS, 0..4))
             .prop_map(|(tid, stacks)| Event::Sampled { tid, stacks }),
+        2 => (1..=THREADS, proptest::collection::vec((0..4u32, 0..20 * MS, 0..4u64, 0..20 * MS), 0..4))
+            .prop_map(|(tid, waits)| Event::Told { tid, waits }),
     ]
 }
 
@@ -188,6 +192,17 @@ impl World {
             }
             Event::Placed { tid, stack } => self.books.placed(*tid, StackId(*stack)),
             Event::Named { tid, place } => self.books.named(*tid, self.places[*place as usize]),
+            Event::Told { tid, waits } => {
+                let told = waits.iter().map(|(place, time, ended, quiet)| Told {
+                    site: self.places[*place as usize],
+                    time: *time,
+                    ended: *ended,
+                    quiet: *quiet,
+                    progress: *ended * MS,
+                    lengths: (0..*ended).map(|_| time / ended.max(&1)).collect(),
+                });
+                self.books.told(*tid, told.collect());
+            }
         }
     }
 

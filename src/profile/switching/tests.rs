@@ -38,6 +38,72 @@ fn a_life_is_told_by_its_switches() {
     assert!(exact.from_birth);
 }
 
+fn off(chain: u32) -> What {
+    What::Off(Why { chain, args: [3, 0, 0, 0, 0, 0], sp: 1, pc: 2 })
+}
+
+/// ```text
+/// time    0    10     28 30     60   70 72   90
+///  10     |held| on   | waiting | on | ready | on
+/// ```
+#[test]
+fn why_a_thread_leaves_counts_from_when_it_is_told() {
+    let mut switching = told(&[
+        (10, 10, IN),
+        (28, 10, off(7)),
+        (30, 10, OUT),
+        (60, 10, IN),
+        // Put off: it did not wait, whatever was told of where it was.
+        (70, 10, off(8)),
+        (72, 10, PUT_OFF),
+        (90, 10, IN),
+    ]);
+    let exact = switching.of(10).unwrap();
+    assert_eq!((exact.run, exact.waits, exact.quiet), (28, 1, 32));
+    let waits = switching.waits(10);
+    let summed: Vec<_> = waits
+        .iter()
+        .map(|wait| (wait.why.map(|why| why.chain), wait.time, wait.ended, wait.quiet, wait.progress))
+        .collect();
+    // It ran for 18 before it waited for anything.
+    assert_eq!(summed, [(None, 0, 0, 0, 18), (Some(7), 32, 1, 32, 10)]);
+    assert_eq!(waits[1].lengths, [32]);
+    assert_eq!(switching.waits(10), []);
+}
+
+/// ```text
+/// time    0          10          30      40         60
+///  10     |    on    |         waits for the lock   | on
+///  11     | waits for the lock   | on (waits elsewhere from 40)
+/// ```
+#[test]
+fn time_with_one_runner_and_a_queue_for_the_lock_is_told() {
+    let queue = |address| What::Off(Why { chain: 1, args: [address, 0, 0, 0, 0, 0], sp: 1, pc: 2 });
+    let born = What::Born { parent: 10 };
+    let mut switching = told(&[(0, 10, IN), (0, 11, born), (0, 11, IN)]);
+    switching.lock(10, Some(0x1000..0x2000));
+    for (time, tid, what) in
+        [(0, 11, queue(0x1010)), (10, 10, queue(0x1010)), (30, 11, IN), (40, 11, queue(0x9000)), (60, 10, IN)]
+    {
+        switching.take(&Record { cpu: (tid - 10) as usize, ..record(time, tid, what) });
+    }
+    // Until 10, and from 30 to 40: then nobody ran, or nobody queued.
+    let overlap = switching.overlap(70).unwrap();
+    assert_eq!((overlap.active(), overlap.serialised), (30, Some(20)));
+}
+
+#[test]
+fn a_wait_whose_reason_was_lost_is_a_wait_without_a_reason() {
+    let mut switching = told(&[(10, 10, IN), (20, 10, off(7)), (20, 10, OUT)]);
+    switching.take(&record(30, 10, What::Lost));
+    assert_eq!(switching.of(10), None);
+    switching.settle(10, false);
+    switching.take(&record(50, 10, IN));
+    let waits = switching.waits(10);
+    assert!(waits.iter().all(|wait| wait.why.is_none() || wait.ended == 0), "{waits:?}");
+    assert_eq!(waits.iter().map(|wait| wait.ended).sum::<u64>(), 1, "{waits:?}");
+}
+
 #[test]
 fn what_is_told_twice_counts_once() {
     let once = [(10, 10, IN), (30, 10, OUT), (60, 10, IN)];
@@ -125,7 +191,7 @@ proptest! {
     /// for longer than it lived.
     #[test]
     fn time_is_neither_lost_nor_made(
-        records in proptest::collection::vec((0..40u64, 0..3usize, 10..15i32, 0..8u8), 0..200),
+        records in proptest::collection::vec((0..40u64, 0..3usize, 10..15i32, 0..10u8), 0..200),
     ) {
         let mut switching = Switching::default();
         switching.begin(10, 0);
@@ -137,6 +203,7 @@ proptest! {
                 3..=4 => What::Out { ready: what == 3 },
                 5 => What::Born { parent: 10 },
                 6 => What::Died,
+                7..=8 => off(u32::from(cpu == 0)),
                 _ => What::Named { name: "x".to_owned(), exec: true },
             };
             switching.take(&Record { time, cpu, pid: 10, tid, what });
@@ -149,6 +216,11 @@ proptest! {
         for life in switching.ended() {
             let run = life.exact.map_or(0, |exact| exact.run);
             prop_assert!(life.exact.is_none_or(|exact| run + life.ready <= life.at - exact.since));
+        }
+        for tid in 10..15 {
+            let waits = switching.waits(tid);
+            let of = |part: fn(&Waits) -> u64| waits.iter().map(part).sum::<u64>();
+            prop_assert!(of(|wait| wait.time) <= time && of(|wait| wait.quiet) <= of(|wait| wait.time));
         }
         if let Some(overlap) = switching.overlap(time) {
             prop_assert_eq!(overlap.running.iter().sum::<u64>(), time);

@@ -17,7 +17,7 @@ const PAGES: usize = 64;
 /// Where every switch is wanted, however fast they come: a fiftieth of a second of the most there can be.
 const PAGES_FOR_ALL: usize = 1024;
 /// With the reasons of switches, six times as much is written.
-const PAGES_FOR_REASONS: usize = 512;
+const PAGES_FOR_REASONS: usize = 1024;
 const PAGES_FOR_ALL_REASONS: usize = 2048;
 /// With fewer pages, they would be lost.
 const FEWEST_FOR_REASONS: usize = 64;

@@ -1,5 +1,5 @@
 //! The kernel's own functions by address, from `/proc/kallsyms`. Reading that takes some forty milliseconds, so it is done
-//! once, beside the recording, and only when there is an address to be named.
+//! once and beside the recording.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};

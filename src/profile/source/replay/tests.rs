@@ -56,7 +56,7 @@ fn one_of_each() -> Vec<Observation> {
         Observation::Tasks { stack: StackId(1), waiting: 12 },
         Observation::Named { tid: 11, site: SiteId(1) },
         Observation::LastWords { at: 8, reading: reading(Seen::Active, Under::Unknown) },
-        Observation::Exactly(Overlap { running: vec![3, 4, 1], ready: 2, woken: 1 }),
+        Observation::Exactly(Overlap { running: vec![3, 4, 1], ready: 2, woken: 1, serialised: Some(2) }),
         Observation::Told { tid: 11, waits: vec![told.clone()] },
         Observation::Lived(Life {
             pid: 10,

@@ -123,6 +123,9 @@ pub(super) enum Line {
         running: Vec<u64>,
         ready: u64,
         woken: u64,
+        /// Of the time with one: others waited for an interpreter lock.
+        #[serde(default)]
+        serialised: Option<u64>,
     },
     /// What a thread waited for, as the kernel told.
     Told {
@@ -350,8 +353,8 @@ impl From<&Observation> for Line {
                 Self::Round { at, readings: readings.iter().map(ReadingLine::from).collect() }
             }
             Observation::LastWords { at, reading } => Self::LastWords { at, reading: (&reading).into() },
-            Observation::Exactly(Overlap { running, ready, woken }) => {
-                Self::Exactly { running, ready, woken }
+            Observation::Exactly(Overlap { running, ready, woken, serialised }) => {
+                Self::Exactly { running, ready, woken, serialised }
             }
             Observation::Told { tid, waits } => Self::Told { tid, waits: levels(waits) },
             Observation::Lived(Life { pid, tid, name, born, died, counters, waits }) => {
@@ -405,13 +408,13 @@ impl Line {
             Self::LastWords { at, reading } => {
                 Observation::LastWords { at: believed(at)?, reading: reading.reading()? }
             }
-            Self::Exactly { running, ready, woken } => {
+            Self::Exactly { running, ready, woken, serialised } => {
                 let times = running.iter().chain([&ready, &woken]).copied();
                 believed(times.fold(0, u64::saturating_add))?;
                 if running.len() > THREADS {
                     return Err(format!("{} threads cannot run at once", running.len()));
                 }
-                Observation::Exactly(Overlap { running, ready, woken })
+                Observation::Exactly(Overlap { running, ready, woken, serialised })
             }
             Self::Told { tid, waits } => Observation::Told { tid, waits: told(waits)? },
             Self::Lived { pid, tid, name, born, died, counters: [run, delay, slices], waits } => {
