@@ -89,10 +89,8 @@ impl Following {
     }
 
     fn open(tids: &[i32], began: u64, patience: Patience, reasons: bool) -> Result<Self, Refused> {
-        let records = match reasons {
-            true => SwitchRecords::open_with_reasons(tids, began, patience)?,
-            false => SwitchRecords::open(tids, began, patience)?,
-        };
+        let open = if reasons { SwitchRecords::open_with_reasons } else { SwitchRecords::open };
+        let records = open(tids, began, patience)?;
         let is_limited = patience == Patience::Limited;
         let mut names = Names::default();
         if reasons {

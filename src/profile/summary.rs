@@ -390,6 +390,34 @@ fn add_to_group(group: &mut ProcessGroup, process: &ProcessRecord) {
     }
 }
 
+/// Levels that were to be had and are not.
+fn levels_refused(recording: &Recording) -> impl Iterator<Item = Refused> + use<> {
+    let refused = |source: &str, reason: Option<&String>, costs: &str| {
+        reason.map(|reason| Refused {
+            source: source.to_owned(),
+            reason: reason.clone(),
+            costs: costs.to_owned(),
+        })
+    };
+    [
+        refused(
+            SWITCHES,
+            recording.levels.refused.as_ref(),
+            "times are those of the scheduler's counters, looked at again and again, and what lives for a few \
+             milliseconds is known by its sum (sudo sysctl kernel.perf_event_paranoid=2; in a container: docker run \
+             --cap-add PERFMON)",
+        ),
+        refused(
+            REASONS,
+            recording.levels.reasons.refused.as_ref(),
+            "what threads wait for is seen at random moments, not told of every wait (sudo sysctl \
+             kernel.perf_event_paranoid=1; in a container: docker run --cap-add PERFMON)",
+        ),
+    ]
+    .into_iter()
+    .flatten()
+}
+
 fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
     let rounds = recording.schedule.rounds;
     let mut quality = Quality {
@@ -412,29 +440,7 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
             quality.sources_used.insert(0, source.to_owned());
         }
     }
-    for (source, refused, costs) in [
-        (
-            SWITCHES,
-            &recording.levels.refused,
-            "times are those of the scheduler's counters, looked at again and again, and what lives for a few \
-             milliseconds is known by its sum (sudo sysctl kernel.perf_event_paranoid=2; in a container: docker run \
-             --cap-add PERFMON)",
-        ),
-        (
-            REASONS,
-            &recording.levels.reasons.refused,
-            "what threads wait for is seen at random moments, not told of every wait (sudo sysctl \
-             kernel.perf_event_paranoid=1; in a container: docker run --cap-add PERFMON)",
-        ),
-    ] {
-        if let Some(reason) = refused {
-            quality.refused.push(Refused {
-                source: source.to_owned(),
-                reason: reason.clone(),
-                costs: costs.to_owned(),
-            });
-        }
-    }
+    quality.refused.extend(levels_refused(recording));
     let locked: Vec<_> =
         books.processes.values().filter(|process| process.runtime.gil == Some(true)).collect();
     if locked.iter().any(|process| process.lock_samples != (0, 0)) {

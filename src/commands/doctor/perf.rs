@@ -78,7 +78,7 @@ fn told(
     open: impl FnOnce(&[i32], u64, Patience) -> Result<SwitchRecords, Refused>,
     is_wanted: impl Fn(&What) -> bool,
 ) -> Result<(), String> {
-    let mut records = open(&[subject.pid()], 0, Patience::Limited).map_err(|why| reason(&why))?;
+    let mut records = open(&[subject.pid()], 0, Patience::Limited).map_err(reason)?;
     subject.poke().map_err(|error| refused(&error))?;
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
@@ -93,9 +93,9 @@ fn told(
 }
 
 /// What the system said, with the setting that most often decides.
-fn reason(why: &Refused) -> String {
+fn reason(why: Refused) -> String {
     let paranoid = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").ok();
-    let setting = paranoid.filter(|_| *why == Refused::NotAllowed);
+    let setting = paranoid.filter(|_| why == Refused::NotAllowed);
     let setting = setting.map(|value| format!("; perf_event_paranoid is {}", value.trim()));
     format!("{why}{}", setting.unwrap_or_default())
 }

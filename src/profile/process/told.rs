@@ -118,14 +118,13 @@ fn tell(
 ) -> Vec<Told> {
     let (mut told, mut untold) = (Vec::new(), Waits::default());
     for Waits { why, time, ended, quiet, progress, lengths } in waits {
-        match why.and_then(|why| site(&why, time, lookups)) {
-            Some(site) => told.push(Told { site, time, ended, quiet, progress, lengths }),
-            None => {
-                untold.time += time;
-                untold.ended += ended;
-                untold.quiet += quiet;
-                untold.progress += progress;
-            }
+        if let Some(site) = why.and_then(|why| site(&why, time, lookups)) {
+            told.push(Told { site, time, ended, quiet, progress, lengths });
+        } else {
+            untold.time += time;
+            untold.ended += ended;
+            untold.quiet += quiet;
+            untold.progress += progress;
         }
     }
     let known: u64 = told.iter().map(|told| told.time).sum();

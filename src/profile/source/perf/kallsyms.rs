@@ -86,7 +86,7 @@ impl Names {
                 *self = thread.map_or_else(|_| Self::Here(KernelSymbols::default()), Self::Read);
             }
             Self::Read(thread) if thread.is_finished() => {
-                *self = Self::Here(thread.join().unwrap_or_default())
+                *self = Self::Here(thread.join().unwrap_or_default());
             }
             other => *self = other,
         }
