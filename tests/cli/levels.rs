@@ -141,12 +141,12 @@ fn what_was_told_of_pipes_is_what_was_seen_of_them() {
         saved(&place)["profile"].clone()
     };
     for profile in [&told, &seen] {
-        let (read, slept) = (waited(profile, "cat", "pipe"), waited(profile, "sleep", "sleep"));
-        // Looks miss the ends of a sleep.
-        let least = if profile["level"] == "k" { 0.38 } else { 0.2 };
-        assert!(read > 0.3 && slept > least, "{read} {slept}: {profile}");
-        assert!(number(profile, "/wall/sleep") > 0.3, "{profile}");
+        assert!(waited(profile, "cat", "pipe") > 0.3, "{profile}");
     }
+    // Told of, no sleep is shorter than it was asked to be. Looks miss the ends of those that are short.
+    let (exactly, about) = (waited(&told, "sleep", "sleep"), waited(&seen, "sleep", "sleep"));
+    assert!(exactly > 0.38 && about > 0.1, "{exactly} {about}");
+    assert!(number(&told, "/wall/sleep") > 0.3, "{told}");
 }
 
 #[test]
