@@ -12,18 +12,25 @@
 mod attach;
 #[path = "cli/calibrate.rs"]
 mod calibrate;
+#[path = "timeline/check.rs"]
+mod check;
 #[path = "cli/exit_codes.rs"]
 mod exit_codes;
 #[path = "cli/input.rs"]
 mod input;
 #[path = "cli/kernel.rs"]
 mod kernel;
+#[path = "cli/live.rs"]
+mod live;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/privilege.rs"]
 mod privilege;
 #[path = "cli/processes.rs"]
 mod processes;
+#[path = "../src/commands/live/screen.rs"]
+#[allow(dead_code, reason = "the view uses more of it")]
+mod screen;
 #[path = "cli/session.rs"]
 mod session;
 #[path = "cli/signals.rs"]
@@ -34,5 +41,7 @@ mod stated;
 mod streams;
 #[path = "cli/sweep.rs"]
 mod sweep;
+#[path = "cli/timeline.rs"]
+mod timeline;
 #[path = "cli/untouched.rs"]
 mod untouched;

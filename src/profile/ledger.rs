@@ -3,7 +3,9 @@
 //! be replayed.
 
 mod code;
+mod drawing;
 mod records;
+mod standing;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +16,7 @@ use super::segments::Segments;
 use super::sites::Sites;
 use super::stack::{StackId, Stacks};
 use super::thread_clock::{Seen, SiteId, Step, ThreadClock};
+use super::tracking::Tracking;
 use super::wall::{Contention, Credit, Mover, WallClock};
 use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
@@ -54,6 +57,8 @@ pub struct Ledger {
     tape: Option<Vec<Observation>>,
     /// Frames and stacks that are on the tape.
     taped: (usize, usize),
+    /// What is drawn of it all; `None`: nobody wants a timeline.
+    tracking: Option<Tracking>,
 }
 
 /// What one thread of a process did between two readings, nanoseconds.
@@ -88,6 +93,7 @@ impl Ledger {
             tape: None,
             // The empty stack is known to everybody.
             taped: (0, 1),
+            tracking: None,
         }
     }
 
@@ -113,6 +119,7 @@ impl Ledger {
             Observation::Runtime { pid, runtime } => self.runtime(pid, runtime),
             Observation::EventLoop { pid } => self.event_loop(pid),
             Observation::Named { tid, site } => self.named(tid, site),
+            Observation::Called { tid, name } => self.called(tid, name),
             Observation::Frame { levels } => {
                 self.stacks.renumber(levels);
             }
@@ -253,6 +260,7 @@ impl Ledger {
         if let Some(earlier) = self.live.insert(tid, record) {
             self.retire(earlier, at);
         }
+        self.draw_birth(&birth, (run, delay));
     }
 
     /// The wait a thread was last seen in, and has not moved since, is one at this site: more is known of it than was then.
@@ -263,6 +271,7 @@ impl Ledger {
             self.move_waiter(&mut record, Seen::Blocked(site));
             record.clock.rename(site);
             let stack = record.stack;
+            self.draw_renamed(tid, site, stack);
             self.move_wait(&mut record, Place { site, stack });
         }
         self.live.insert(tid, record);
@@ -294,8 +303,10 @@ impl Ledger {
         if let Some(site) = record.waits_at.take() {
             self.sites.waits(site, record.tid, false, at);
         }
+        let drawn = drawing::Before::of(&record);
         let (step, unexplained) = record.clock.finish(at);
         record.unexplained = unexplained;
+        self.draw_end(drawn, &step, &record);
         let (before, now) = (record.waits_in(), record.stack);
         self.book(&mut record, &step, before, now);
         if record.samples.is_empty() {
@@ -358,8 +369,10 @@ impl Ledger {
                 && record.clock.counters().slices == reading.counters.slices;
             self.move_waiter(&mut record, reading.seen);
             let waited_in = record.waits_in();
+            let drawn = drawing::Before::of(&record);
             let step = record.clock.observe(before, at, reading.counters, reading.seen);
             if let Some(step) = &step {
+                self.draw_step(drawn, before, step, reading);
                 self.book(&mut record, step, waited_in, reading.stack);
                 record.stack = reading.stack;
                 moved.push(Moved { pid: record.pid, over: step.over, run: step.cpu, delay: step.delay });
@@ -538,6 +551,7 @@ impl Ledger {
             threads_seen: self.threads_seen,
             processes_summed: self.processes_summed,
             tape: self.tape.unwrap_or_default(),
+            drawn: self.tracking,
         }
     }
 }

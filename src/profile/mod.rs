@@ -33,8 +33,11 @@ pub mod stack;
 mod summary;
 mod sys;
 pub mod thread_clock;
+pub mod tracking;
+pub mod tracks;
 mod tree;
 pub mod wall;
+pub mod watch;
 
 use std::io::BufRead;
 
@@ -45,6 +48,7 @@ use source::replay::{self, ReplayError, Tape};
 pub use code::{CallStacks, Location, Region, Site, StackTime};
 pub use model::*;
 pub use record::{ProfileError, Target};
+pub use watch::{Standing, Watcher};
 
 /// Measures a target on a `machine`, which is brought up to date with what the program may really use. Returns when the command has ended, when the time is up, or when an
 /// attached measurement is interrupted.
@@ -52,18 +56,38 @@ pub use record::{ProfileError, Target};
 /// # Errors
 /// If the command does not start, or the process to attach to is gone or not ours.
 pub fn profile(target: &Target, machine: &mut Machine) -> Result<Profile, ProfileError> {
-    let books = Ledger::new(f64::from(machine.cpus()));
-    record::record(target, machine, books).map(summary::summarise)
+    profile_with(target, machine, Extras::default(), None).map(|(profile, _)| profile)
 }
 
-/// As [`profile()`], and keeps what the edge saw, so that the same run can be replayed.
+/// What is wanted of a measurement beside the profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extras {
+    /// What the edge saw, so that the same run can be replayed. Kept in memory until the end.
+    pub tape: bool,
+    /// What each thread was doing when.
+    pub tracks: bool,
+}
+
+/// As [`profile()`], with what is wanted besides, and somebody who may look on.
 ///
 /// # Errors
 /// As [`profile()`].
-pub fn profile_on_tape(target: &Target, machine: &mut Machine) -> Result<(Profile, Tape), ProfileError> {
+pub fn profile_with(
+    target: &Target,
+    machine: &mut Machine,
+    extras: Extras,
+    watcher: Option<&mut dyn Watcher>,
+) -> Result<(Profile, Option<Tape>), ProfileError> {
     let cpus = f64::from(machine.cpus());
-    let recording = record::record(target, machine, Ledger::new(cpus).taped())?;
-    let tape = Tape::of(cpus, &recording);
+    let mut books = Ledger::new(cpus);
+    if extras.tape {
+        books = books.taped();
+    }
+    if extras.tracks {
+        books = books.tracked();
+    }
+    let recording = record::record(target, machine, books, watcher)?;
+    let tape = extras.tape.then(|| Tape::of(cpus, &recording));
     Ok((summary::summarise(recording), tape))
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::code::{CallStacks, Region, Site};
+use super::tracks::Tracks;
 use crate::wait::{Book, WaitKind};
 
 /// One measurement of one program.
@@ -34,6 +35,8 @@ pub struct Profile {
     pub wall_book: Book,
     /// The same by when it was.
     pub timeline: Timeline,
+    /// What each thread was doing when; `None`: nobody asked for it.
+    pub tracks: Option<Tracks>,
     /// The same accounts in thread-time; sums to the lifetimes of all threads. Here `Wait(Gil)` is queueing.
     pub thread_book: Book,
     /// How many threads ran at once.

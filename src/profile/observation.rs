@@ -71,6 +71,13 @@ pub enum Observation {
         /// Where it waits.
         site: super::thread_clock::SiteId,
     },
+    /// See [`Ledger::called`](super::ledger::Ledger::called).
+    Called {
+        /// Thread.
+        tid: i32,
+        /// Its name.
+        name: String,
+    },
     /// A frame that stacks may hold from now on; they are numbered from 0.
     Frame {
         /// What it stands for, innermost first; empty: not known yet.

@@ -20,6 +20,7 @@ use super::sampler::Schedule;
 use super::source::procfs::{command_line, numbered, parse_group, read_small, read_stat};
 use super::sys::{self, Witness};
 use super::tree::{Tree, own_children};
+use super::watch::{Standing, Watcher};
 use crate::machine::{Machine, QuotaReader, QuotaReading, survey};
 
 /// Ages of a run at which it is asked again what the program may use: it may have entered a cgroup of its own.
@@ -48,6 +49,18 @@ impl Target {
         match self {
             Self::Command(_) => Launching::Yes,
             Self::Pid { .. } => Launching::No,
+        }
+    }
+
+    /// Starts it, or makes sure that it can be looked at: its first process, whether that was started, and for how long it is
+    /// followed.
+    fn begin(&self) -> Result<(i32, bool, Option<Duration>), ProfileError> {
+        match self {
+            Self::Command(command) => Ok((launch::start(command)?, true, None)),
+            Self::Pid { pid, duration } => {
+                may_be_measured(*pid)?;
+                Ok((*pid, false, *duration))
+            }
         }
     }
 
@@ -158,11 +171,17 @@ pub struct Recording {
     pub interrupted: bool,
 }
 
-/// Measures a target on a `machine`, which is surveyed again as the program sees it, and keeps these `books` of it.
+/// Measures a target on a `machine`, which is surveyed again as the program sees it, and keeps these `books` of it. A
+/// `watcher` is told how they stand.
 ///
 /// # Errors
 /// If the command does not start, or the process is gone or not ours.
-pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<Recording, ProfileError> {
+pub fn record(
+    target: &Target,
+    machine: &mut Machine,
+    books: Ledger,
+    mut watcher: Option<&mut dyn Watcher>,
+) -> Result<Recording, ProfileError> {
     let launching = target.launching();
     let mut inbox = Inbox::open(launching).map_err(ProfileError::Signals)?;
     // Whoever became boundby by exec may have had children; they are not the command's.
@@ -170,40 +189,39 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
     let mut witness = if launching == Launching::Yes { Witness::start() } else { None };
     let own_before = own_cpu();
     let started = Instant::now();
-    let (root, launched, limit) = match target {
-        Target::Command(command) => (launch::start(command)?, true, None),
-        Target::Pid { pid, duration } => {
-            may_be_measured(*pid)?;
-            (*pid, false, *duration)
-        }
-    };
+    let (root, launched, limit) = target.begin()?;
     let mut quota = Quota::open(root);
-    let command = target.command_line(root);
+    let program = Program { command: target.command_line(root), root, launched, own_before };
     let descriptors = launch::raise_open_files();
     let mut tree = Tree::new(root, books, launched, strangers, descriptors);
     tree.replace_stranger(None, witness.as_ref().map(Witness::pid));
     let mut schedule = Schedule::new(seed());
-    let mut ticks_before = Vec::new();
+    let mut ticks_before = Ticks::new();
     let mut reaped = Sum::default();
     let mut interrupted = false;
     let mut planned = Duration::ZERO;
-    let mut surveys = SURVEYS.iter();
-    let mut next_survey = surveys.next();
+    let mut surveys = SURVEYS.iter().peekable();
     loop {
         let age = started.elapsed();
-        let cost_before = own_cpu();
+        let cost_before = round_cpu();
         tree.round(nanos(age), !launched && schedule.rounds == 0);
         if !launched && schedule.rounds == 0 {
             ticks_before = tree.pids().iter().filter_map(|pid| Some((*pid, ticks(*pid)?))).collect();
         }
-        if next_survey.is_some_and(|due| age >= *due) {
-            next_survey = surveys.next();
+        if surveys.next_if(|due| age >= **due).is_some() {
             quota.follow(root, machine);
         }
-        schedule.took(own_cpu().saturating_sub(cost_before), age.saturating_sub(planned), age);
+        schedule.took(round_cpu().saturating_sub(cost_before), age.saturating_sub(planned), age);
         let is_over = limit.is_some_and(|limit| age >= limit) || (!launched && tree.is_empty());
         if is_over {
             break;
+        }
+        if let Some(watcher) = watcher.as_deref_mut() {
+            let known = (&ticks_before, &reaped, &quota, &schedule);
+            if (Ongoing { program: &program, tree: &tree, known }).is_shown(watcher, age, machine) {
+                interrupted = true;
+                break;
+            }
         }
         planned = age + schedule.next(age);
         if let Some(limit) = limit {
@@ -242,14 +260,11 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
     let has_ended = !launched && tree.is_empty();
     let cpu = if launched { reaped.cpu } else { ticks_since(&ticks_before, tree.pids()) };
     let (hidden, lists_children) = (tree.lookups.hidden, tree.lists_children());
-    let Tree { ledger, lookups, .. } = &mut tree;
-    ledger.name_frames(|stacks| {
-        lookups.images.name_all(stacks);
-    });
+    tree.name_frames();
     let stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
-        command,
+        command: program.command,
         root,
         launched,
         exit: reaped.exit.or_else(|| has_ended.then_some(Exit::Untold)),
@@ -266,6 +281,60 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
         lists_children,
         interrupted,
     })
+}
+
+/// What a recording is of.
+struct Program {
+    command: Vec<String>,
+    root: i32,
+    launched: bool,
+    /// CPU time boundby had used before.
+    own_before: Duration,
+}
+
+/// A recording that is not over: ticks before it, what was reaped, quota and schedule.
+struct Ongoing<'r> {
+    program: &'r Program,
+    tree: &'r Tree,
+    known: (&'r Ticks, &'r Sum, &'r Quota, &'r Schedule),
+}
+
+impl Ongoing<'_> {
+    /// Shows a watcher how things stand, if that is due. Says whether it has seen enough and the recording may end; a command
+    /// is followed to its end.
+    fn is_shown(&self, watcher: &mut dyn Watcher, age: Duration, machine: &Machine) -> bool {
+        if watcher.is_due(age) {
+            let begun = Instant::now();
+            let recording = self.so_far(age);
+            watcher.see(Standing::new(recording, machine.clone(), begun.elapsed()));
+        }
+        watcher.has_enough() && !self.program.launched
+    }
+
+    /// The recording as if it ended at this age.
+    fn so_far(&self, age: Duration) -> Recording {
+        let Self { program, tree, known: (ticks_before, reaped, quota, schedule) } = self;
+        let alive = ticks_since(ticks_before, tree.pids());
+        let tail = nanos(age).saturating_sub(tree.ledger.last_round());
+        Recording {
+            command: program.command.clone(),
+            root: program.root,
+            launched: program.launched,
+            exit: None,
+            wall: age,
+            cpu: (reaped.cpu.0 + alive.0, reaped.cpu.1 + alive.1),
+            max_rss: reaped.max_rss,
+            books: tree.ledger.standing(program.root, tail),
+            throttling: quota.throttling(),
+            schedule: (*schedule).clone(),
+            own_cpu: own_cpu().saturating_sub(program.own_before),
+            hidden: tree.lookups.hidden,
+            stack_reads: tree.lookups.stack_reads.clone(),
+            left_running: 0,
+            lists_children: tree.lists_children(),
+            interrupted: false,
+        }
+    }
 }
 
 /// Passes on what was not sent to the command as well, as a member of the same process group.
@@ -464,7 +533,16 @@ fn nanos(duration: Duration) -> u64 {
 }
 
 fn own_cpu() -> Duration {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
+    used(ClockId::ProcessCPUTime)
+}
+
+/// Of the thread that takes the rounds: others may be drawing meanwhile.
+fn round_cpu() -> Duration {
+    used(ClockId::ThreadCPUTime)
+}
+
+fn used(clock: ClockId) -> Duration {
+    let now = clock_gettime(clock);
     Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
@@ -473,12 +551,15 @@ fn seed() -> u64 {
     (now.tv_nsec as u64) << 20 ^ u64::from(std::process::id())
 }
 
+/// Processes with their ticks.
+type Ticks = Vec<(i32, [u64; 4])>;
+
 /// User and system ticks of a process and the children it has waited for.
 fn ticks(pid: i32) -> Option<[u64; 4]> {
     Some(read_stat(format!("/proc/{pid}/stat").as_ref())?.ticks)
 }
 
-fn ticks_since(before: &[(i32, [u64; 4])], pids: &[i32]) -> (Duration, Duration) {
+fn ticks_since(before: &Ticks, pids: &[i32]) -> (Duration, Duration) {
     let mut sum = [0u64; 2];
     for pid in pids {
         let Some(now) = ticks(*pid) else { continue };

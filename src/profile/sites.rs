@@ -124,7 +124,7 @@ impl SiteRecord {
 }
 
 /// All blocking points of one recording. Number 0 is "nothing tells where".
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sites {
     records: Vec<SiteRecord>,
     by_key: HashMap<SiteKey, SiteId>,

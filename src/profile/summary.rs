@@ -3,6 +3,7 @@
 pub(super) mod code;
 pub(super) mod event_loops;
 mod timeline;
+mod tracks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -46,6 +47,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
     let blocking_points = blocking_points(books, &critical);
     let (sites, call_stacks) = code::by_code(books, &recording.stack_reads);
     let items = items::find(books, nanos(recording.wall));
+    let tracks = tracks::tracks(books);
     Profile {
         launched: recording.launched,
         exit: recording.exit,
@@ -59,6 +61,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         threads: books.threads_seen,
         runtime,
         timeline: timeline::timeline(books, &wall_book),
+        tracks,
         wall_book,
         thread_book,
         parallelism: parallelism(books, total_cpu, nanos(recording.wall)),
@@ -449,6 +452,7 @@ fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
             crate::units::percent(stolen)
         ));
     }
+    remarks.extend(tracks::left_out(&recording.books, recording.wall));
     if recording.interrupted {
         remarks.push("interrupted before the program ended".to_owned());
     }

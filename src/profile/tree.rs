@@ -193,6 +193,14 @@ impl Tree {
         found.into_iter().map(|(pid, parent)| (pid, if parent == us { 0 } else { parent })).collect()
     }
 
+    /// Looks up what native code is called, which takes its time: when no more looks are due.
+    pub(super) fn name_frames(&mut self) {
+        let images = &self.lookups.images;
+        self.ledger.name_frames(|stacks| {
+            images.name_all(stacks);
+        });
+    }
+
     /// A child of boundby has ended but is not reaped yet: its counters can be read a last time.
     pub(super) fn last_words(&mut self, pid: i32, now: u64) {
         let counters = read_small(format!("/proc/{pid}/task/{pid}/schedstat").as_ref())

@@ -9,6 +9,7 @@ use crate::profile::segments::Segments;
 use crate::profile::sites::Sites;
 use crate::profile::stack::{StackId, Stacks};
 use crate::profile::thread_clock::{Counters, Seen, SiteId, ThreadClock};
+use crate::profile::tracking::Tracking;
 use crate::profile::wall::WallTotals;
 
 /// How an active thread stands to the interpreter lock of its process.
@@ -141,6 +142,8 @@ pub struct Closed {
     pub processes_summed: u64,
     /// Everything the books were told, in order; empty unless [`taped`](super::Ledger::taped).
     pub tape: Vec<Observation>,
+    /// What is drawn of it all, for a timeline; `None` unless [`tracked`](super::Ledger::tracked).
+    pub drawn: Option<Tracking>,
 }
 
 impl Closed {

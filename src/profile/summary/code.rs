@@ -287,7 +287,7 @@ impl<'a> Sum<'a> {
 
 /// The innermost level of the program's own code; where all of it is library code, the innermost that has a line.
 /// Expressions that Python runs as functions of their own belong to the function they stand in.
-fn innermost_own(stacks: &Stacks, stack: StackId) -> Option<Location> {
+pub(super) fn innermost_own(stacks: &Stacks, stack: StackId) -> Option<Location> {
     let own = stacks.levels(stack).find(|level| level.own);
     let level = own.or_else(|| stacks.levels(stack).find(|level| level.line.is_some()))?;
     let mut at = Location::from(level);

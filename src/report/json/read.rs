@@ -272,6 +272,8 @@ fn profile(profile: &ProfileV1) -> Result<Profile, JsonError> {
         blocking_points: points.map(|(i, one)| blocking_point(one, i)).collect::<Result<_, _>>()?,
         call_stacks: code::call_stacks(&profile.call_stacks)?,
         timeline: profile.timeline.as_ref().map(timeline::timeline).transpose()?.unwrap_or_default(),
+        // Not kept: the file of a timeline is one of its own.
+        tracks: None,
         items: profile.items.as_ref().map(items).transpose()?,
         process_groups: groups.map(|(i, one)| process_group(one, i)).collect::<Result<_, _>>()?,
         throttling: throttling(&profile.throttling)?,

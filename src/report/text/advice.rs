@@ -40,7 +40,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
 
 /// What to do: the plan with its gain, the construct, what it costs and how sure it is. What is left as it is has
 /// neither gain nor price, and needs no code.
-fn action(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
+pub(super) fn action(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
     let changes = !matches!(best.action, Action::Keep | Action::Inconclusive);
     let gain = best.predicted.filter(|_| changes);
     let gain = gain.map(gain_of);

@@ -54,6 +54,7 @@ fn one_of_each() -> Vec<Observation> {
         Observation::Tasks { stack: StackId(1), waiting: 12 },
         Observation::Named { tid: 11, site: SiteId(1) },
         Observation::LastWords { at: 8, reading: reading(Seen::Active, Under::Unknown) },
+        Observation::Called { tid: 11, name: "worker \"1\"".to_owned() },
         Observation::ThreadGone { tid: 11 },
         Observation::ProcessGone { pid: 10, at: 9 },
     ]
@@ -132,7 +133,7 @@ fn what_cannot_be_played_says_where_and_why() {
 proptest! {
     /// Lines in any order, repeated or left out, are refused or give a book that balances.
     #[test]
-    fn no_shuffled_recording_panics(order in proptest::collection::vec(1..18usize, 0..60)) {
+    fn no_shuffled_recording_panics(order in proptest::collection::vec(1..21usize, 0..60)) {
         let all = texts();
         let last = all.len() - 2;
         let lines: Vec<&str> = [&all[0]]

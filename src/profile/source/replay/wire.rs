@@ -78,6 +78,11 @@ pub(super) enum Line {
         tid: i32,
         site: u32,
     },
+    /// A thread's name, where somebody wanted a timeline.
+    Called {
+        tid: i32,
+        name: String,
+    },
     /// A frame of call stacks: the levels of code it stands for, innermost first. They are numbered from 0.
     Frame(Vec<LevelLine>),
     /// What an earlier frame stands for.
@@ -267,6 +272,7 @@ impl From<&Observation> for Line {
             Observation::EventLoop { pid } => Self::EventLoop { pid },
             Observation::Host(HostShare { stolen, used }) => Self::Host { stolen, used },
             Observation::Named { tid, site } => Self::Named { tid, site: site.0 },
+            Observation::Called { tid, name } => Self::Called { tid, name },
             Observation::Frame { levels: of } => Self::Frame(levels(of)),
             Observation::FrameNamed { frame, levels: of } => {
                 Self::FrameNamed { frame: frame.0, levels: levels(of) }
@@ -311,6 +317,7 @@ impl Line {
             Self::EventLoop { pid } => Observation::EventLoop { pid },
             Self::Host { stolen, used } => Observation::Host(HostShare { stolen, used }),
             Self::Named { tid, site } => Observation::Named { tid, site: SiteId(site) },
+            Self::Called { tid, name } => Observation::Called { tid, name },
             Self::Frame(of) => Observation::Frame { levels: levels(of) },
             Self::FrameNamed { frame, levels: of } => {
                 Observation::FrameNamed { frame: FrameId(frame), levels: levels(of) }
