@@ -22,6 +22,8 @@ mod input;
 mod kernel;
 #[path = "cli/live.rs"]
 mod live;
+#[path = "cli/matrix.rs"]
+mod matrix;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/privilege.rs"]
