@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -24,7 +24,7 @@ use crate::advice::{Advice, advise_for};
 use crate::facts::{Goals, Scanned};
 use crate::machine::Machine;
 use crate::profile::{Profile, Standing, Watcher};
-use crate::report::live::{View, screen as lay_out};
+use crate::report::live::{About, View, screen as lay_out};
 use crate::report::{Report, Style};
 use crate::rules::RuleSet;
 
@@ -200,6 +200,8 @@ struct Drawing<'d> {
     goals: &'d Goals,
     rules: Option<RuleSet>,
     shown: Option<(Profile, Machine, Advice)>,
+    /// How long the measurement waited for it, and how long judging it took.
+    took: [Duration; 2],
     view: View,
     /// How far can be scrolled, and the lines of a page.
     furthest: usize,
@@ -222,6 +224,7 @@ impl<'d> Drawing<'d> {
             goals,
             rules: None,
             shown: None,
+            took: [Duration::ZERO; 2],
             view: View::default(),
             furthest: 0,
             page: 1,
@@ -293,6 +296,7 @@ impl<'d> Drawing<'d> {
 
     /// What follows from how things stand; `false`: there are no rules, which is said in the end.
     fn judges(&mut self, standing: Standing) -> bool {
+        let (begun, cost) = (Instant::now(), standing.cost);
         let (profile, mut machine) = standing.profile();
         if let Ok(calibration) = calibrate::here(&machine) {
             machine.set_capacity(calibration.capacity);
@@ -303,6 +307,7 @@ impl<'d> Drawing<'d> {
         let Some(rules) = &self.rules else { return false };
         let advice = advise_for(&profile, &machine, &Scanned::default(), self.goals, rules);
         self.shown = Some((profile, machine, advice));
+        self.took = [cost, begun.elapsed()];
         true
     }
 
@@ -315,7 +320,9 @@ impl<'d> Drawing<'d> {
         let (columns, rows) = screen::size(&self.live.terminal);
         let style = style_for(Sink::Terminal { columns });
         let report = Report { profile, machine, advice, source: None };
-        let (lines, furthest) = lay_out(&report, &self.view, self.live.quits(), rows, &style);
+        let [cost, judged] = self.took;
+        let about = About { quits: self.live.quits(), cost, judged };
+        let (lines, furthest) = lay_out(&report, &self.view, &about, rows, &style);
         self.furthest = furthest;
         self.page = rows.saturating_sub(2).max(1);
         on.show(&lines);

@@ -2,6 +2,7 @@
 //! what the keys do. Knows neither terminals nor keys, only a size and what the reader asked for.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use super::page::{Page, Role, Text};
 use super::{advice, book, header, lines, verdict};
@@ -55,6 +56,17 @@ pub struct View {
     pub help: bool,
 }
 
+/// What is known of the view itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About<'a> {
+    /// What quitting means.
+    pub quits: &'a str,
+    /// How long the measurement waited for the last showing.
+    pub cost: Duration,
+    /// How long it took to sum it up and judge it, meanwhile.
+    pub judged: Duration,
+}
+
 /// Lines of code shown, at most.
 const SITES: usize = 40;
 /// Rows from which on the verdict stays in sight while the rest is scrolled.
@@ -69,18 +81,18 @@ const KEYS: [(&str, &str); 6] = [
     ("? h", "this help"),
 ];
 
-/// The screen as so many `rows`, and how far can be scrolled. `quits`: what quitting means here.
+/// The screen as so many `rows`, and how far can be scrolled.
 #[must_use]
 pub fn screen(
     report: &Report<'_>,
     view: &View,
-    quits: &str,
+    about: &About<'_>,
     rows: usize,
     style: &Style,
 ) -> (Vec<String>, usize) {
     let mut head = laid_out(style, |page| top(page, report));
     let mut body =
-        laid_out(style, |page| if view.help { help(page, quits) } else { list(page, report, view) });
+        laid_out(style, |page| if view.help { help(page, about) } else { list(page, report, view) });
     let foot = laid_out(style, |page| footer(page, view));
     let room = rows.saturating_sub(foot.len());
     if rows < TALL || head.len() + TALL / 2 > room {
@@ -108,7 +120,7 @@ fn top(page: &mut Page<'_>, report: &Report<'_>) {
     page.blank();
     verdict::write(page, report, false);
     if let Some(best) = report.advice.recommendations.first() {
-        page.section("So far", advice::action(best, report).into_iter().take(1));
+        page.section("So far", advice::action(best, report).into_iter().take(2));
     }
     page.blank();
 }
@@ -172,14 +184,16 @@ fn whereabouts(site: &Site, profile: &Profile) -> String {
     known.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-fn help(page: &mut Page<'_>, quits: &str) {
+fn help(page: &mut Page<'_>, about: &About<'_>) {
     for (keys, what) in KEYS {
-        let what = if what == "quit" { quits } else { what };
+        let what = if what == "quit" { about.quits } else { what };
         page.section("", [Text::new(Role::Strong, &format!("{keys}: ")).append(Text::plain(what)).into()]);
     }
+    let [cost, judged] = [about.cost, about.judged].map(|time| units::seconds(time.as_secs_f64()));
     let notes = [
         "The books are those of the report, as if the program ended now; they are made once a second.",
         "Lines of native code are named in the report only: looking them up would disturb the measurement.",
+        &format!("For what is shown now the measurement waited {cost}; judging it took {judged} meanwhile."),
     ];
     page.blank();
     page.section("", notes.map(|note| Text::plain(note).into()));
@@ -203,7 +217,9 @@ mod tests {
     use crate::machine::Machine;
     use crate::profile::Location;
     use crate::wait::WaitKind;
-    use std::time::Duration;
+
+    const ABOUT: About<'_> =
+        About { quits: "quit", cost: Duration::from_micros(300), judged: Duration::from_millis(7) };
 
     fn site(function: &str, critical: u64, wait: u64, cpu: u64) -> Site {
         Site {
@@ -249,7 +265,7 @@ mod tests {
     fn shown(view: &View, rows: usize, width: usize) -> (Vec<String>, usize) {
         let (profile, machine, advice) = (profile(), Machine::default(), Advice::default());
         let report = Report { profile: &profile, machine: &machine, advice: &advice, source: None };
-        screen(&report, view, "quit", rows, &Style { width, ..Style::PLAIN })
+        screen(&report, view, &ABOUT, rows, &Style { width, ..Style::PLAIN })
     }
 
     #[test]
