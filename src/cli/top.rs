@@ -11,8 +11,10 @@ use super::GoalArgs;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Keys: q quits, p stands still, s sorts the lines, j k and arrows scroll, ? explains.
-The process is neither stopped nor signalled, and goes on when the view is left. If it ends first, the report of what was
-seen is printed. A report instead of a view: boundby profile --pid PID. A command from its beginning: boundby profile --live
+The process is neither stopped nor signalled, and goes on when the view is left. If it ends
+first, the report of what was seen is printed.
+A report instead of a view: boundby profile --pid PID
+A command from its beginning: boundby profile --live -- CMD
 Exit status: 0; 125 boundby failed.")]
 pub struct TopArgs {
     /// The process; its children are watched too

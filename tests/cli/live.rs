@@ -258,6 +258,21 @@ fn a_command_is_watched_and_reported_and_its_streams_are_its_own() {
 }
 
 #[test]
+fn a_signal_reaches_the_command_and_its_end_ends_the_view() {
+    let folder = tempfile::tempdir().unwrap();
+    let tty = Tty::open(80, 24);
+    let mut command = watched(&tty, &folder.path().join("profile.json"));
+    tty.shows(0, "Bound by");
+    // Its end would be that of the command.
+    let input = command.stdin.take();
+    kernel::kill(pid(&command), libc::SIGTERM);
+    assert_eq!(command.wait().unwrap().code(), Some(128 + libc::SIGTERM));
+    drop(input);
+    let report = tty.is_as_before();
+    assert!(report.contains("killed by SIGTERM"), "{report}");
+}
+
+#[test]
 fn what_is_over_at_once_is_shown_by_its_report_alone() {
     let tty = Tty::open(80, 24);
     let mut command = on_screen(["profile", "--live", "--no-probe", "--", "true"]);

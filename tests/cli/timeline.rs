@@ -5,15 +5,16 @@ use serde_json::Value;
 use crate::check::{Read, read};
 use crate::session::{Session, boundby, run};
 
-/// The timeline of `sh -c SCRIPT`, which must end with this code.
+/// The timeline of `sh -c SCRIPT`, which says that it is ready, waits for its input to end, and must end with this code.
 fn drawn(script: &str, more: &[&str], code: i32) -> (Read, Value) {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("timeline.json");
     let mut arguments = vec!["profile", "--no-probe", "--timeline", place.to_str().unwrap()];
     arguments.extend(more);
     arguments.extend(["--", "sh", "-c", script]);
-    let session = Session::interactive(&mut boundby(arguments));
-    session.let_it_sample(20);
+    let mut session = Session::interactive(&mut boundby(arguments));
+    session.hears("ready");
+    session.let_it_sample(60);
     session.end().expect(code);
     let trace: Value = serde_json::from_slice(&std::fs::read(place).unwrap()).unwrap();
     (read(&trace).unwrap(), trace)
@@ -21,7 +22,8 @@ fn drawn(script: &str, more: &[&str], code: i32) -> (Read, Value) {
 
 #[test]
 fn a_real_program_is_drawn_with_its_processes_and_what_they_waited_for() {
-    let (read, trace) = drawn("cat; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exit 3", &[], 3);
+    let (read, trace) =
+        drawn("echo ready; cat; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exit 3", &[], 3);
     let name = |pid: i64| read.processes.get(&pid).map(String::as_str);
     let of = |process: &str, category: &str| {
         read.slices
@@ -30,9 +32,9 @@ fn a_real_program_is_drawn_with_its_processes_and_what_they_waited_for() {
             .map(|slice| (slice.to - slice.from) as f64 / 1e9)
             .sum::<f64>()
     };
-    assert!(of("cat", "pipe") > 0.01, "{:?}", read.slices);
-    assert!(of("sh", "child") > 0.01, "{:?}", read.slices);
-    assert!(of("sh", "cpu") > 0.01, "{:?}", read.slices);
+    let times =
+        [("cat", "pipe"), ("sh", "child"), ("sh", "cpu")].map(|(process, category)| of(process, category));
+    assert!(times.iter().all(|time| *time > 0.01), "{times:?}");
     let reads = read.slices.iter().find(|slice| name(slice.pid) == Some("cat") && slice.category == "pipe");
     assert_eq!(reads.unwrap().args["operation"], "read");
     // The shell went on because cat had ended.
@@ -47,7 +49,7 @@ fn a_real_program_is_drawn_with_its_processes_and_what_they_waited_for() {
 
 #[test]
 fn it_is_written_even_if_the_report_fails() {
-    let (read, _) = drawn("cat", &["--scan", "/nowhere/at/all"], 125);
+    let (read, _) = drawn("echo ready; cat", &["--scan", "/nowhere/at/all"], 125);
     assert!(!read.slices.is_empty());
 }
 

@@ -90,12 +90,13 @@ pub fn screen(
     rows: usize,
     style: &Style,
 ) -> (Vec<String>, usize) {
-    let mut head = laid_out(style, |page| top(page, report));
+    let is_tall = rows >= TALL;
+    let mut head = laid_out(style, |page| top(page, report, is_tall));
     let mut body =
         laid_out(style, |page| if view.help { help(page, about) } else { list(page, report, view) });
     let foot = laid_out(style, |page| footer(page, view));
     let room = rows.saturating_sub(foot.len());
-    if rows < TALL || head.len() + TALL / 2 > room {
+    if !is_tall || head.len() + TALL / 2 > room {
         head.append(&mut body);
         (head, body) = (Vec::new(), head);
     }
@@ -115,12 +116,18 @@ fn laid_out(style: &Style, write: impl FnOnce(&mut Page<'_>)) -> Vec<String> {
     page.finish().lines().map(str::to_owned).collect()
 }
 
-fn top(page: &mut Page<'_>, report: &Report<'_>) {
-    page.items(header::items(report));
-    page.blank();
+/// Where there is little room, the verdict comes first.
+fn top(page: &mut Page<'_>, report: &Report<'_>, is_tall: bool) {
+    if is_tall {
+        page.items(header::items(report));
+        page.blank();
+    }
     verdict::write(page, report, false);
     if let Some(best) = report.advice.recommendations.first() {
         page.section("So far", advice::action(best, report).into_iter().take(2));
+    }
+    if !is_tall {
+        page.items(header::items(report));
     }
     page.blank();
 }
@@ -292,6 +299,12 @@ mod tests {
         {
             assert!(text.contains(word), "`{word}` is missing:\n{text}");
         }
+    }
+
+    #[test]
+    fn the_smallest_window_shows_the_verdict() {
+        let (lines, furthest) = shown(&View::default(), 5, 30);
+        assert!(lines[0].contains("Bound by") && furthest > 10, "{lines:#?}");
     }
 
     #[test]
