@@ -4,8 +4,9 @@
 //! ```text
 //! launch ─► record ─► tree ─► process ─► source/*        the edge: reads the kernel, decides nothing
 //!              │        │
-//!              │        └─► ledger ─► thread_clock, wall, sites, segments      pure: the books
-//!              └─► summary, items ─► Profile                                  pure: what they mean
+//!              │        └─► ledger ─► thread_clock, wall, sites, segments, tracking   pure: the books
+//!              ├─► summary, items ─► Profile                                  pure: what they mean
+//!              └─► watch                                                      how they stand meanwhile
 //! ```
 //!
 //! Everything between edge and books is an [`observation`]; [`source::replay`] writes them down and plays them again.
