@@ -324,11 +324,14 @@ fn matrix_of_privileges_and_surroundings() {
 fn table(rows: &[String]) -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let unified = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let cpus = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let here = if unified { "v2" } else { "v1" };
     format!(
         "# Privileges and surroundings\n\n\
          What `boundby profile` makes of a program that computes (`md5sum`) and one that sleeps, in every combination of who\n\
-         measures and what the system shows. Linux {}, control groups {here} (`as is`). Made by\n\n\
+         measures and what the system shows. Linux {}, control groups {here} (`as is`), load average {} on {cpus} CPUs in the\n\
+         end. Made by\n\n\
          ```\n\
          BOUNDBY_MATRIX=full BLESS=1 cargo test --test cli matrix -- --nocapture\n\
          ```\n\n\
@@ -338,6 +341,7 @@ fn table(rows: &[String]) -> String {
          | user | perf_event_paranoid | perf_event_open | /proc | tracefs | cgroups | level | CPU clock | md5sum | sleep |\n\
          |---|---|---|---|---|---|---|---|---|---|\n{}\n",
         kernel.trim(),
+        load.split(' ').next().unwrap_or_default(),
         rows.join("\n")
     )
 }
