@@ -11,6 +11,7 @@
 //! Everything between edge and books is an [`observation`]; [`source::replay`] writes them down and plays them again.
 
 mod callers;
+mod clients;
 pub mod code;
 mod dispatches;
 pub mod history;
@@ -33,6 +34,7 @@ pub mod stack;
 mod summary;
 mod sys;
 pub mod thread_clock;
+pub mod traffic;
 mod tree;
 pub mod wall;
 

@@ -118,6 +118,13 @@ pub enum Observation {
     },
     /// See [`Ledger::host`](super::ledger::Ledger::host).
     Host(HostShare),
+    /// See [`Ledger::traffic`](super::ledger::Ledger::traffic).
+    Traffic {
+        /// Process.
+        pid: i32,
+        /// What came over the connections it accepted.
+        traffic: super::traffic::Traffic,
+    },
     /// See [`Ledger::last_words`](super::ledger::Ledger::last_words).
     LastWords {
         /// When.

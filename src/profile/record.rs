@@ -1,5 +1,6 @@
 //! One recording from start to end: launch or attach, take rounds, pass signals on, reap, and close the books.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
@@ -13,9 +14,10 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
+use super::callers::OTHER_STACKS;
 use super::launch::{self, LaunchError, Launching};
 use super::ledger::{Closed, Ledger};
-use super::model::{Exit, Throttling};
+use super::model::{Exit, Language, Throttling};
 use super::sampler::Schedule;
 use super::source::procfs::{command_line, numbered, parse_group, read_small, read_stat};
 use super::sys::{self, Witness};
@@ -110,6 +112,8 @@ pub struct StackReads {
     pub cpu_clock: bool,
     /// Sources that could not be used, and why.
     pub refused: Vec<(String, String)>,
+    /// Processes whose runtime makes code and does not tell where.
+    pub untold: BTreeMap<i32, Language>,
 }
 
 impl StackReads {
@@ -117,6 +121,23 @@ impl StackReads {
     pub fn refuse(&mut self, source: &str, reason: String) {
         if self.refused.iter().all(|(known, _)| known != source) {
             self.refused.push((source.to_owned(), reason));
+        }
+    }
+
+    /// The run is over: whoever did not tell where its code is will not any more.
+    fn close(&mut self) {
+        for language in std::mem::take(&mut self.untold).into_values() {
+            let how = match language {
+                Language::Node => {
+                    "Node.js tells where its functions are only if asked: set \
+                     NODE_OPTIONS='--perf-basic-prof --interpreted-frames-native-stack'"
+                }
+                _ => {
+                    "the JVM tells where its methods are only if asked: start it with -XX:+PreserveFramePointer, \
+                     then type jcmd PID Compiler.perfmap"
+                }
+            };
+            self.refuse(OTHER_STACKS, how.to_owned());
         }
     }
 }
@@ -246,7 +267,9 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
     ledger.name_frames(|stacks| {
         lookups.images.name_all(stacks);
     });
-    let stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
+    tree.count_requests();
+    let mut stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
+    stack_reads.close();
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
         command,

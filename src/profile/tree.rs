@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
+use super::clients::{Clients, SOCK_DIAG};
 use super::ledger::{Ledger, Reading};
 use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended};
 use super::record::StackReads;
@@ -45,6 +46,7 @@ pub(super) struct Tree {
     lists_children: bool,
     next_search: u64,
     host: Host,
+    clients: Clients,
 }
 
 impl Tree {
@@ -80,6 +82,7 @@ impl Tree {
             lists_children: own_children().is_some(),
             next_search: 0,
             host: Host::open(),
+            clients: Clients::new(),
         };
         tree.add(root, 0, 0);
         tree
@@ -166,6 +169,21 @@ impl Tree {
         self.ledger.round(now, &self.readings);
         if let Some(share) = self.host.since_last(now) {
             self.ledger.host(share);
+        }
+        self.clients.look_if_due(now, self.lookups.descriptors.serving(), !self.adopts);
+    }
+
+    /// The recording is over: what clients asked is told to the books.
+    pub(super) fn count_requests(&mut self) {
+        if !self.is_empty() {
+            self.clients.look(self.lookups.descriptors.serving(), !self.adopts);
+        }
+        let (traffic, refused) = std::mem::replace(&mut self.clients, Clients::new()).close();
+        for (pid, traffic) in traffic {
+            self.ledger.traffic(pid, traffic);
+        }
+        if let Some(why) = refused {
+            self.lookups.stack_reads.refuse(SOCK_DIAG, why.to_owned());
         }
     }
 

@@ -9,6 +9,7 @@ use crate::profile::segments::Segments;
 use crate::profile::sites::Sites;
 use crate::profile::stack::{StackId, Stacks};
 use crate::profile::thread_clock::{Counters, Seen, SiteId, ThreadClock};
+use crate::profile::traffic::Traffic;
 use crate::profile::wall::WallTotals;
 
 /// How an active thread stands to the interpreter lock of its process.
@@ -139,6 +140,8 @@ pub struct Closed {
     pub threads_seen: u64,
     /// Processes that are only part of the sum under pid 0.
     pub processes_summed: u64,
+    /// What came over the connections that processes accepted.
+    pub traffic: BTreeMap<i32, Traffic>,
     /// Everything the books were told, in order; empty unless [`taped`](super::Ledger::taped).
     pub tape: Vec<Observation>,
 }
