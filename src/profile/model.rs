@@ -170,6 +170,19 @@ pub struct CpuSplit {
     pub samples: u64,
 }
 
+impl CpuSplit {
+    /// Samples of running threads below which the split says nothing.
+    pub const FEWEST: u64 = 20;
+
+    /// Share of the CPU time that holds the lock, 0–1; `None`: there is no such lock or CPU time, or too little of it was
+    /// looked at to tell.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        let (gil, native) = (self.gil?.as_secs_f64(), self.native?.as_secs_f64());
+        (self.samples >= Self::FEWEST && gil + native > 0.0).then(|| gil / (gil + native))
+    }
+}
+
 /// A repeated blocking point: same process group, same program counter and stack pointer, or same descriptor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BlockingPoint {

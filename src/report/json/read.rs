@@ -114,6 +114,12 @@ pub fn from_json(bytes: &[u8]) -> Result<Saved, JsonError> {
         recommendations: recommendations.map(|(i, one)| recommendation(one, i)).collect::<Result<_, _>>()?,
         rejected: rejected.collect::<Result<_, JsonError>>()?,
         not_decided: report.not_decided.into_iter().map(not_decided).collect(),
+        stated: report
+            .stated
+            .iter()
+            .flatten()
+            .map(|piece| evidence(piece, format_args!("stated")))
+            .collect::<Result<_, _>>()?,
     };
     Ok(Saved { profile, machine: machine(&report.machine)?, advice_was })
 }
@@ -501,7 +507,11 @@ fn recommendation(one: &RecommendationV1, i: usize) -> Result<Recommendation, Js
             format_args!("recommendations[{i}].confidence"),
         )?,
         rule: one.rule.clone(),
-        because: one.because.iter().map(|piece| evidence(piece, i)).collect::<Result<_, _>>()?,
+        because: one
+            .because
+            .iter()
+            .map(|piece| evidence(piece, format_args!("recommendations[{i}].because")))
+            .collect::<Result<_, _>>()?,
         caveats: one.caveats.clone(),
         flip: one.flip.clone(),
         construct: one.construct.clone(),
@@ -510,8 +520,7 @@ fn recommendation(one: &RecommendationV1, i: usize) -> Result<Recommendation, Js
     })
 }
 
-fn evidence(piece: &EvidenceV1, i: usize) -> Result<Evidence, JsonError> {
-    let at = format_args!("recommendations[{i}].because");
+fn evidence(piece: &EvidenceV1, at: fmt::Arguments<'_>) -> Result<Evidence, JsonError> {
     let unit = piece.unit.as_deref().map(|name| named(names::unit(name), name, at)).transpose()?;
     Ok(Evidence {
         fact: piece.fact.clone(),

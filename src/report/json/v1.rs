@@ -37,7 +37,7 @@ pub(super) struct ReportV1 {
     pub(super) runtime: RuntimeV1,
     /// What was measured; null: the program was described, and nothing was measured.
     pub(super) profile: Option<ProfileV1>,
-    /// What was said of the program, where it was described instead of measured.
+    /// What was said of the program, where it was described instead of measured; goals and limits, where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stated: Option<Vec<EvidenceV1>>,
     /// What binds the program.

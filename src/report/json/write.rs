@@ -78,7 +78,7 @@ fn contract(report: &Report<'_>) -> ReportV1 {
         machine: machine_v1(machine),
         runtime: runtime(&profile.runtime),
         profile: Some(profile_v1(report)),
-        stated: None,
+        stated: (!advice.stated.is_empty()).then(|| advice.stated.iter().map(evidence).collect()),
         verdict: verdict(&advice.verdict),
         recommendations: advice.recommendations.iter().map(recommendation).collect(),
         rejected: advice.rejected.iter().map(rejected).collect(),

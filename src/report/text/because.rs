@@ -96,7 +96,7 @@ fn repeated(items: &Items, profile: &Profile) -> String {
         waits.iter().find(|(kind, _)| *kind == WaitKind::Sleep).map(|(_, t)| format!("sleeps {}", time(*t))),
     );
     if notable(cpu) || does.is_empty() {
-        let lock = under_lock(items, profile.runtime.gil == Some(true));
+        let lock = under_lock(items, profile.cpu_split.share().is_some());
         does.push(format!("computes {}{lock}{}", time(cpu), computed_in(items, profile)));
     }
     let what = units::count(items.count, what);

@@ -132,17 +132,11 @@ pub(in crate::report) fn name_of(account: Account) -> &'static str {
 /// How the CPU time stands to the interpreter lock, and on how many CPUs it ran.
 fn cpu(profile: &Profile) -> String {
     let mut parts = Vec::new();
-    if let (Some(gil), Some(native)) = (profile.cpu_split.gil, profile.cpu_split.native) {
-        let all = (gil + native).as_secs_f64();
-        let share = gil.as_secs_f64() / all;
-        if all > 0.0 && share >= 0.95 {
-            parts.push("holding the GIL".to_owned());
-        } else if all > 0.0 && share <= 0.05 {
-            parts.push("outside the GIL".to_owned());
-        } else if all > 0.0 {
-            parts.push(format!("{} holding the GIL", units::percent(share)));
-        }
-    }
+    parts.extend(profile.cpu_split.share().map(|share| match share {
+        0.95.. => "holding the GIL".to_owned(),
+        ..=0.05 => "outside the GIL".to_owned(),
+        _ => format!("{} holding the GIL", units::percent(share)),
+    }));
     let book = &profile.wall_book;
     let running = book.get(Account::Cpu) + book.get(Account::Wait(WaitKind::Gil));
     let mean = (profile.cpu_user + profile.cpu_system).as_secs_f64() / running.as_secs_f64();
