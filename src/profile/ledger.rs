@@ -129,7 +129,7 @@ impl Ledger {
             Observation::Tasks { stack, waiting } => self.tasks(stack, waiting),
             Observation::Round { at, readings } => self.round(at, &readings),
             Observation::Host(share) => self.host(share),
-            Observation::Traffic { pid, traffic } => self.traffic(pid, traffic),
+            Observation::Traffic { pid, traffic } => self.traffic(pid, *traffic),
             Observation::LastWords { at, reading } => self.last_words(at, reading),
         }
     }
@@ -342,7 +342,7 @@ impl Ledger {
 
     /// What came, in all, over the connections that a process accepted.
     pub fn traffic(&mut self, pid: i32, traffic: Traffic) {
-        self.note(|| Observation::Traffic { pid, traffic });
+        self.note(|| Observation::Traffic { pid, traffic: Box::new(traffic) });
         self.traffic.insert(pid, traffic);
     }
 

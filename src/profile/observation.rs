@@ -123,7 +123,7 @@ pub enum Observation {
         /// Process.
         pid: i32,
         /// What came over the connections it accepted.
-        traffic: super::traffic::Traffic,
+        traffic: Box<super::traffic::Traffic>,
     },
     /// See [`Ledger::last_words`](super::ledger::Ledger::last_words).
     LastWords {

@@ -124,6 +124,14 @@ impl StackReads {
         }
     }
 
+    /// Of a tree whose run is over, and what its clients asked is in its books.
+    fn of(tree: &mut Tree) -> Self {
+        tree.count_requests();
+        let mut reads = std::mem::take(&mut tree.lookups.stack_reads);
+        reads.close();
+        reads
+    }
+
     /// The run is over: whoever did not tell where its code is will not any more.
     fn close(&mut self) {
         for language in std::mem::take(&mut self.untold).into_values() {
@@ -267,9 +275,7 @@ pub fn record(target: &Target, machine: &mut Machine, books: Ledger) -> Result<R
     ledger.name_frames(|stacks| {
         lookups.images.name_all(stacks);
     });
-    tree.count_requests();
-    let mut stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
-    stack_reads.close();
+    let stack_reads = StackReads::of(&mut tree);
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
         command,

@@ -58,8 +58,8 @@ fn ask(at: u16, asking: Asking) {
             connection.set_nodelay(true).unwrap();
             connection
         });
-        let questions: String = (0..at_once).map(|more| format!("{}\n", number + more)).collect();
-        connection.write_all(questions.as_bytes()).unwrap();
+        let questions: Vec<String> = (0..at_once).map(|more| format!("{}\n", number + more)).collect();
+        connection.write_all(questions.concat().as_bytes()).unwrap();
         // The server may end with the last answer.
         connection.read_exact(&mut vec![0; 5 * at_once]).unwrap();
         kept = Some(connection).filter(|_| !asking.anew);

@@ -19,6 +19,8 @@ const NAME: usize = 400;
 const COPIES: [&str; 5] = [".cold", ".part.", ".isra.", ".constprop.", ".llvm."];
 /// How V8 names what stands between its functions and what they call.
 const GLUE: [&str; 4] = ["Builtins_CEntry", "Builtins_InterpreterEntry", "Builtins_JSEntry", "Builtins_Call"];
+/// How it names those functions of the language that it has compiled itself.
+const BUILTIN: &str = "Builtins_";
 /// Stands for code that was made at run time.
 const GENERATED: &str = "[generated code]";
 
@@ -148,11 +150,14 @@ impl Names<'_> {
                 return levels.into_iter().map(|level| self.frame_of_go(go, level)).collect();
             }
         }
-        let symbol = self.symbols.at(address);
+        let mut symbol = self.symbols.at(address);
         if self.image.is_runtime
             && symbol.is_some_and(|symbol| GLUE.iter().any(|glue| symbol.starts_with(glue)))
         {
             return Vec::new();
+        }
+        if self.image.is_runtime {
+            symbol = symbol.map(|symbol| symbol.strip_prefix(BUILTIN).unwrap_or(symbol));
         }
         let mut levels = self.lines.map(|lines| lines.at(address)).unwrap_or_default();
         // The outermost is the function that was compiled, which the linker knows by its full name.

@@ -154,15 +154,12 @@ fn unescaped(path: &str) -> String {
     let mut rest = path.as_bytes();
     while let Some((first, behind)) = rest.split_first() {
         let hex = || u8::from_str_radix(std::str::from_utf8(behind.get(..2)?).ok()?, 16).ok();
-        match hex().filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &behind[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
+        if let Some(byte) = hex().filter(|_| *first == b'%') {
+            bytes.push(byte);
+            rest = behind.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*first);
+            rest = behind;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -171,13 +168,12 @@ fn unescaped(path: &str) -> String {
 /// `Lcom/shop/Store;::put`, as agents write it; `void com.shop.Store.put(int)`, as the JVM itself does.
 fn java(symbol: &str) -> Option<Frame> {
     let agent = symbol.strip_prefix('L').and_then(|rest| rest.split_once(";::"));
-    let function = match agent {
-        Some((class, method)) => format!("{}.{}", class.replace('/', "."), method.split('(').next()?),
-        None => {
-            let (before, _) = symbol.strip_suffix(')')?.split_once('(')?;
-            let (returns, name) = before.rsplit_once(' ')?;
-            (!returns.is_empty() && name.contains('.')).then(|| name.to_owned())?
-        }
+    let function = if let Some((class, method)) = agent {
+        format!("{}.{}", class.replace('/', "."), method.split('(').next()?)
+    } else {
+        let (before, _) = symbol.strip_suffix(')')?.split_once('(')?;
+        let (returns, name) = before.rsplit_once(' ')?;
+        (!returns.is_empty() && name.contains('.')).then(|| name.to_owned())?
     };
     let own = !FOREIGN_PACKAGES.iter().any(|package| function.starts_with(package));
     Some(Frame { function, own, ..Frame::default() })
@@ -269,7 +265,7 @@ mod tests {
         assert!(open(pid).is_none());
         std::fs::write(&path, "1000 100 main\n").unwrap();
         let file = open(pid);
-        let old = SystemTime::now() - Duration::from_secs(3600);
+        let old = SystemTime::now() - Duration::from_hours(1);
         File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
         let stale = open(pid).is_some();
         std::fs::remove_file(&path).unwrap();

@@ -58,7 +58,7 @@ fn one_of_each() -> Vec<Observation> {
         Observation::Runtime { pid: 10, runtime },
         Observation::EventLoop { pid: 10 },
         Observation::Host(HostShare { stolen: 20_000_000, used: 70_000_000 }),
-        Observation::Traffic { pid: 10, traffic },
+        Observation::Traffic { pid: 10, traffic: Box::new(traffic) },
         Observation::Frame { levels: vec![level("load")] },
         Observation::Frame { levels: Vec::new() },
         Observation::FrameNamed { frame: FrameId(1), levels: vec![level("inner"), level("outer")] },

@@ -150,7 +150,7 @@ impl TrafficLine {
             came_left,
             sent_left,
         };
-        Ok(Observation::Traffic { pid, traffic })
+        Ok(Observation::Traffic { pid, traffic: Box::new(traffic) })
     }
 }
 
