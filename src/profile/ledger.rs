@@ -17,6 +17,7 @@ use super::sites::Sites;
 use super::stack::{StackId, Stacks};
 use super::thread_clock::{Seen, SiteId, Step, ThreadClock};
 use super::tracking::Tracking;
+use super::traffic::Traffic;
 use super::wall::{Contention, Credit, Mover, WallClock};
 use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
@@ -49,6 +50,8 @@ pub struct Ledger {
     last_elapsed: u64,
     threads_seen: u64,
     processes_summed: u64,
+    /// What came over connections that processes accepted.
+    traffic: BTreeMap<i32, Traffic>,
     /// What the child of a process that ended last had been waiting for; who waits for the child waits for that.
     ended_in: BTreeMap<i32, Place>,
     /// What threads did before their first reading.
@@ -88,6 +91,7 @@ impl Ledger {
             last_elapsed: 0,
             threads_seen: 0,
             processes_summed: 0,
+            traffic: BTreeMap::new(),
             ended_in: BTreeMap::new(),
             newborn: Vec::new(),
             tape: None,
@@ -132,6 +136,7 @@ impl Ledger {
             Observation::Tasks { stack, waiting } => self.tasks(stack, waiting),
             Observation::Round { at, readings } => self.round(at, &readings),
             Observation::Host(share) => self.host(share),
+            Observation::Traffic { pid, traffic } => self.traffic(pid, *traffic),
             Observation::LastWords { at, reading } => self.last_words(at, reading),
         }
     }
@@ -346,6 +351,12 @@ impl Ledger {
         self.wall.stolen(share);
     }
 
+    /// What came, in all, over the connections that a process accepted.
+    pub fn traffic(&mut self, pid: i32, traffic: Traffic) {
+        self.note(|| Observation::Traffic { pid, traffic: Box::new(traffic) });
+        self.traffic.insert(pid, traffic);
+    }
+
     /// The last reading of a thread that has ended. It was not found at a random moment, so it tells what the thread
     /// used, but nothing of what ran at the same time.
     pub fn last_words(&mut self, at: u64, reading: Reading) {
@@ -550,6 +561,7 @@ impl Ledger {
             wall,
             threads_seen: self.threads_seen,
             processes_summed: self.processes_summed,
+            traffic: self.traffic,
             tape: self.tape.unwrap_or_default(),
             drawn: self.tracking,
         }

@@ -12,6 +12,7 @@
 //! Everything between edge and books is an [`observation`]; [`source::replay`] writes them down and plays them again.
 
 mod callers;
+mod clients;
 pub mod code;
 mod dispatches;
 pub mod history;
@@ -31,11 +32,13 @@ pub mod segments;
 pub mod sites;
 pub mod source;
 pub mod stack;
+pub mod stack_reads;
 mod summary;
 mod sys;
 pub mod thread_clock;
 pub mod tracking;
 pub mod tracks;
+pub mod traffic;
 mod tree;
 pub mod wall;
 pub mod watch;

@@ -227,6 +227,8 @@ pub struct Items {
     /// Where an item is what a client asked for: the share of their time in which the threads that answer waited for the
     /// next one.
     pub free: Option<f64>,
+    /// There: how many of them came, and how that is known.
+    pub requests: Option<Requests>,
     /// Threads or processes that already work on them side by side.
     pub lanes: u64,
     /// Wait per item by kind; lock and GIL waits are not delay and are kept apart by their kind.
@@ -247,6 +249,38 @@ pub struct Items {
     pub region: Option<Region>,
     /// Recorded items in order, for the replay; run-length coded, bounded. Empty: none recorded.
     pub segments: Vec<Segment>,
+}
+
+/// What clients asked of a server.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Requests {
+    /// A second.
+    pub rate: f64,
+    /// What was counted.
+    pub counted: Counted,
+}
+
+/// What tells the number of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// How often threads waited for clients, which agrees with how often they came to wait for what an answer needs.
+    Waits,
+    /// Segments with data that came and those that went, which agree, over so many connections.
+    Segments(u64),
+    /// Connections that were accepted: one request came over each.
+    Connections,
+}
+
+impl Counted {
+    /// The name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waits => "waits",
+            Self::Segments(_) => "segments",
+            Self::Connections => "connections",
+        }
+    }
 }
 
 impl Items {

@@ -125,6 +125,13 @@ pub enum Observation {
     },
     /// See [`Ledger::host`](super::ledger::Ledger::host).
     Host(HostShare),
+    /// See [`Ledger::traffic`](super::ledger::Ledger::traffic).
+    Traffic {
+        /// Process.
+        pid: i32,
+        /// What came over the connections it accepted.
+        traffic: Box<super::traffic::Traffic>,
+    },
     /// See [`Ledger::last_words`](super::ledger::Ledger::last_words).
     LastWords {
         /// When.

@@ -16,7 +16,6 @@ use super::callers::Callers;
 use super::dispatches::{Dispatches, News};
 use super::ledger::{Ledger, Reading, Under};
 use super::observation::Birth;
-use super::record::StackReads;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::interpreter::{Interpreter, LockState, Owner};
@@ -26,6 +25,7 @@ use super::source::procfs::{
     parse_syscall, read_small, read_stat,
 };
 use super::stack::StackId;
+use super::stack_reads::StackReads;
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
 use crate::wait::classify::{Call, Evidence, Means, Reason, Watched, call, classify};

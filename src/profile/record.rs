@@ -18,6 +18,7 @@ use super::ledger::{Closed, Ledger};
 use super::model::{Exit, Throttling};
 use super::sampler::Schedule;
 use super::source::procfs::{command_line, numbered, parse_group, read_small, read_stat};
+use super::stack_reads::StackReads;
 use super::sys::{self, Witness};
 use super::tree::{Tree, own_children};
 use super::watch::{Standing, Watcher};
@@ -108,30 +109,6 @@ pub enum ProfileError {
     /// Signals could not be listened to.
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),
-}
-
-/// How call stacks were looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StackReads {
-    /// All in all.
-    pub read: u64,
-    /// Those that changed while they were read.
-    pub torn: u64,
-    /// Whether there were native ones among them.
-    pub native: bool,
-    /// Whether threads were looked at while they ran.
-    pub cpu_clock: bool,
-    /// Sources that could not be used, and why.
-    pub refused: Vec<(String, String)>,
-}
-
-impl StackReads {
-    /// A source could not be used; each is named once.
-    pub fn refuse(&mut self, source: &str, reason: String) {
-        if self.refused.iter().all(|(known, _)| known != source) {
-            self.refused.push((source.to_owned(), reason));
-        }
-    }
 }
 
 /// A finished recording, before it is summed up.
@@ -261,7 +238,9 @@ pub fn record(
     let cpu = if launched { reaped.cpu } else { ticks_since(&ticks_before, tree.pids()) };
     let (hidden, lists_children) = (tree.lookups.hidden, tree.lists_children());
     tree.name_frames();
-    let stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
+    tree.count_requests();
+    let mut stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
+    stack_reads.close();
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
         command: program.command,

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
+use super::clients::{Clients, SOCK_DIAG};
 use super::ledger::{Ledger, Reading};
 use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended};
-use super::record::StackReads;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::host::Host;
 use super::source::native::Images;
 use super::source::procfs::{children, descendants, parents, parse_schedstat, read_small, read_stat};
+use super::stack_reads::StackReads;
 
 /// How often processes are looked for that no known one lists as its child: orphans, and every child on a kernel
 /// that keeps no such lists.
@@ -45,6 +46,7 @@ pub(super) struct Tree {
     lists_children: bool,
     next_search: u64,
     host: Host,
+    clients: Clients,
 }
 
 impl Tree {
@@ -80,6 +82,7 @@ impl Tree {
             lists_children: own_children().is_some(),
             next_search: 0,
             host: Host::open(),
+            clients: Clients::new(),
         };
         tree.add(root, 0, 0);
         tree
@@ -167,6 +170,21 @@ impl Tree {
         if let Some(share) = self.host.since_last(now) {
             self.ledger.host(share);
         }
+        self.clients.look_if_due(now, self.lookups.descriptors.serving(), !self.adopts);
+    }
+
+    /// The recording is over: what clients asked is told to the books.
+    pub(super) fn count_requests(&mut self) {
+        if !self.is_empty() {
+            self.clients.look(self.lookups.descriptors.serving(), !self.adopts);
+        }
+        let (traffic, refused) = std::mem::replace(&mut self.clients, Clients::new()).close();
+        for (pid, traffic) in traffic {
+            self.ledger.traffic(pid, traffic);
+        }
+        if let Some(why) = refused {
+            self.lookups.stack_reads.refuse(SOCK_DIAG, why.to_owned());
+        }
     }
 
     /// Adds the processes that no known one lists as its child.
@@ -195,9 +213,9 @@ impl Tree {
 
     /// Looks up what native code is called, which takes its time: when no more looks are due.
     pub(super) fn name_frames(&mut self) {
-        let images = &self.lookups.images;
-        self.ledger.name_frames(|stacks| {
-            images.name_all(stacks);
+        let Self { ledger, lookups, .. } = self;
+        ledger.name_frames(|stacks| {
+            lookups.images.name_all(stacks);
         });
     }
 

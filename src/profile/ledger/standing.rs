@@ -21,6 +21,7 @@ impl Ledger {
             processes_summed: self.processes_summed,
             ended_in: self.ended_in.clone(),
             newborn: self.newborn.clone(),
+            traffic: self.traffic.clone(),
             tape: None,
             taped: self.taped,
             tracking: None,

@@ -33,6 +33,7 @@ impl Process {
             self.runtime_looks = 0;
             self.interpreter = None;
             self.forget_callers(lookups);
+            lookups.stack_reads.untold.remove(&self.pid);
             self.semaphore_locks = false;
             self.open_memory(lookups);
             for thread in &mut self.threads {

@@ -10,3 +10,4 @@ pub mod network;
 pub mod procfs;
 pub mod python;
 pub mod replay;
+pub mod sock_diag;

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::code;
 use super::v1::{
     BlockingPointV1, BookV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, PredictedV1,
-    ProcessGroupV1, ProfileV1, QualityV1, RecommendationV1, ReportV1, RuntimeV1, SCHEMA, ThrottlingV1,
-    ValueV1, VerdictV1,
+    ProcessGroupV1, ProfileV1, QualityV1, RecommendationV1, ReportV1, RequestsV1, RuntimeV1, SCHEMA,
+    ThrottlingV1, ValueV1, VerdictV1,
 };
 use super::{names, region, timeline};
 use crate::advice::{
@@ -19,8 +19,8 @@ use crate::advice::{
 use crate::facts::Value;
 use crate::machine::Machine;
 use crate::profile::{
-    BlockingPoint, CpuSplit, EventLoop, Exit, Items, Parallelism, ProcessGroup, Profile, Quality, Refused,
-    Runtime, Segment, Throttling,
+    BlockingPoint, Counted, CpuSplit, EventLoop, Exit, Items, Parallelism, ProcessGroup, Profile, Quality,
+    Refused, Requests, Runtime, Segment, Throttling,
 };
 use crate::wait::{Account, Book, WaitKind};
 
@@ -360,6 +360,7 @@ fn items(items: &ItemsV1) -> Result<Items, JsonError> {
         count: items.count,
         are_processes: items.are_processes,
         free: items.free,
+        requests: items.requests.as_ref().map(requests).transpose()?,
         lanes: items.lanes,
         wait: waits.collect::<Result<_, JsonError>>()?,
         cpu_gil: seconds(items.cpu_gil_s, format_args!("profile.items.cpu_gil_s"))?,
@@ -370,6 +371,18 @@ fn items(items: &ItemsV1) -> Result<Items, JsonError> {
         share: share(items.share.unwrap_or_default(), format_args!("profile.items.share"))?,
         region: items.region.as_ref().map(region::region),
         segments: segments.collect::<Result<_, JsonError>>()?,
+    })
+}
+
+fn requests(requests: &RequestsV1) -> Result<Requests, JsonError> {
+    let from = requests.counted_from.as_str();
+    let counted =
+        [Counted::Waits, Counted::Segments(requests.connections.unwrap_or_default()), Counted::Connections]
+            .into_iter()
+            .find(|counted| counted.name() == from);
+    Ok(Requests {
+        rate: at_least_zero(requests.rate_per_s, format_args!("profile.items.requests.rate_per_s"))?,
+        counted: named(counted, from, format_args!("profile.items.requests.counted_from"))?,
     })
 }
 

@@ -36,6 +36,7 @@ pub(super) fn network_python() -> Case {
     profile.items = Some(Items {
         are_processes: false,
         free: None,
+        requests: None,
         count: 200,
         lanes: 1,
         wait: BTreeMap::from([(WaitKind::Network, ms(56.07))]),
@@ -424,6 +425,7 @@ pub(super) fn fetch_then_parse() -> Case {
     profile.items = Some(Items {
         are_processes: false,
         free: None,
+        requests: None,
         count: 70,
         lanes: 1,
         wait: BTreeMap::from([(WaitKind::Network, ms(62.8)), (WaitKind::Disk, ms(0.86))]),

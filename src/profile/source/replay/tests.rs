@@ -9,6 +9,7 @@ use crate::profile::observation::{Birth, Census, HostShare};
 use crate::profile::replay;
 use crate::profile::stack::Frame;
 use crate::profile::thread_clock::{Counters, SiteId};
+use crate::profile::traffic::Traffic;
 use crate::wait::WaitKind;
 use crate::wait::classify::{CALLS, Reason};
 
@@ -36,6 +37,19 @@ fn one_of_each() -> Vec<Observation> {
         line: Some(42),
         own: true,
     };
+    let traffic = Traffic {
+        connections: 20,
+        once: 1,
+        others: 2,
+        accepted: Some(23),
+        asked: 400,
+        answered: 410,
+        over_long: 390,
+        full: 3,
+        crowded: [4, 3, 2, 1],
+        came_left: [[9, 0, 0, 0], [5, 4, 0, 0], [3, 3, 3, 0], [3, 2, 2, 2]],
+        sent_left: [[9, 0, 0, 0], [9, 0, 0, 0], [3, 3, 3, 0], [9, 0, 0, 0]],
+    };
     vec![
         Observation::Process { pid: 10, parent: 0, at: 0 },
         Observation::Thread(Birth { pid: 10, tid: 11, at: 5, counters, newborn: true }),
@@ -44,6 +58,7 @@ fn one_of_each() -> Vec<Observation> {
         Observation::Runtime { pid: 10, runtime },
         Observation::EventLoop { pid: 10 },
         Observation::Host(HostShare { stolen: 20_000_000, used: 70_000_000 }),
+        Observation::Traffic { pid: 10, traffic: Box::new(traffic) },
         Observation::Frame { levels: vec![level("load")] },
         Observation::Frame { levels: Vec::new() },
         Observation::FrameNamed { frame: FrameId(1), levels: vec![level("inner"), level("outer")] },
