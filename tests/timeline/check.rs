@@ -1,5 +1,5 @@
-//! The rules of the trace event format as far as boundby uses it, for a file that claims to follow them. Knows nothing of
-//! boundby: <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>.
+//! The rules of the trace event format as far as boundby uses it, for a file that claims to follow them. Knows nothing of who
+//! wrote it. <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>.
 #![allow(dead_code, reason = "each binary of tests asks for other parts of what was read")]
 
 use std::collections::BTreeMap;
