@@ -1,5 +1,5 @@
 //! What came over the connections that a program accepted: from the kernel's counts of segments, look by look, to sums. Pure.
-//! Judges nothing: whether a segment is a request is for [`requests`](super::requests) to say.
+//! Judges nothing: whether a segment is a request is for `requests` to say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
