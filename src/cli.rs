@@ -6,6 +6,7 @@ mod goals;
 mod scan;
 mod simulate;
 mod sweep;
+mod top;
 pub(crate) mod values;
 
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ pub use goals::GoalArgs;
 pub use scan::{Output, ScanArgs};
 pub use simulate::SimulateArgs;
 pub use sweep::{SweepArgs, SweepFormat};
+pub use top::TopArgs;
 pub use values::WorkerRange;
 
 /// What is your program bound by, which concurrency model makes it faster, with how many workers, and by how much?
@@ -39,7 +41,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Measure a command or a running process, then advise
-    Profile(ProfileArgs),
+    Profile(Box<ProfileArgs>),
+    /// Watch what a running process is bound by, on the terminal
+    Top(Box<TopArgs>),
     /// Findings in source: blocking calls and concurrency mistakes, for people and for CI
     Scan(Box<ScanArgs>),
     /// Show a saved profile again, with the advice of the present rules
@@ -73,6 +77,8 @@ pub enum Command {
 Examples:
   boundby profile -- python3 etl.py              run it; the report follows on standard error
   boundby profile -o etl.json -- python3 etl.py  keep the profile as JSON too
+  boundby profile --timeline t.json -- ./job     what each thread did when, to be opened in ui.perfetto.dev
+  boundby profile --live -- ./job >out 2>&1      watch it meanwhile; a running process: boundby top --pid 4242
   boundby profile --pid 4242 --duration 30s      look at a running service, its children included
 
 The command's own output, input, exit status and signals pass through untouched.
@@ -87,8 +93,15 @@ pub struct ProfileArgs {
     /// Save the profile here, as JSON (`-`: standard output); the report is still shown
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Show how things stand on the whole screen of the terminal while it is measured; the command's output must go
+    /// elsewhere, and the report follows there in the end
+    #[arg(long, conflicts_with = "replay")]
+    pub live: bool,
+    /// Write what each thread was doing when to this file, for <https://ui.perfetto.dev> and Chrome (trace event format)
+    #[arg(long, value_name = "FILE")]
+    pub timeline: Option<PathBuf>,
     /// Format of the report that is shown
-    #[arg(long, default_value = Format::default().name(), value_parser = format_parser(|format| !format.is_of_stacks()))]
+    #[arg(long, default_value = Format::default().name(), value_parser = format_parser(|format| !format.is_of_stacks() && !format.is_of_time()))]
     pub format: Format,
     /// Directory of your own rules, laid over the built-in ones
     #[arg(long, value_name = "DIR")]
@@ -147,7 +160,7 @@ pub struct ReportArgs {
     /// Saved profile (JSON); `-` reads standard input. Several are shown one after another
     #[arg(long = "profile", value_name = "FILE", required = true, num_args = 1..)]
     pub profiles: Vec<PathBuf>,
-    /// Format of the report, or of its call stacks for a viewer
+    /// Format of the report, or of its call stacks or its course (`trace`) for a viewer
     #[arg(long, default_value = Format::default().name(), value_parser = format_parser(|_| true))]
     pub format: Format,
     /// Scan this source too, and say what its findings cost in the run

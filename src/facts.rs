@@ -8,7 +8,7 @@ mod goals;
 
 pub use collect::{NO_ITEMS, collect};
 pub use declared::{AssumedWaits, LANGUAGES, Stated, declare, has_gil};
-pub use goals::{Goals, WORK_KINDS};
+pub use goals::{EXCHANGED_KINDS, Goals, WORK_KINDS};
 
 use std::collections::BTreeMap;
 
@@ -216,12 +216,14 @@ const fn text(name: &'static str, meaning: &'static str, how_to_learn: &'static 
 pub const PROFILE: &str = "profile the program: boundby profile -- CMD";
 const LONGER: &str = "profile a longer run, so that more waits are seen";
 const PROBE: &str = "run without --no-probe on an otherwise quiet machine";
+const CALIBRATE: &str = "measure it on this computer: boundby calibrate";
 const STATE: &str = "only you can know: state it";
 
 /// Every fact a rule may name. Adding one is one row here and one line where it is collected.
 pub const VOCABULARY: &[FactSpec] = &[
     number("host.cores", Unit::Count, "CPUs in the affinity mask", PROFILE),
     number("host.quota", Unit::Count, "CPU quota in cores, tightest over all ancestor cgroups", PROFILE),
+    boolean("host.calibrated", "whether boundby calibrate measured here what workers cost", CALIBRATE),
     number("host.p_eff", Unit::Count, "cores to be had, by affinity, quota and measured capacity", PROBE),
     boolean("host.p_eff_measured", "whether the parallel capacity was measured by the spin probe", PROBE),
     number("host.mem_budget", Unit::Bytes, "memory that new workers may use", PROFILE),
@@ -419,6 +421,8 @@ pub const VOCABULARY: &[FactSpec] = &[
     number("pred.cluster.time", Unit::Seconds, "predicted wall time on so many computers", STATE),
     number("pred.cluster.gain", Unit::Count, "predicted speedup over the best on one computer", STATE),
     number("pred.cluster.task", Unit::Seconds, "length of a task when it is divided for them", STATE),
+    number("pred.cluster.exchange", Unit::Seconds, "time to send all the data between them once", STATE),
+    text("pred.cluster.formula", "how their number was reckoned", STATE),
     text("pred.cluster.engine", "engine that the rules choose for them", STATE),
     number("pred.now.time", Unit::Seconds, "wall time the model gives the program as it is", LONGER),
     text("pred.best.strategy", "strategy of the best candidate", LONGER),

@@ -12,6 +12,8 @@
 mod attach;
 #[path = "cli/calibrate.rs"]
 mod calibrate;
+#[path = "timeline/check.rs"]
+mod check;
 #[path = "cli/exit_codes.rs"]
 mod exit_codes;
 #[path = "cli/input.rs"]
@@ -20,12 +22,19 @@ mod input;
 mod kernel;
 #[path = "cli/levels.rs"]
 mod levels;
+#[path = "cli/live.rs"]
+mod live;
+#[path = "cli/matrix.rs"]
+mod matrix;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/privilege.rs"]
 mod privilege;
 #[path = "cli/processes.rs"]
 mod processes;
+#[path = "../src/commands/live/screen.rs"]
+#[allow(dead_code, reason = "the view uses more of it")]
+mod screen;
 #[path = "cli/session.rs"]
 mod session;
 #[path = "cli/signals.rs"]
@@ -36,5 +45,7 @@ mod stated;
 mod streams;
 #[path = "cli/sweep.rs"]
 mod sweep;
+#[path = "cli/timeline.rs"]
+mod timeline;
 #[path = "cli/untouched.rs"]
 mod untouched;

@@ -12,6 +12,8 @@ mod loops;
 mod native;
 #[path = "lines/programs.rs"]
 mod programs;
+#[path = "lines/requests.rs"]
+mod requests;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -23,6 +25,8 @@ use programs::{Line, Program, Server, Truth, interpreters, measured, seeded};
 /// where a line computes for a tenth of a second only.
 const WAITING: f64 = 0.85;
 const COMPUTING: f64 = 0.75;
+/// The same of Node.js, whose one thread computes two things in turn: beside load it is seen seldom.
+const COMPUTING_NODE: f64 = 0.6;
 /// The same of native code.
 const NATIVE: f64 = 0.8;
 /// Shares of the hidden culprits that must be found first, and among the first three.
@@ -135,6 +139,55 @@ fn so_is_the_time_of_native_code() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn so_is_that_of_node_where_it_tells_of_its_functions() {
+    let _alone = alone();
+    let (Some(score), Some(untold)) = (native::node(), native::untold()) else {
+        return say("skipped: no node was found");
+    };
+    let (waiting, computing) = score.shares();
+    say(&format!(
+        "timed.js {waiting:.3} of the waiting and {computing:.3} of the computing on its line; {:.3} s on none",
+        score.nowhere
+    ));
+    assert!(waiting >= NATIVE && (computing >= COMPUTING_NODE || !score.is_computing_seen));
+    assert!(untold.len() == 1 && untold[0].contains("NODE_OPTIONS='--perf-basic-prof"), "{untold:?}");
+}
+
+/// Part of the requests by which their number may be off: what came after the last look is not known.
+const MISSED: f64 = 0.1;
+
+#[test]
+fn the_items_of_an_event_loop_are_its_requests() {
+    let _alone = alone();
+    let found = interpreters();
+    let mut programs: Vec<(&str, Program<'_>)> =
+        found.iter().take(1).map(|python| ("asyncio", Program::Python(python, "answers.py"))).collect();
+    if std::process::Command::new("node").arg("--version").output().is_ok() {
+        programs.push(("Node.js", Program::Node(&[], "answers.js")));
+    }
+    let kept = requests::Asking { clients: 4, requests: 60, anew: false, twice: false };
+    let anew = requests::Asking { anew: true, ..kept };
+    for (name, program) in programs {
+        for (asking, from, connections) in [(kept, "segments", Some(4)), (anew, "connections", None)] {
+            let items = requests::asked(&program, asking).unwrap_or_else(|| panic!("{name}: no items"));
+            say(&format!("{name}: {} of {} requests, {:?}", items.count, asking.all(), items.requests));
+            let requests = items.requests.expect("they are requests");
+            assert_eq!((requests.counted_from.as_str(), requests.connections), (from, connections), "{name}");
+            let off = (items.count as f64 - asking.all() as f64).abs();
+            assert!(off <= MISSED * asking.all() as f64, "{name}");
+        }
+    }
+    // Two in one go: then segments are no number of requests, and nobody says that they are.
+    if let Some(python) = found.first() {
+        let twice = requests::Asking { twice: true, ..kept };
+        let items = requests::asked(&Program::Python(python, "answers.py"), twice);
+        say(&format!("asyncio, two in one go: {items:?}"));
+        let requests = items.and_then(|items| items.requests);
+        assert!(requests.is_none_or(|requests| requests.counted_from == "waits"));
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(super) fn add_plain(evidence: &mut Vec<Evidence>, facts: &Facts, names: &[&s
 }
 
 /// Facts about the work that are shown of a description, in order.
-const SAID: [&str; 22] = [
+const SAID: [&str; 24] = [
     "region.n",
     "wait.total",
     "cpu.gil",
@@ -69,6 +69,8 @@ const SAID: [&str; 22] = [
     "host.p_eff",
     "host.mem_budget",
     "limit.downstream",
+    "goal.tasks",
+    "data.item_bytes",
     "goal.deadline",
     "goal.machines",
     "goal.rate",

@@ -6,8 +6,9 @@ use super::model::{Costs, Work, server};
 use super::predict::Plans;
 use super::types::Cluster;
 use super::work::Subject;
-use crate::facts::{Facts, Origin, Value};
+use crate::facts::{EXCHANGED_KINDS, Facts, Origin, Value};
 use crate::rules::{RuleKind, RuleSet, Then, Truth};
+use crate::units;
 
 /// A server for the rate that is a goal.
 pub(super) fn server(facts: &mut Facts, subject: Option<&Subject>, costs: &Costs) {
@@ -35,20 +36,35 @@ pub(super) fn cluster(facts: &mut Facts, subject: Option<&Subject>, plans: &Plan
     if one <= 0.0 {
         return;
     }
-    let efficiency = costs.cluster_efficiency * costs.cluster_busy;
     let number = |name: &str| facts.get_number(name);
+    let efficiency = efficiency(facts, costs);
     let for_time = number("goal.deadline").map(|deadline| {
-        let left = deadline - costs.cluster_start;
-        if left > 0.0 { (one / (efficiency * left)).ceil() } else { f64::INFINITY }
+        let left = (deadline - costs.cluster_start).max(0.0);
+        let formula = format!(
+            "{} on one computer / ({} of its pace × {} of the time × {} left after the start)",
+            units::seconds(one),
+            units::percent(efficiency),
+            units::percent(costs.cluster_busy),
+            units::seconds(left)
+        );
+        (one / (efficiency * costs.cluster_busy * left), formula)
     });
     let for_data = match (number("data.size"), number("host.mem_budget")) {
         (Some(data), Some(memory)) if memory > 0.0 => {
-            Some((data * costs.cluster_expansion / (costs.cluster_memory * memory)).ceil())
+            let formula = format!(
+                "{} × {} in memory / ({} of {})",
+                units::bytes(data),
+                costs.cluster_expansion,
+                units::percent(costs.cluster_memory),
+                units::bytes(memory)
+            );
+            Some((data * costs.cluster_expansion / (costs.cluster_memory * memory), formula))
         }
         _ => None,
     };
-    let Some(nodes) = for_time.into_iter().chain(for_data).reduce(f64::max) else { return };
-    let nodes = nodes.max(1.0);
+    let asked = for_time.into_iter().chain(for_data).max_by(|one, other| one.0.total_cmp(&other.0));
+    let Some((needed, formula)) = asked else { return };
+    let nodes = needed.ceil().max(1.0);
     if !nodes.is_finite() {
         return facts.unknown("pred.cluster.nodes", "starting a cluster takes longer than the deadline");
     }
@@ -58,12 +74,36 @@ pub(super) fn cluster(facts: &mut Facts, subject: Option<&Subject>, plans: &Plan
         return facts
             .unknown("pred.cluster.nodes", "the other side takes less at once than so many computers ask");
     }
-    let time = costs.cluster_start + one / (nodes * costs.cluster_efficiency);
+    let time = costs.cluster_start + one / (nodes * efficiency);
+    let sent =
+        number("data.size").filter(|_| exchanges(facts)).map(|data| data / (nodes * costs.cluster_network));
     let mut state = |name: &str, value: f64| facts.number(name, value, Origin::Predicted);
     state("pred.cluster.nodes", nodes);
     state("pred.cluster.time", time);
     state("pred.cluster.gain", one / time);
     state("pred.cluster.task", task(&subject.work, nodes, subject.host.cores, costs));
+    if let Some(sent) = sent {
+        state("pred.cluster.exchange", sent);
+    }
+    let formula = format!("{formula} = {}", units::plain(needed));
+    facts.set("pred.cluster.formula", Value::Text(formula), Origin::Predicted);
+}
+
+/// Whether computers exchange the data of such work.
+fn exchanges(facts: &Facts) -> bool {
+    text(facts, "work.kind").is_some_and(|kind| EXCHANGED_KINDS.contains(&kind))
+}
+
+fn text<'a>(facts: &'a Facts, name: &str) -> Option<&'a str> {
+    match &facts.get(name)?.value {
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Share of its pace that a computer keeps as one of several.
+pub(super) fn efficiency(facts: &Facts, costs: &Costs) -> f64 {
+    if exchanges(facts) { costs.cluster_efficiency_shuffled } else { costs.cluster_efficiency }
 }
 
 /// Length of a task if the work is divided evenly for so many computers, but never below one item.
@@ -101,7 +141,8 @@ pub(super) fn engine(case: &Case<'_>) -> Option<(Cluster, Vec<String>)> {
     });
     let total = case.subject.as_ref().map_or(0.0, |subject| subject.work.sequential());
     let because = taken.rule.because.render(case.rules, &case.facts);
-    let said = std::iter::once(format!("{engine}: {because}")).chain(why_not).collect();
+    let reckoned = text(&case.facts, "pred.cluster.formula").map(|formula| format!("computers: {formula}"));
+    let said = reckoned.into_iter().chain([format!("{engine}: {because}")]).chain(why_not).collect();
     let tasks = (total / task.max(f64::MIN_POSITIVE)).ceil().max(1.0) as u64;
     Some((Cluster { engine: engine.clone(), nodes: nodes as u32, task_s: task, tasks }, said))
 }

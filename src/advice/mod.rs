@@ -79,7 +79,9 @@ pub fn advise_for(
 ) -> Advice {
     let mut facts = facts::collect(profile, machine);
     facts.strive(goals);
-    conclude(facts, profile, scanned, rules)
+    let mut wanted = Facts::default();
+    wanted.strive(goals);
+    Advice { stated: of_statements(&wanted), ..conclude(facts, profile, scanned, rules) }
 }
 
 /// The same from facts that somebody states ([`facts::declare`]): by the same rules and the same model, and never with
@@ -106,6 +108,7 @@ fn work_out<'a>(
     costs: &Costs,
 ) -> (Case<'a>, Decision) {
     assume(&mut facts, costs);
+    facts.set("host.calibrated", Value::Bool(rules.is_calibrated()), Origin::Machine);
     disregard_chance_items(&mut facts, costs);
     if facts.get("region.n").is_some() {
         facts.learn(scanned);
@@ -131,7 +134,7 @@ fn tell(case: &Case<'_>, decision: &Decision) -> Advice {
     let verdict = decide::verdict(case);
     let (recommendations, rejected) = recommend::recommend(case, decision, &verdict);
     let not_decided = decide::not_decided(case);
-    Advice { verdict, recommendations, rejected, not_decided }
+    Advice { verdict, recommendations, rejected, not_decided, stated: Vec::new() }
 }
 
 /// Defaults of the model that stand in for what was not measured, marked as such.
@@ -185,5 +188,6 @@ fn unpredicted(rules: &RuleSet, facts: &Facts) -> Advice {
         recommendations: vec![recommend::inconclusive("rules/model.yaml")],
         rejected: Vec::new(),
         not_decided: Vec::new(),
+        stated: Vec::new(),
     }
 }

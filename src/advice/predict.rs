@@ -121,22 +121,33 @@ fn pool(strategy: Strategy, subject: &Subject, caps: &[StrategyCap], costs: &Cos
     let networks = Networks::of(strategy, work, host, costs, batch)?;
     let limit = hard_cap(strategy, costs).min(work.items.max(1) as usize);
     let curve = Curve::closed_form(&networks, work, limit);
-    let mut choice = choose::choose(&curve, &caps, work.items, costs)?;
-    let replay = Replay::of(strategy, recorded, work, host, costs, batch, choice.workers);
+    // Too few tasks lose speed one for one, too many wait in a queue: their number is chosen for a loop at its best, and
+    // what they give is expected halfway between that and what was measured.
+    let turns = turns_on_a_loop(strategy, subject, costs);
+    let (eager, expected) = (work.computing(turns), work.computing(turns.sqrt()));
+    let curve_of = |work: &Work| {
+        Some(Curve::closed_form(&Networks::of(strategy, work, host, costs, batch)?, work, limit))
+    };
+    let mut choice = choose::choose(&curve_of(&eager)?, &caps, work.items, costs)?;
     let closed = choice.workers;
     let bound = choose::tightest(&caps).map_or(limit, |(_, bound)| bound.min(limit));
+    let replay_of = |work: &Work| Replay::of(strategy, recorded, work, host, costs, batch, closed);
     let replayed =
         |replay: &Replay, n: usize| networks.start.seconds(n) + floor(work, costs).max(replay.time(n));
-    if let Some(replay) = &replay {
-        choose::by_replay(&mut choice, bound, costs, |n| replayed(replay, n));
+    if let Some(replay) = replay_of(&eager) {
+        choose::by_replay(&mut choice, bound, costs, |n| replayed(&replay, n));
     }
+    let (replay, expected_replay) = (replay_of(work), replay_of(&expected));
+    let expected_curve = curve_of(&expected)?;
     let at = |n: usize| {
         // Where the replay moved the number a little, the interval stays that of the closed form.
-        let mut point = curve.at(if n == choice.workers { closed } else { n })?;
+        let near = if n == choice.workers { closed } else { n };
+        let mut point = curve.at(near)?;
+        point.time = expected_curve.at(near)?.time;
         point.start = networks.start.seconds(n);
-        if let Some(replay) = &replay {
+        if let (Some(replay), Some(expected)) = (&replay, &expected_replay) {
             let time = replayed(replay, n);
-            point.time = time;
+            point.time = replayed(expected, n);
             // The replay is nearer the truth than either bound: the interval is half as wide around it.
             point.fast = (point.fast.min(time) * time).sqrt();
             point.slow = (point.slow.max(time) * time).sqrt();
@@ -208,10 +219,15 @@ fn fastest(time: f64, strategy: Strategy, subject: &Subject, costs: &Costs) -> f
         _ => items * work.cpu() / host.cores,
     };
     let computing = computing.min(time);
-    let stays_on_a_loop = strategy == Strategy::Async && subject.now == Strategy::Async;
-    let turns = if stays_on_a_loop { costs.loop_batched } else { 1.0 };
+    let turns = turns_on_a_loop(strategy, subject, costs);
     let quiet = time - computing + computing * turns / subject.spare;
     (quiet - costs.band_seconds).max(quiet / 2.0)
+}
+
+/// What is left of an item's computing, at best, where a loop finds several items ready whenever it turns.
+fn turns_on_a_loop(strategy: Strategy, subject: &Subject, costs: &Costs) -> f64 {
+    let stays_on_a_loop = strategy == Strategy::Async && subject.now == Strategy::Async;
+    if stays_on_a_loop { costs.loop_batched } else { 1.0 }
 }
 
 /// What the disk makes of the items at best; the replay lets all waits overlap.

@@ -328,7 +328,8 @@ fn promised(case: &Case<'_>, timed: Timed) -> Predicted {
 fn cluster_predicted(case: &Case<'_>) -> Option<Predicted> {
     let time = case.facts.get_number("pred.cluster.time").filter(|time| *time > 0.0)?;
     let speedup = case.plans.now / time;
-    let (low, high) = (speedup * case.costs.cluster_busy, speedup / case.costs.cluster_efficiency);
+    let (low, high) =
+        (speedup * case.costs.cluster_busy, speedup / goals::efficiency(&case.facts, &case.costs));
     Some(Predicted { wall_s: time, speedup, low, high })
 }
 

@@ -14,6 +14,8 @@ pub struct Advice {
     pub rejected: Vec<Rejected>,
     /// Rules that could not be decided.
     pub not_decided: Vec<NotDecided>,
+    /// Goals and limits that were stated beside what was measured.
+    pub stated: Vec<Evidence>,
 }
 
 /// What binds the program now.

@@ -4,6 +4,7 @@ pub mod calibrate;
 pub mod compare;
 pub mod decide;
 pub mod doctor;
+mod live;
 pub mod profile;
 pub mod report;
 pub mod rules;
@@ -11,6 +12,7 @@ pub mod scan;
 pub mod simulate;
 pub mod sweep;
 pub mod terminal;
+pub mod top;
 
 use std::io::Write;
 
@@ -29,6 +31,7 @@ pub fn run(cli: Cli) -> Result<u8, (u8, anyhow::Error)> {
     let usage = |error: anyhow::Error| (exit::USAGE, error);
     match cli.command {
         Command::Profile(args) => profile::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Scan(args) => scan::run(&args).map_err(usage),
         Command::Report(args) => {
             let rules = rules::load(args.rules.as_deref()).map_err(usage)?;

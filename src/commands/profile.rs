@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 
 use super::calibrate;
+use super::live::{self, Live, Watched};
 use super::report::deliver;
 use super::rules::load;
 use super::scan::scanned;
@@ -16,11 +17,11 @@ use super::terminal::{Sink, style_for};
 use crate::advice::advise_for;
 use crate::cli::{LevelArg, ProfileArgs};
 use crate::exit;
-use crate::facts::Scanned;
+use crate::facts::{Goals, Scanned};
 use crate::machine::{Machine, probe_capacity, survey};
 use crate::profile::launch::LaunchError;
-use crate::profile::{Exit, Level, Profile, ProfileError, Target, profile, profile_on_tape, replay};
-use crate::report::{Format, Report, Style, render};
+use crate::profile::{Exit, Extras, Level, Profile, ProfileError, Target, profile_with, replay};
+use crate::report::{Format, Report, Style, render, write_trace};
 
 /// Time the spin probe may take. It runs when the program has ended, before the report appears.
 const PROBE: Duration = Duration::from_millis(80);
@@ -36,17 +37,19 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
     // itself are known to be right, so the program need not wait for them.
     let users_rules = args.rules.as_deref().map(|overlay| load(Some(overlay))).transpose().map_err(own)?;
     let goals = args.goals.goals(args.tasks).map_err(|what| own(anyhow!(what)))?;
-    let reserved = file(args).map(reserve).transpose().map_err(own)?.unwrap_or(false);
+    let mut reserved = Reserved::default();
+    reserved.hold(args.output.as_deref(), "-o").map_err(own)?;
+    if let Err(error) = reserved.hold(args.timeline.as_deref(), "--timeline") {
+        reserved.give_back();
+        return Err(own(error));
+    }
     let taken = match &args.replay {
         Some(path) => play(path).map_err(own),
-        None => measure(args),
+        None => measure(args, &goals),
     };
-    let (measured, machine) = taken.inspect_err(|_| {
-        if let Some(path) = file(args).filter(|_| reserved) {
-            // An empty file would look like a profile that went wrong.
-            let _ = std::fs::remove_file(path);
-        }
-    })?;
+    let (measured, machine) = taken.inspect_err(|_| reserved.give_back())?;
+    // Whatever becomes of the report.
+    let drawn = args.timeline.as_deref().map_or(Ok(()), |path| draw(&measured, path));
 
     // A recorded run may be of any computer, and must give the same report on all of them.
     let rules = match users_rules {
@@ -75,11 +78,14 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
     let shown = render(&report, args.format, &style);
     if to_stdout {
         deliver(&shown, None).map_err(own)?;
+    } else if args.live {
+        // Standard error is the command's, and goes elsewhere.
+        live::leave_behind(|style| render(&report, args.format, &Style { verbose: args.verbose, ..*style }));
     } else {
         // Whoever closed standard error does not want the report; the command's status is still due.
         let _ = std::io::stderr().lock().write_all(&shown);
     }
-    saved.and(scanned).map_err(own)?;
+    saved.and(drawn).and(scanned).map_err(own)?;
     Ok(match measured.exit {
         Some(Exit::Code(code)) => u8::try_from(code & 0xff).unwrap_or(exit::OWN_FAILURE),
         Some(Exit::Signal(signal)) => exit::SIGNAL_BASE.wrapping_add(u8::try_from(signal).unwrap_or(0)),
@@ -88,7 +94,10 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
 }
 
 /// Runs or follows the program, and probes the machine when it is done.
-fn measure(args: &ProfileArgs) -> Result<(Profile, Machine), (u8, anyhow::Error)> {
+fn measure(args: &ProfileArgs, goals: &Goals) -> Result<(Profile, Machine), (u8, anyhow::Error)> {
+    let own = |error: anyhow::Error| (exit::OWN_FAILURE, error);
+    let watched = args.pid.map_or(Watched::Command, Watched::Process);
+    let live = args.live.then(|| Live::prepare(watched)).transpose().map_err(own)?;
     let target = match args.pid {
         Some(pid) => Target::Pid { pid, duration: args.duration },
         None => Target::Command(args.command.clone()),
@@ -100,13 +109,16 @@ fn measure(args: &ProfileArgs) -> Result<(Profile, Machine), (u8, anyhow::Error)
         LevelArg::K => Some(Level::Kernel),
     };
     let mut machine = survey(args.pid);
-    let (measured, tape) = match &args.record {
-        Some(_) => {
-            profile_on_tape(&target, &mut machine, level).map(|(measured, tape)| (measured, Some(tape)))
-        }
-        None => profile(&target, &mut machine, level).map(|measured| (measured, None)),
-    }
-    .map_err(|error| (code(&error), error.into()))?;
+    let extras = Extras { tape: args.record.is_some(), tracks: args.timeline.is_some() };
+    let measured = match live {
+        Some(live) => live
+            .show(args.rules.as_deref(), goals, |watcher| {
+                profile_with(&target, &mut machine, level, extras, Some(watcher))
+            })
+            .map_err(own)?,
+        None => profile_with(&target, &mut machine, level, extras, None),
+    };
+    let (measured, tape) = measured.map_err(|error| (code(&error), error.into()))?;
     // A running service must not be disturbed by a spin.
     if !args.no_probe && measured.launched {
         machine.set_capacity(probe_capacity(machine.cpus(), PROBE));
@@ -117,7 +129,7 @@ fn measure(args: &ProfileArgs) -> Result<(Profile, Machine), (u8, anyhow::Error)
         File::create(path)
             .and_then(|file| tape.write(&machine, BufWriter::new(file)))
             .with_context(|| format!("cannot write {}: choose another file with --record", path.display()))
-            .map_err(|error| (exit::OWN_FAILURE, error))?;
+            .map_err(own)?;
     }
     Ok((measured, machine))
 }
@@ -127,7 +139,7 @@ fn play(path: &Path) -> anyhow::Result<(Profile, Machine)> {
     replay(BufReader::new(file)).with_context(|| path.display().to_string())
 }
 
-fn code(error: &ProfileError) -> u8 {
+pub(super) fn code(error: &ProfileError) -> u8 {
     match error {
         ProfileError::Launch(LaunchError::NotFound { .. }) => exit::NOT_FOUND,
         ProfileError::Launch(LaunchError::NotExecutable { .. }) => exit::NOT_EXECUTABLE,
@@ -135,13 +147,46 @@ fn code(error: &ProfileError) -> u8 {
     }
 }
 
-/// The file to save to, if it is one.
-fn file(args: &ProfileArgs) -> Option<&Path> {
-    args.output.as_deref().filter(|path| *path != Path::new("-"))
+/// Files that were made before the program ran, so that they can be written when it has.
+#[derive(Debug, Default)]
+struct Reserved<'a>(Vec<&'a Path>);
+
+impl<'a> Reserved<'a> {
+    /// Makes sure that the file that was given with this flag can be written.
+    fn hold(&mut self, path: Option<&'a Path>, flag: &str) -> anyhow::Result<()> {
+        if let Some(path) = path.filter(|path| *path != Path::new("-"))
+            && reserve(path, flag)?
+        {
+            self.0.push(path);
+        }
+        Ok(())
+    }
+
+    /// There will be nothing to write: an empty file would look like a profile that went wrong.
+    fn give_back(&self) {
+        for path in &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Writes the timeline to its place; `-` is standard output.
+fn draw(measured: &Profile, path: &Path) -> anyhow::Result<()> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        write_trace(measured, &mut bytes).context("cannot write the timeline")?;
+        return deliver(&bytes, None);
+    }
+    let write = || {
+        let mut file = BufWriter::new(File::create(path)?);
+        write_trace(measured, &mut file)?;
+        file.flush()
+    };
+    write().with_context(|| format!("cannot write {}: choose another file with --timeline", path.display()))
 }
 
 /// Makes sure that the file can be written later, without touching what is in it. Says whether it is new.
-fn reserve(path: &Path) -> anyhow::Result<bool> {
+fn reserve(path: &Path, flag: &str) -> anyhow::Result<bool> {
     // Opening a named pipe waits for its reader, and closing it tells the reader that this was all.
     if std::fs::metadata(path).is_ok_and(|data| data.file_type().is_fifo()) {
         return Ok(false);
@@ -153,7 +198,7 @@ fn reserve(path: &Path) -> anyhow::Result<bool> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => options.create(true).open(path).map(drop),
         Err(error) => Err(error),
     }
-    .with_context(|| format!("cannot write {}: choose another file with -o", path.display()))?;
+    .with_context(|| format!("cannot write {}: choose another file with {flag}", path.display()))?;
     Ok(false)
 }
 

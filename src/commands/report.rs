@@ -43,6 +43,9 @@ pub fn run(args: &ReportArgs, advise: impl Fn(&Profile, &Machine, &Scanned) -> R
         if args.format.is_of_stacks() && profile.call_stacks.stacks.is_empty() {
             bail!("{} holds no call stacks: profile the program again", path.display());
         }
+        if args.format.is_of_time() && profile.timeline.books.is_empty() {
+            bail!("{} holds no timeline: profile the program again", path.display());
+        }
         let source =
             args.scan.as_deref().map(|path| scanned(path, args.rules.as_deref(), &profile)).transpose()?;
         let known = Scanned { dependence: source.as_ref().and_then(|source| source.dependence.clone()) };

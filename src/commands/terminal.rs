@@ -15,6 +15,11 @@ pub enum Sink {
     Stderr,
     /// A file.
     File,
+    /// A terminal that was opened, with so many columns.
+    Terminal {
+        /// How many.
+        columns: usize,
+    },
 }
 
 /// The style that suits a sink.
@@ -28,6 +33,7 @@ pub fn style_for(sink: Sink) -> Style {
         Sink::Stdout => (std::io::stdout().is_terminal(), Table::new().width()),
         Sink::Stderr => (std::io::stderr().is_terminal(), Table::new().use_stderr().width()),
         Sink::File => (false, None),
+        Sink::Terminal { columns } => (true, Some(u16::try_from(columns).unwrap_or(u16::MAX))),
     };
     Style::for_terminal(&Terminal {
         is_terminal,

@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use super::{Facts, Origin, VOCABULARY, Value};
 use crate::machine::Machine;
-use crate::profile::{BlockingPoint, Items, Language, ProcessGroup, Profile, Runtime, Site};
+use crate::profile::{BlockingPoint, CpuSplit, Items, Language, ProcessGroup, Profile, Runtime, Site};
 use crate::wait::{Account, WaitKind};
 
 /// Why facts about items are unknown where there are none.
 pub const NO_ITEMS: &str = "no repeated work was seen";
-
-/// Samples of running threads below which the split of CPU by the interpreter lock says nothing.
-const SPLIT_SAMPLES: u64 = 20;
 
 /// Kinds of waiting that end by themselves while others work: the delay of the model. Locks and the interpreter
 /// lock are queues, idle and terminals are not work.
@@ -260,7 +257,7 @@ fn split_unknown(profile: &Profile) -> Option<String> {
     match (profile.runtime.gil, profile.cpu_split.gil) {
         (None, _) => Some("the runtime could not be told".to_owned()),
         (Some(true), None) => Some("the owner of the interpreter lock could not be read".to_owned()),
-        (Some(true), Some(_)) if profile.cpu_split.samples < SPLIT_SAMPLES => {
+        (Some(true), Some(_)) if profile.cpu_split.samples < CpuSplit::FEWEST => {
             Some(format!("only {} samples of running threads", profile.cpu_split.samples))
         }
         (Some(_), _) => None,
@@ -272,12 +269,10 @@ fn split(facts: &mut Facts, profile: &Profile) {
         facts.unknown("cpu.gil_share", &why);
         return;
     }
-    let gil = profile.cpu_split.gil.unwrap_or_default().as_secs_f64();
-    let native = profile.cpu_split.native.unwrap_or_default().as_secs_f64();
     if profile.runtime.gil == Some(false) {
         facts.number("cpu.gil_share", 0.0, Origin::Measured);
-    } else if gil + native > 0.0 {
-        facts.number("cpu.gil_share", gil / (gil + native), Origin::Measured);
+    } else if let Some(share) = profile.cpu_split.share() {
+        facts.number("cpu.gil_share", share, Origin::Measured);
     } else {
         facts.unknown("cpu.gil_share", "no CPU was used while the lock was watched");
     }

@@ -6,6 +6,9 @@ use super::{Facts, Origin, Value};
 /// Kinds of work that engines for several computers are made for.
 pub const WORK_KINDS: [&str; 5] = ["tasks", "arrays", "tables", "stream", "jobs"];
 
+/// Those whose data the computers exchange: joins and groups of tables, and the state of streams by key.
+pub const EXCHANGED_KINDS: [&str; 2] = ["tables", "stream"];
+
 /// Goals and limits. `None`: not said.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Goals {

@@ -25,7 +25,9 @@ const CHUNK: u32 = 8192;
 /// Speed is work per wall time in which the scheduler let the thread run. So time on a shared core, time stolen by a
 /// hypervisor and a lower clock count as lost capacity, but what *other programs* or a CPU quota take do not: they
 /// come and go, the profile measures them as `runnable` and `throttled`, and with them the result would depend on
-/// the moment. Slices with one and with all threads alternate, so that a slow drift of the clock spoils neither.
+/// the moment. Slices with one and with all threads alternate, so that a slow drift of the clock spoils neither, and
+/// the median slice of each sort counts: a hypervisor that takes a CPU away for some milliseconds, as it does now and
+/// then, spoils a slice and not the result.
 ///
 /// The loop is integer arithmetic with enough independent work to fill a core, so that hardware threads of one core
 /// show as what they are. It does not load memory: programs bound by memory bandwidth get less than this.
@@ -49,12 +51,33 @@ pub fn probe_capacity(threads: u32, budget: Duration) -> Option<f64> {
     if rounds < 2 { None } else { crew.result(threads) }
 }
 
-fn capacity(alone: Work, together: Work, threads: u32) -> Option<f64> {
-    let ratio = together.speed()? / alone.speed()?;
+fn capacity(slices: &[Slice], threads: u32) -> Option<f64> {
+    let speed = |members: u32| median(slices.iter().filter(|slice| slice.members == members));
+    let ratio = speed(threads)? / speed(1)?;
     Some((ratio * f64::from(threads)).clamp(1.0, f64::from(threads)))
 }
 
-/// Work done in slices of one sort and the time threads were on a CPU for it.
+/// The median speed of slices; `None`: in none of them enough was done to tell.
+fn median<'a>(slices: impl Iterator<Item = &'a Slice>) -> Option<f64> {
+    let mut speeds: Vec<f64> = slices.filter_map(|slice| slice.work.speed()).collect();
+    speeds.sort_by(f64::total_cmp);
+    let middle = speeds.len() / 2;
+    match speeds.len() {
+        0 => None,
+        even if even % 2 == 0 => Some(f64::midpoint(speeds[middle - 1], speeds[middle])),
+        _ => Some(speeds[middle]),
+    }
+}
+
+/// What the threads of one slice did together.
+#[derive(Debug, Clone, Copy)]
+struct Slice {
+    number: u64,
+    members: u32,
+    work: Work,
+}
+
+/// Work done in a slice and the time threads were on a CPU for it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Work {
     chunks: u64,
@@ -64,7 +87,7 @@ struct Work {
 impl Work {
     /// Chunks per second on a CPU; `None` for too little work to tell.
     fn speed(self) -> Option<f64> {
-        const FEWEST: u64 = 50;
+        const FEWEST: u64 = 20;
         (self.chunks >= FEWEST && !self.time.is_zero()).then(|| self.chunks as f64 / self.time.as_secs_f64())
     }
 }
@@ -80,8 +103,20 @@ struct Shared {
 
 struct State {
     order: Order,
-    alone: Work,
-    together: Work,
+    slices: Vec<Slice>,
+}
+
+impl State {
+    /// What one thread did in a slice joins what the others did in it.
+    fn add(&mut self, Order { number, members, .. }: Order, work: Work) {
+        match self.slices.iter_mut().find(|slice| slice.number == number) {
+            Some(slice) => {
+                slice.work.chunks += work.chunks;
+                slice.work.time += work.time;
+            }
+            None => self.slices.push(Slice { number, members, work }),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -97,7 +132,7 @@ impl Crew {
     fn hire(threads: u32) -> Option<Self> {
         let now = Instant::now();
         let order = Order { number: 0, members: 0, from: now, until: now, dismissed: false };
-        let state = Mutex::new(State { order, alone: Work::default(), together: Work::default() });
+        let state = Mutex::new(State { order, slices: Vec::new() });
         let crew = Self(Arc::new(Shared { state, changed: Condvar::new() }));
         for index in 0..threads {
             let shared = Arc::clone(&crew.0);
@@ -122,7 +157,7 @@ impl Crew {
     /// What was handed in so far. Threads that never got a CPU are missing, with their work and with their time.
     fn result(&self, threads: u32) -> Option<f64> {
         let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        capacity(state.alone, state.together, threads)
+        capacity(&state.slices, threads)
     }
 }
 
@@ -146,9 +181,7 @@ impl Shared {
             if index < order.members {
                 let work = carry_out(&order, &queue);
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-                let total = if order.members == 1 { &mut state.alone } else { &mut state.together };
-                total.chunks += work.chunks;
-                total.time += work.time;
+                state.add(order, work);
             }
         }
     }
@@ -222,14 +255,44 @@ mod tests {
         assert_eq!(probe_capacity(2, SLICE * 3), None);
     }
 
+    /// Slices of one thread and of two in turn, by chunks per second.
+    fn slices(speeds: &[(u64, u64)]) -> Vec<Slice> {
+        let slice = |members, chunks| {
+            let work = Work { chunks, time: Duration::from_secs(1) };
+            Slice { number: 0, members, work }
+        };
+        speeds.iter().flat_map(|(alone, together)| [slice(1, *alone), slice(2, *together)]).collect()
+    }
+
     #[test]
     fn capacity_is_a_ratio_of_speeds_and_stays_possible() {
-        let work = |chunks| Work { chunks, time: Duration::from_secs(1) };
-        let cores = |alone, together| capacity(work(alone), work(together), 2).unwrap();
+        let cores = |alone, together| capacity(&slices(&[(alone, together)]), 2).unwrap();
         assert!((cores(1000, 900) - 1.8).abs() < 1e-9);
         assert!((cores(1000, 1100) - 2.0).abs() < 1e-9);
         assert!((cores(1000, 400) - 1.0).abs() < 1e-9);
-        assert_eq!(capacity(Work::default(), work(1000), 2), None);
+        assert_eq!(capacity(&slices(&[(0, 1000)]), 2), None);
+        assert_eq!(capacity(&[], 2), None);
+    }
+
+    #[test]
+    fn a_slice_that_a_hypervisor_spoils_does_not_count() {
+        let steady = [(1000, 950); 5];
+        let mut spoiled = steady;
+        (spoiled[1].1, spoiled[3].0) = (500, 400);
+        assert_eq!(capacity(&slices(&spoiled), 2), capacity(&slices(&steady), 2));
+    }
+
+    #[test]
+    fn what_threads_do_in_one_slice_is_added_up() {
+        let now = Instant::now();
+        let order = |number| Order { number, members: 2, from: now, until: now, dismissed: false };
+        let mut state = State { order: order(0), slices: Vec::new() };
+        let work = Work { chunks: 30, time: Duration::from_millis(5) };
+        for number in [1, 1, 2] {
+            state.add(order(number), work);
+        }
+        let done: Vec<u64> = state.slices.iter().map(|slice| slice.work.chunks).collect();
+        assert_eq!(done, [60, 30]);
     }
 
     #[test]

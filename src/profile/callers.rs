@@ -4,12 +4,12 @@
 use std::fs::File;
 
 use super::model::Language;
-use super::record::StackReads;
 use super::source::native::on_cpu::CpuSampler;
 use super::source::native::{Images, NativeStacks};
 use super::source::perf::Refused;
 use super::source::python::{NotReadable, PythonStacks, TasksWaiting};
 use super::stack::{StackId, Stacks};
+use super::stack_reads::StackReads;
 use crate::wait::classify::Call;
 
 /// Where CPython's state lies in a process.
@@ -33,6 +33,8 @@ pub(super) enum Callers {
     Python(Box<PythonStacks>),
     /// Native code.
     Native(Box<Native>),
+    /// A runtime that makes code at run time and did not write down where, so far; how often it was asked for.
+    Untold(i32, u32),
     /// Nobody reads the stacks of this runtime, or not in this process.
     Refused,
 }
@@ -52,6 +54,9 @@ enum Running {
     Sampled(CpuSampler),
     Refused,
 }
+
+/// Threads that are looked at until a runtime is asked again whether it tells where its code is.
+const ASKED_AGAIN: u32 = 64;
 
 /// Names of the sources of stacks, as the report knows them.
 pub(super) const PYTHON_STACKS: &str = "python-stacks";
@@ -81,7 +86,11 @@ impl Callers {
             Language::Rust | Language::Go | Language::Native => {
                 Self::Native(Box::new(Native { stacks: NativeStacks::new(pid), running: Running::NotYet }))
             }
-            Language::Node | Language::Java | Language::Ruby => {
+            Language::Node | Language::Java => {
+                reads.untold.insert(pid, language);
+                Self::Untold(pid, 0)
+            }
+            Language::Ruby => {
                 reads.refuse(OTHER_STACKS, format!("nobody here reads the stacks of {}", language.name()));
                 Self::Refused
             }
@@ -94,6 +103,14 @@ impl Callers {
     pub(super) fn can_read(&mut self, memory: &File, reads: &mut StackReads) -> bool {
         if let Self::Awaited(state) = *self {
             *self = Self::python(memory, state, reads);
+        }
+        if let Self::Untold(pid, asked) = self {
+            let is_due = *asked % ASKED_AGAIN == 0;
+            *asked = asked.wrapping_add(1);
+            if let Some(stacks) = is_due.then(|| NativeStacks::of_runtime(*pid)).flatten() {
+                reads.untold.remove(pid);
+                *self = Self::Native(Box::new(Native { stacks, running: Running::NotYet }));
+            }
         }
         matches!(self, Self::Python(_) | Self::Native(_))
     }

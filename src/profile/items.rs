@@ -2,15 +2,15 @@
 //! side by side. Pure.
 //!
 //! An item is one visit of the most waited-for kind of blocking point by the threads that visit it; where child processes
-//! do the work one after another, a child is an item. Where most of that is on one line, it is named ([`region`]).
+//! do the work one after another, a child is an item; those of a server are its requests, where they can be told. Where most of that is on one line, it is named ([`region`]).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::code::Region;
 use super::ledger::{Closed, ThreadRecord};
-use super::model::{Items, Segment};
+use super::model::{Counted, Items, Requests, Segment};
 use super::places::{Place, Span};
 use super::region;
 use super::requests;
@@ -25,6 +25,8 @@ const SEGMENTS_KEPT: usize = 4096;
 /// A thread is a lane of the region if it is at least this active, compared with the most active one.
 const LANE_SHARE: f64 = 0.25;
 
+/// Share of their activity that threads wait, from which nothing else counts.
+const MOSTLY: f64 = 0.8;
 /// A kind of wait marks items only if it explains this share of the wall time: a few page faults at start-up do not
 /// cut a computation into pieces.
 const ANCHOR_SHARE: f64 = 0.05;
@@ -37,10 +39,18 @@ fn overlaps(kind: WaitKind) -> bool {
     !matches!(kind, WaitKind::Gil | WaitKind::Lock | WaitKind::Idle | WaitKind::Tty)
 }
 
+/// Waiting that marks where an item ends: that of a call the program made. Where memory pages are missing is up to the
+/// kernel, and how often says nothing of the work.
+fn marks(kind: WaitKind) -> bool {
+    overlaps(kind) && kind != WaitKind::Paging
+}
+
 /// Finds the items of a recording of `wall` nanoseconds.
 #[must_use]
 pub(super) fn find(books: &Closed, wall: u64) -> Option<Items> {
-    let waited = anchor(books, wall).and_then(|anchor| by_waits(books, anchor, wall));
+    let waited = anchor(books, wall)
+        .and_then(|anchor| by_waits(books, anchor, wall))
+        .or_else(|| by_requests(books, wall));
     let children = by_children(books, wall);
     match (waited, children) {
         // Waits inside the children are parts of them: who starts the children can start several.
@@ -55,7 +65,7 @@ fn anchor(books: &Closed, wall: u64) -> Option<(String, WaitKind)> {
     for (place, time) in &books.wall.waits {
         let site = books.sites.get(place.site);
         let kind = site.kind();
-        if place.site != SiteId::UNKNOWN && site.external && overlaps(kind) {
+        if place.site != SiteId::UNKNOWN && site.external && marks(kind) {
             *quiet.entry((books.process_name(site.key.pid), kind)).or_default() += time;
         }
     }
@@ -128,13 +138,24 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
     }
     let count = by_operation.into_values().max().filter(|count| *count > 0)?;
     let waits_counted = outweigh(count, &durations, waited);
-    let requests = requests::asked(books, &name).filter(|asked| requests::pass_once(books, is_here, *asked));
-    let count = requests.unwrap_or(waits_counted);
+    let requests = match requests::told(books, &name) {
+        // They are of the whole run.
+        Some(Ok(told)) if part.is_none() => Some(told),
+        _ => requests::asked(books, &name)
+            .filter(|asked| requests::pass_once(books, is_here, *asked))
+            .map(|asked| (asked, Counted::Waits)),
+    };
+    let count = requests.map_or(waits_counted, |(count, _)| count);
     let activity: Vec<u64> = members.iter().map(|member| member.waits + member.cpu).collect();
     let most = activity.iter().copied().max()?;
     let busy = activity.iter().filter(|own| **own as f64 >= LANE_SHARE * most as f64).count() as u64;
-    let lanes = busy.max(1);
-    let covered = activity.iter().sum::<u64>() as f64 / lanes as f64 / wall.max(1) as f64;
+    // Work may go from thread to thread; where it is next to nothing but waiting, how many do so at once is how many there
+    // are.
+    let all: u64 = activity.iter().sum();
+    let waiting: u64 = members.iter().map(|member| member.waits).sum();
+    let one_by_one = waiting as f64 >= MOSTLY * all as f64 && books.sites.take_turns(kind);
+    let lanes = if one_by_one { 1 } else { busy.max(1) };
+    let covered = all as f64 / lanes as f64 / wall.max(1) as f64;
     let waits = match part {
         None => by_kind(books, members.iter().flat_map(|member| blocked(member.thread))),
         Some(_) => by_kind(books, blocked_meanwhile(books, &name, is_meanwhile)),
@@ -144,7 +165,10 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
     items.lanes = lanes.max(outstanding);
     items.share = covered.min(1.0);
     let answering = || members.iter().map(|member| member.thread);
-    items.free = requests.map(|_| requests::free(books, answering(), activity.iter().sum()));
+    if let Some((_, counted)) = requests {
+        items.free = Some(requests::free(books, answering(), activity.iter().sum()));
+        items.requests = Some(Requests { rate: rate(count, wall), counted });
+    }
     // What is known of single waits is known of items where each has one.
     if waits_counted <= count && durations.count() * 2 >= count && durations.count() >= 2 {
         items.cv = durations.cv();
@@ -154,6 +178,43 @@ fn by_waits(books: &Closed, (name, kind): (String, WaitKind), wall: u64) -> Opti
     items.region = region::of_waits(books, &name, critical, is_here);
     items.segments = segments(&members, count);
     Some(items)
+}
+
+/// The requests of a server that waits for nothing to answer them: they have no wait that marks them.
+fn by_requests(books: &Closed, wall: u64) -> Option<Items> {
+    let names: BTreeSet<String> = books.traffic.keys().map(|pid| books.process_name(*pid)).collect();
+    let told = names.into_iter().filter_map(|name| {
+        let (count, counted) = requests::told(books, &name)?.ok()?;
+        Some((count, counted, name))
+    });
+    let (count, counted, name) = told.max_by_key(|(count, ..)| *count)?;
+    let members: Vec<Member<'_>> = books
+        .threads
+        .iter()
+        .filter(|thread| books.process_name(thread.pid) == name)
+        .map(|thread| Member::new(books, thread, None))
+        .collect();
+    let activity: Vec<u64> = members.iter().map(|member| member.waits + member.cpu).collect();
+    let most = activity.iter().copied().max()?;
+    let lanes = activity.iter().filter(|own| **own as f64 >= LANE_SHARE * most as f64).count().max(1) as u64;
+    let covered = activity.iter().sum::<u64>() as f64 / lanes as f64 / wall.max(1) as f64;
+    if covered < ANCHOR_SHARE {
+        return None;
+    }
+    let waits = by_kind(books, members.iter().flat_map(|member| blocked(member.thread)));
+    let cpu = members.iter().map(|member| (member.thread, member.cpu));
+    let mut items = sum_up(books, count, waits, cpu);
+    items.lanes = lanes;
+    items.share = covered.min(1.0);
+    let answering = members.iter().map(|member| member.thread);
+    items.free = Some(requests::free(books, answering, activity.iter().sum()));
+    items.requests = Some(Requests { rate: rate(count, wall), counted });
+    Some(items)
+}
+
+/// So many a second.
+fn rate(count: u64, wall: u64) -> f64 {
+    count as f64 / (wall.max(1) as f64 / 1e9)
 }
 
 /// Blocked time of all threads of one program in a part of the run, by blocking point.
@@ -377,6 +438,87 @@ fn union(lives: &[(u64, u64)]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::ledger::{Ledger, Reading, Under};
+    use crate::profile::observation::Birth;
+    use crate::profile::thread_clock::{Counters, Seen};
+    use crate::wait::classify::Reason;
+
+    const MS: u64 = 1_000_000;
+
+    /// What is found where a thread computes 8 ms and waits 2 ms, a hundred times.
+    fn found(kind: WaitKind, operation: &'static str) -> Option<Items> {
+        let mut books = Ledger::new(2.0);
+        books.process(1, 0, 0);
+        books.thread(Birth { pid: 1, tid: 1, at: 0, counters: Counters::default(), newborn: true });
+        let reason = Reason { kind, operation, resource: None, external: true, event_loop: false };
+        let site = books.site(1, 9, &reason, 0);
+        for turn in 1..=100 {
+            let counters = Counters { run: turn * 8 * MS, delay: 0, slices: turn };
+            let reading = Reading {
+                tid: 1,
+                counters,
+                seen: Seen::Blocked(site),
+                under: Under::Unknown,
+                stack: StackId(0),
+            };
+            books.round(turn * 10 * MS, &[reading]);
+        }
+        find(&books.close(1, 0), 1000 * MS)
+    }
+
+    /// How many at a time are found where three threads wait 10 ms each, in turn or all at once.
+    fn lanes(in_turn: bool) -> u64 {
+        let mut books = Ledger::new(2.0);
+        books.process(1, 0, 0);
+        let reason = Reason {
+            kind: WaitKind::Network,
+            operation: "epoll",
+            resource: None,
+            external: true,
+            event_loop: true,
+        };
+        let [polls, parks] = [
+            (9, reason.clone()),
+            (
+                8,
+                Reason {
+                    kind: WaitKind::Idle,
+                    external: false,
+                    event_loop: false,
+                    operation: "park",
+                    ..reason
+                },
+            ),
+        ]
+        .map(|(pc, reason)| books.site(1, pc, &reason, u32::from(reason.event_loop)));
+        for tid in 1..=3 {
+            books.thread(Birth { pid: 1, tid, at: 0, counters: Counters::default(), newborn: true });
+        }
+        for turn in 1..=150u64 {
+            let readings: Vec<Reading> = (1..=3)
+                .map(|tid: i32| {
+                    let polling = !in_turn || turn % 3 + 1 == u64::from(tid.unsigned_abs());
+                    let seen = Seen::Blocked(if polling { polls } else { parks });
+                    let counters = Counters { run: turn * MS / 10, delay: 0, slices: turn };
+                    Reading { tid, counters, seen, under: Under::Unknown, stack: StackId(0) }
+                })
+                .collect();
+            books.round(turn * 10 * MS, &readings);
+        }
+        find(&books.close(1, 0), 1500 * MS).unwrap().lanes
+    }
+
+    #[test]
+    fn threads_that_hand_one_event_loop_around_are_one_lane() {
+        assert_eq!((lanes(true), lanes(false)), (1, 3));
+    }
+
+    #[test]
+    fn pages_that_are_missing_cut_no_work_into_items() {
+        let files = found(WaitKind::Disk, "read").expect("files do");
+        assert!((95..=100).contains(&files.count), "{files:?}");
+        assert_eq!(found(WaitKind::Paging, "page fault"), None);
+    }
 
     #[test]
     fn intervals_that_touch_do_not_overlap() {

@@ -5,7 +5,9 @@
 mod booking;
 mod children;
 mod code;
+mod drawing;
 mod records;
+mod standing;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +18,8 @@ use super::sites::Sites;
 use super::stack::{StackId, Stacks};
 use super::switching::Overlap;
 use super::thread_clock::{Counters, Seen, SiteId, ThreadClock, Told};
+use super::tracking::Tracking;
+use super::traffic::Traffic;
 use super::wall::{Contention, Credit, Mover, WallClock};
 use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
@@ -50,6 +54,8 @@ pub struct Ledger {
     threads_seen: u64,
     lives: u64,
     processes_summed: u64,
+    /// What came over connections that processes accepted.
+    traffic: BTreeMap<i32, Traffic>,
     /// What children had been waiting for when they ended; who waits for the child waits for that.
     children: Children,
     /// What threads did before their first reading.
@@ -58,6 +64,8 @@ pub struct Ledger {
     tape: Option<Vec<Observation>>,
     /// Frames and stacks that are on the tape.
     taped: (usize, usize),
+    /// What is drawn of it all; `None`: nobody wants a timeline.
+    tracking: Option<Tracking>,
 }
 
 /// What one thread of a process did between two readings, nanoseconds.
@@ -88,11 +96,13 @@ impl Ledger {
             threads_seen: 0,
             lives: 0,
             processes_summed: 0,
+            traffic: BTreeMap::new(),
             children: Children::default(),
             newborn: Vec::new(),
             tape: None,
             // The empty stack is known to everybody.
             taped: (0, 1),
+            tracking: None,
         }
     }
 
@@ -118,6 +128,7 @@ impl Ledger {
             Observation::Runtime { pid, runtime } => self.runtime(pid, runtime),
             Observation::EventLoop { pid } => self.event_loop(pid),
             Observation::Named { tid, site } => self.named(tid, site),
+            Observation::Called { tid, name } => self.called(tid, name),
             Observation::Frame { levels } => {
                 self.stacks.renumber(levels);
             }
@@ -130,6 +141,7 @@ impl Ledger {
             Observation::Tasks { stack, waiting } => self.tasks(stack, waiting),
             Observation::Round { at, readings } => self.round(at, &readings),
             Observation::Host(share) => self.host(share),
+            Observation::Traffic { pid, traffic } => self.traffic(pid, *traffic),
             Observation::LastWords { at, reading } => self.last_words(at, reading),
             Observation::Exactly(overlap) => self.exactly(overlap),
             Observation::Told { tid, waits } => self.told(tid, waits),
@@ -246,6 +258,7 @@ impl Ledger {
         if let Some(earlier) = self.live.insert(tid, record) {
             self.retire(earlier, at);
         }
+        self.draw_birth(&birth, (run, delay));
     }
 
     /// The wait a thread was last seen in, and has not moved since, is one at this site: more is known of it than was then.
@@ -256,6 +269,7 @@ impl Ledger {
             self.move_waiter(&mut record, Seen::Blocked(site));
             record.clock.rename(site);
             let stack = record.stack;
+            self.draw_renamed(tid, site, stack);
             self.move_wait(&mut record, Place { site, stack });
         }
         self.live.insert(tid, record);
@@ -294,8 +308,10 @@ impl Ledger {
         if let Some(site) = record.waits_at.take() {
             self.sites.waits(site, record.tid, false, at);
         }
+        let drawn = drawing::Before::of(&record);
         let (step, unexplained) = record.clock.finish(at);
         record.unexplained = unexplained;
+        self.draw_end(drawn, &step, &record);
         let (before, now) = (record.waits_in(), record.stack);
         self.book(&mut record, &step, before, now);
         if record.samples.is_empty() {
@@ -360,6 +376,8 @@ impl Ledger {
                 process.name = name;
             }
         }
+        let birth = Birth { pid, tid, at: born, counters: Counters::default(), newborn: true };
+        self.draw_birth(&birth, (0, 0));
         let mut record = ThreadRecord::new(pid, tid, ThreadClock::new(born, Counters::default(), true));
         let (step, shares) = record.clock.observe_told(died, counters, Seen::Active, &waits);
         self.book_told(&mut record, &step, waits.iter().zip(&shares), [(None, StackId::UNSEEN); 2]);
@@ -370,6 +388,12 @@ impl Ledger {
     pub fn host(&mut self, share: HostShare) {
         self.note(|| Observation::Host(share));
         self.wall.stolen(share);
+    }
+
+    /// What came, in all, over the connections that a process accepted.
+    pub fn traffic(&mut self, pid: i32, traffic: Traffic) {
+        self.note(|| Observation::Traffic { pid, traffic: Box::new(traffic) });
+        self.traffic.insert(pid, traffic);
     }
 
     /// The last reading of a thread that has ended. It was not found at a random moment, so it tells what the thread
@@ -398,6 +422,7 @@ impl Ledger {
             self.move_waiter(&mut record, reading.seen);
             let waited_in = record.waits_in();
             record.quiet = record.quiet.zip(reading.quiet).map(|(before, more)| before.saturating_add(more));
+            let drawn = drawing::Before::of(&record);
             let told = std::mem::take(&mut record.told);
             let step = if told.is_empty() {
                 let step = record.clock.observe(before, at, reading.counters, reading.seen);
@@ -409,6 +434,7 @@ impl Ledger {
                 Some(step)
             };
             if let Some(step) = &step {
+                self.draw_step(drawn, before, step, reading);
                 record.stack = reading.stack;
                 moved.push(Moved { pid: record.pid, over: step.over, run: step.cpu, delay: step.delay });
             }
@@ -524,7 +550,9 @@ impl Ledger {
             threads_seen: self.threads_seen,
             lives: self.lives,
             processes_summed: self.processes_summed,
+            traffic: self.traffic,
             tape: self.tape.unwrap_or_default(),
+            drawn: self.tracking,
         }
     }
 }

@@ -4,13 +4,15 @@
 //! ```text
 //! launch ─► record ─► tree ─► process ─► source/*        the edge: reads the kernel, decides nothing
 //!              │        │
-//!              │        └─► ledger ─► thread_clock, wall, sites, segments      pure: the books
-//!              └─► summary, items ─► Profile                                  pure: what they mean
+//!              │        └─► ledger ─► thread_clock, wall, sites, segments, tracking   pure: the books
+//!              ├─► summary, items ─► Profile                                  pure: what they mean
+//!              └─► watch                                                      how they stand meanwhile
 //! ```
 //!
 //! Everything between edge and books is an [`observation`]; [`source::replay`] writes them down and plays them again.
 
 mod callers;
+mod clients;
 pub mod code;
 mod dispatches;
 mod following;
@@ -34,12 +36,17 @@ pub mod segments;
 pub mod sites;
 pub mod source;
 pub mod stack;
+pub mod stack_reads;
 mod summary;
 pub mod switching;
 mod sys;
 pub mod thread_clock;
+pub mod tracking;
+pub mod tracks;
+pub mod traffic;
 mod tree;
 pub mod wall;
+pub mod watch;
 
 use std::io::BufRead;
 
@@ -50,6 +57,7 @@ use source::replay::{self, ReplayError, Tape};
 pub use code::{CallStacks, Location, Region, Site, StackTime};
 pub use model::*;
 pub use record::{ProfileError, Target};
+pub use watch::{Standing, Watcher};
 
 /// Measures a target on a `machine`, which is brought up to date with what the program may really use. Returns when the command has ended, when the time is up, or when an
 /// attached measurement is interrupted. `level`: how to measure; `None`: as well as it can be done here.
@@ -61,22 +69,39 @@ pub fn profile(
     machine: &mut Machine,
     level: Option<Level>,
 ) -> Result<Profile, ProfileError> {
-    let books = Ledger::new(f64::from(machine.cpus()));
-    record::record(target, machine, level, books).map(summary::summarise)
+    profile_with(target, machine, level, Extras::default(), None).map(|(profile, _)| profile)
 }
 
-/// As [`profile()`], and keeps what the edge saw, so that the same run can be replayed.
+/// What is wanted of a measurement beside the profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extras {
+    /// What the edge saw, so that the same run can be replayed. Kept in memory until the end.
+    pub tape: bool,
+    /// What each thread was doing when.
+    pub tracks: bool,
+}
+
+/// As [`profile()`], with what is wanted besides, and somebody who may look on.
 ///
 /// # Errors
 /// As [`profile()`].
-pub fn profile_on_tape(
+pub fn profile_with(
     target: &Target,
     machine: &mut Machine,
     level: Option<Level>,
-) -> Result<(Profile, Tape), ProfileError> {
+    extras: Extras,
+    watcher: Option<&mut dyn Watcher>,
+) -> Result<(Profile, Option<Tape>), ProfileError> {
     let cpus = f64::from(machine.cpus());
-    let recording = record::record(target, machine, level, Ledger::new(cpus).taped())?;
-    let tape = Tape::of(cpus, &recording);
+    let mut books = Ledger::new(cpus);
+    if extras.tape {
+        books = books.taped();
+    }
+    if extras.tracks {
+        books = books.tracked();
+    }
+    let recording = record::record(target, machine, level, books, watcher)?;
+    let tape = extras.tape.then(|| Tape::of(cpus, &recording));
     Ok((summary::summarise(recording), tape))
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::code::{CallStacks, Region, Site};
+use super::tracks::Tracks;
 use crate::wait::{Book, WaitKind};
 
 /// One measurement of one program.
@@ -34,6 +35,8 @@ pub struct Profile {
     pub wall_book: Book,
     /// The same by when it was.
     pub timeline: Timeline,
+    /// What each thread was doing when; `None`: nobody asked for it.
+    pub tracks: Option<Tracks>,
     /// The same accounts in thread-time; sums to the lifetimes of all threads. Here `Wait(Gil)` is queueing.
     pub thread_book: Book,
     /// How many threads ran at once.
@@ -200,6 +203,19 @@ pub struct CpuSplit {
     pub samples: u64,
 }
 
+impl CpuSplit {
+    /// Samples of running threads below which the split says nothing.
+    pub const FEWEST: u64 = 20;
+
+    /// Share of the CPU time that holds the lock, 0–1; `None`: there is no such lock or CPU time, or too little of it was
+    /// looked at to tell.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        let (gil, native) = (self.gil?.as_secs_f64(), self.native?.as_secs_f64());
+        (self.samples >= Self::FEWEST && gil + native > 0.0).then(|| gil / (gil + native))
+    }
+}
+
 /// A repeated blocking point: same process group, same program counter and stack pointer, or same descriptor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BlockingPoint {
@@ -241,6 +257,8 @@ pub struct Items {
     /// Where an item is what a client asked for: the share of their time in which the threads that answer waited for the
     /// next one.
     pub free: Option<f64>,
+    /// There: how many of them came, and how that is known.
+    pub requests: Option<Requests>,
     /// Threads or processes that already work on them side by side.
     pub lanes: u64,
     /// Wait per item by kind; lock and GIL waits are not delay and are kept apart by their kind.
@@ -261,6 +279,38 @@ pub struct Items {
     pub region: Option<Region>,
     /// Recorded items in order, for the replay; run-length coded, bounded. Empty: none recorded.
     pub segments: Vec<Segment>,
+}
+
+/// What clients asked of a server.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Requests {
+    /// A second.
+    pub rate: f64,
+    /// What was counted.
+    pub counted: Counted,
+}
+
+/// What tells the number of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// How often threads waited for clients, which agrees with how often they came to wait for what an answer needs.
+    Waits,
+    /// Segments with data that came and those that went, which agree, over so many connections.
+    Segments(u64),
+    /// Connections that were accepted: one request came over each.
+    Connections,
+}
+
+impl Counted {
+    /// The name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waits => "waits",
+            Self::Segments(_) => "segments",
+            Self::Connections => "connections",
+        }
+    }
 }
 
 impl Items {

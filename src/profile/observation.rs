@@ -72,6 +72,13 @@ pub enum Observation {
         /// Where it waits.
         site: super::thread_clock::SiteId,
     },
+    /// See [`Ledger::called`](super::ledger::Ledger::called).
+    Called {
+        /// Thread.
+        tid: i32,
+        /// Its name.
+        name: String,
+    },
     /// A frame that stacks may hold from now on; they are numbered from 0.
     Frame {
         /// What it stands for, innermost first; empty: not known yet.
@@ -119,6 +126,13 @@ pub enum Observation {
     },
     /// See [`Ledger::host`](super::ledger::Ledger::host).
     Host(HostShare),
+    /// See [`Ledger::traffic`](super::ledger::Ledger::traffic).
+    Traffic {
+        /// Process.
+        pid: i32,
+        /// What came over the connections it accepted.
+        traffic: Box<super::traffic::Traffic>,
+    },
     /// See [`Ledger::last_words`](super::ledger::Ledger::last_words).
     LastWords {
         /// When.

@@ -83,7 +83,7 @@ impl Span {
 }
 
 /// All places of one recording.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Places {
     waits: BTreeMap<Place, Waits>,
     computing: BTreeMap<(i32, StackId), Computing>,

@@ -23,7 +23,6 @@ use super::following::Following;
 use super::handed::Handed;
 use super::ledger::{Ledger, Reading, Under};
 use super::observation::Birth;
-use super::record::StackReads;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::interpreter::{Interpreter, LockState, Owner};
@@ -33,6 +32,7 @@ use super::source::procfs::{
     parse_syscall, read_stat,
 };
 use super::stack::StackId;
+use super::stack_reads::StackReads;
 use super::switching::{Ended, Exact, Waits};
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;

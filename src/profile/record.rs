@@ -21,8 +21,10 @@ use super::model::{Exit, Level, Throttling};
 use super::sampler::Schedule;
 use super::source::perf::Refused;
 use super::source::procfs::{command_line, numbered, parse_group, read_small, read_stat};
+use super::stack_reads::StackReads;
 use super::sys::{self, Witness};
 use super::tree::{Tree, own_children, threads_below};
+use super::watch::{Standing, Watcher};
 use crate::machine::{Machine, QuotaReader, QuotaReading, survey};
 
 /// Ages of a run at which it is asked again what the program may use: it may have entered a cgroup of its own.
@@ -106,30 +108,6 @@ pub enum ProfileError {
     Signals(io::Error),
 }
 
-/// How call stacks were looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StackReads {
-    /// All in all.
-    pub read: u64,
-    /// Those that changed while they were read.
-    pub torn: u64,
-    /// Whether there were native ones among them.
-    pub native: bool,
-    /// Whether threads were looked at while they ran.
-    pub cpu_clock: bool,
-    /// Sources that could not be used, and why.
-    pub refused: Vec<(String, String)>,
-}
-
-impl StackReads {
-    /// A source could not be used; each is named once.
-    pub fn refuse(&mut self, source: &str, reason: String) {
-        if self.refused.iter().all(|(known, _)| known != source) {
-            self.refused.push((source.to_owned(), reason));
-        }
-    }
-}
-
 /// A finished recording, before it is summed up.
 #[derive(Debug)]
 pub struct Recording {
@@ -211,7 +189,8 @@ fn begin(target: &Target, asked: Option<Level>) -> Result<Begun, ProfileError> {
     Ok(Begun { root: root?, launched, limit, started, following, levels })
 }
 
-/// Measures a target on a `machine`, which is surveyed again as the program sees it, and keeps these `books` of it.
+/// Measures a target on a `machine`, which is surveyed again as the program sees it, and keeps these `books` of it. A
+/// `watcher` is told how they stand.
 ///
 /// # Errors
 /// If the command does not start, or the process is gone or not ours.
@@ -220,6 +199,7 @@ pub fn record(
     machine: &mut Machine,
     asked: Option<Level>,
     books: Ledger,
+    mut watcher: Option<&mut dyn Watcher>,
 ) -> Result<Recording, ProfileError> {
     let launching = target.launching();
     let mut inbox = Inbox::open(launching).map_err(ProfileError::Signals)?;
@@ -228,33 +208,38 @@ pub fn record(
     let mut witness = if launching == Launching::Yes { Witness::start() } else { None };
     let own_before = own_cpu();
     let Begun { root, launched, limit, started, following, levels } = begin(target, asked)?;
-    let descriptors = launch::raise_open_files();
     let mut quota = Quota::open(root);
-    let command = target.command_line(root);
+    let program = Program { command: target.command_line(root), root, launched, own_before };
+    let descriptors = launch::raise_open_files();
     let mut tree = Tree::new(root, books, launched, strangers, descriptors, following);
     tree.replace_stranger(None, witness.as_ref().map(Witness::pid));
     let mut schedule = Schedule::new(seed());
-    let mut ticks_before = Vec::new();
+    let mut ticks_before = Ticks::new();
     let mut reaped = Sum::default();
     let mut interrupted = false;
     let mut planned = Duration::ZERO;
-    let mut surveys = SURVEYS.iter();
-    let mut next_survey = surveys.next();
+    let mut surveys = SURVEYS.iter().peekable();
     loop {
         let age = started.elapsed();
-        let cost_before = own_cpu();
+        let cost_before = round_cpu();
         tree.round(nanos(age), !launched && schedule.rounds == 0);
         if !launched && schedule.rounds == 0 {
             ticks_before = tree.pids().iter().filter_map(|pid| Some((*pid, ticks(*pid)?))).collect();
         }
-        if next_survey.is_some_and(|due| age >= *due) {
-            next_survey = surveys.next();
+        if surveys.next_if(|due| age >= **due).is_some() {
             quota.follow(root, machine);
         }
-        schedule.took(own_cpu().saturating_sub(cost_before), age.saturating_sub(planned), age);
+        schedule.took(round_cpu().saturating_sub(cost_before), age.saturating_sub(planned), age);
         let is_over = limit.is_some_and(|limit| age >= limit) || (!launched && tree.is_empty());
         if is_over {
             break;
+        }
+        if let Some(watcher) = watcher.as_deref_mut() {
+            let known = (&ticks_before, &reaped, &quota, &schedule, &levels);
+            if (Ongoing { program: &program, tree: &tree, known }).is_shown(watcher, age, machine) {
+                interrupted = true;
+                break;
+            }
         }
         planned = age + schedule.next(age);
         if let Some(limit) = limit {
@@ -294,15 +279,14 @@ pub fn record(
     let has_ended = !launched && tree.is_empty();
     let cpu = if launched { reaped.cpu } else { ticks_since(&ticks_before, tree.pids()) };
     let (hidden, lists_children) = (tree.lookups.hidden, tree.lists_children());
-    let Tree { ledger, lookups, .. } = &mut tree;
-    ledger.name_frames(|stacks| {
-        lookups.images.name_all(stacks);
-    });
-    let stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
+    tree.name_frames();
+    tree.count_requests();
+    let mut stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
+    stack_reads.close();
     let levels = levels.end(tree.lookups.following.as_ref());
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
-        command,
+        command: program.command,
         root,
         launched,
         exit: reaped.exit.or_else(|| has_ended.then_some(Exit::Untold)),
@@ -320,6 +304,61 @@ pub fn record(
         lists_children,
         interrupted,
     })
+}
+
+/// What a recording is of.
+struct Program {
+    command: Vec<String>,
+    root: i32,
+    launched: bool,
+    /// CPU time boundby had used before.
+    own_before: Duration,
+}
+
+/// A recording that is not over: ticks before it, what was reaped, quota, schedule and level.
+struct Ongoing<'r> {
+    program: &'r Program,
+    tree: &'r Tree,
+    known: (&'r Ticks, &'r Sum, &'r Quota, &'r Schedule, &'r Levels),
+}
+
+impl Ongoing<'_> {
+    /// Shows a watcher how things stand, if that is due. Says whether it has seen enough and the recording may end; a command
+    /// is followed to its end.
+    fn is_shown(&self, watcher: &mut dyn Watcher, age: Duration, machine: &Machine) -> bool {
+        if watcher.is_due(age) {
+            let begun = Instant::now();
+            let recording = self.so_far(age);
+            watcher.see(Standing::new(recording, machine.clone(), begun.elapsed()));
+        }
+        watcher.has_enough() && !self.program.launched
+    }
+
+    /// The recording as if it ended at this age.
+    fn so_far(&self, age: Duration) -> Recording {
+        let Self { program, tree, known: (ticks_before, reaped, quota, schedule, levels) } = self;
+        let alive = ticks_since(ticks_before, tree.pids());
+        let tail = nanos(age).saturating_sub(tree.ledger.last_round());
+        Recording {
+            command: program.command.clone(),
+            root: program.root,
+            launched: program.launched,
+            exit: None,
+            wall: age,
+            cpu: (reaped.cpu.0 + alive.0, reaped.cpu.1 + alive.1),
+            max_rss: reaped.max_rss,
+            books: tree.ledger.standing(program.root, tail),
+            throttling: quota.throttling(),
+            schedule: (*schedule).clone(),
+            own_cpu: own_cpu().saturating_sub(program.own_before),
+            hidden: tree.lookups.hidden,
+            stack_reads: tree.lookups.stack_reads.clone(),
+            levels: (*levels).clone().end(tree.lookups.following.as_ref()),
+            left_running: 0,
+            lists_children: tree.lists_children(),
+            interrupted: false,
+        }
+    }
 }
 
 /// Passes on what was not sent to the command as well, as a member of the same process group.
@@ -543,7 +582,16 @@ fn monotonic() -> u64 {
 }
 
 fn own_cpu() -> Duration {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
+    used(ClockId::ProcessCPUTime)
+}
+
+/// Of the thread that takes the rounds: others may be drawing meanwhile.
+fn round_cpu() -> Duration {
+    used(ClockId::ThreadCPUTime)
+}
+
+fn used(clock: ClockId) -> Duration {
+    let now = clock_gettime(clock);
     Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
@@ -552,12 +600,15 @@ fn seed() -> u64 {
     (now.tv_nsec as u64) << 20 ^ u64::from(std::process::id())
 }
 
+/// Processes with their ticks.
+type Ticks = Vec<(i32, [u64; 4])>;
+
 /// User and system ticks of a process and the children it has waited for.
 fn ticks(pid: i32) -> Option<[u64; 4]> {
     Some(read_stat(format!("/proc/{pid}/stat").as_ref())?.ticks)
 }
 
-fn ticks_since(before: &[(i32, [u64; 4])], pids: &[i32]) -> (Duration, Duration) {
+fn ticks_since(before: &Ticks, pids: &[i32]) -> (Duration, Duration) {
     let mut sum = [0u64; 2];
     for pid in pids {
         let Some(now) = ticks(*pid) else { continue };

@@ -13,6 +13,8 @@ const KEPT_APART: usize = 8192;
 /// threads that take a mutex in turn for good, the first is never seen waiting; while it holds it, all others wait:
 /// half of the time of three, less of more.
 const PARKED_SHARE: f64 = 0.6;
+/// Threads of which at least two wait for less than this share of the time that any does, take turns.
+const AT_ONCE: f64 = 0.1;
 /// Threads remembered per site.
 const THREADS_KEPT: usize = 4096;
 
@@ -124,13 +126,23 @@ impl SiteRecord {
 }
 
 /// All blocking points of one recording. Number 0 is "nothing tells where".
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sites {
     records: Vec<SiteRecord>,
     by_key: HashMap<SiteKey, SiteId>,
     /// Where a place has talked to one peer only, a connection too young to be named is taken to lead there as well.
     only_peer: HashMap<(i32, u64, &'static str), Option<SiteId>>,
-    waiting: BTreeMap<WaitKind, u32>,
+    waiting: BTreeMap<WaitKind, Waiting>,
+}
+
+/// Threads that wait for one kind of thing, wherever.
+#[derive(Debug, Clone, Copy, Default)]
+struct Waiting {
+    now: u32,
+    since: u64,
+    /// How long it have been one and more, and two and more, nanoseconds.
+    any: u64,
+    several: u64,
 }
 
 impl Default for Sites {
@@ -205,12 +217,14 @@ impl Sites {
             if site.waits.threads.len() < THREADS_KEPT {
                 site.waits.threads.insert(tid);
             }
-            *self.waiting.entry(site.key.kind).or_default() += 1;
         } else {
             *waiting = waiting.saturating_sub(1);
-            let all = self.waiting.entry(site.key.kind).or_default();
-            *all = all.saturating_sub(1);
         }
+        let all = self.waiting.entry(site.key.kind).or_default();
+        let elapsed = now.saturating_sub(std::mem::replace(&mut all.since, now));
+        all.any += if all.now >= 1 { elapsed } else { 0 };
+        all.several += if all.now >= 2 { elapsed } else { 0 };
+        all.now = if begins { all.now + 1 } else { all.now.saturating_sub(1) };
     }
 
     /// A polling call here watches this many descriptors.
@@ -233,7 +247,15 @@ impl Sites {
     /// Threads that wait for this kind of thing right now.
     #[must_use]
     pub fn waiting(&self, kind: WaitKind) -> u32 {
-        self.waiting.get(&kind).copied().unwrap_or(0)
+        self.waiting.get(&kind).map_or(0, |waiting| waiting.now)
+    }
+
+    /// Whether several threads waited for this kind of thing, and hardly ever two at once: they take turns, as those of a
+    /// runtime do that hand its one event loop around.
+    #[must_use]
+    pub fn take_turns(&self, kind: WaitKind) -> bool {
+        let waiting = self.waiting.get(&kind).copied().unwrap_or_default();
+        waiting.any > 0 && waiting.several as f64 <= AT_ONCE * waiting.any as f64
     }
 
     /// How many there are, the unknown one included.

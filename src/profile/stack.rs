@@ -39,7 +39,7 @@ impl StackId {
 }
 
 /// All stacks of one recording.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Stacks {
     /// Levels by number of frame, innermost first; empty: not known yet, or never found out.
     frames: Vec<Vec<Frame>>,

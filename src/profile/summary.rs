@@ -3,23 +3,28 @@
 pub(super) mod code;
 pub(super) mod event_loops;
 mod timeline;
+mod tracks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::callers::{CPU_CLOCK, NATIVE_STACKS, PYTHON_STACKS};
+use super::clients::SOCK_DIAG;
 use super::items;
 use super::ledger::{Closed, ProcessRecord};
 use super::levels::{REASONS, SWITCHES};
 use super::model::{
-    BlockingPoint, CpuSplit, EventLoop, Language, Level, Parallelism, ProcessGroup, Profile, Quality,
+    BlockingPoint, CpuSplit, EventLoop, Items, Language, Level, Parallelism, ProcessGroup, Profile, Quality,
     Refused, Runtime,
 };
 use super::record::Recording;
+use super::requests;
 use super::sites::{Durations, SiteRecord, is_counted};
 use super::thread_clock::SiteId;
 use crate::wait::{Account, Book, WaitKind};
 
+/// What is missing where requests were not counted.
+const NO_REQUESTS: &str = "requests are told by the waits for them alone, which those of event loops are not";
 /// What the host took is said from this share of the wall time on.
 const STOLEN: f64 = 0.01;
 /// A level is that of a recording if it was measured so for this share of the time.
@@ -58,6 +63,8 @@ pub(super) fn summarise(recording: Recording) -> Profile {
     let blocking_points = blocking_points(books, &critical);
     let (sites, call_stacks) = code::by_code(books, &recording.stack_reads);
     let items = items::find(books, nanos(recording.wall));
+    let tracks = tracks::tracks(books);
+    let quality = quality(&recording, items.as_ref(), seen, exact);
     Profile {
         launched: recording.launched,
         exit: recording.exit,
@@ -71,6 +78,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         threads: books.threads_seen,
         runtime,
         timeline: timeline::timeline(books, &wall_book),
+        tracks,
         wall_book,
         thread_book,
         parallelism: parallelism(books, total_cpu, nanos(recording.wall)),
@@ -83,7 +91,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         process_groups: groups(books),
         throttling: recording.throttling,
         level: level(&recording),
-        quality: quality(&recording, seen, exact),
+        quality,
         command: recording.command,
     }
 }
@@ -418,7 +426,7 @@ fn levels_refused(recording: &Recording) -> impl Iterator<Item = Refused> + use<
     .flatten()
 }
 
-fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
+fn quality(recording: &Recording, items: Option<&Items>, seen: u64, exact: u64) -> Quality {
     let rounds = recording.schedule.rounds;
     let mut quality = Quality {
         sources_used: vec!["procfs".to_owned()],
@@ -467,11 +475,31 @@ fn quality(recording: &Recording, seen: u64, exact: u64) -> Quality {
             reason: reason.clone(),
             costs: match source.as_str() {
                 CPU_CLOCK => "lines that compute are not named in native code; those that wait are",
+                SOCK_DIAG => NO_REQUESTS,
                 _ => "the lines of the source that wait and compute are not named",
             }
             .to_owned(),
         }
     }));
+    if !books.traffic.is_empty() {
+        quality.sources_used.push(SOCK_DIAG.to_owned());
+    }
+    if items.is_none_or(|items| items.requests.is_none())
+        && let Some(reason) = requests::doubt(books)
+    {
+        let (source, costs) = (SOCK_DIAG.to_owned(), NO_REQUESTS.to_owned());
+        quality.refused.push(Refused { source, reason: reason.to_owned(), costs });
+    }
+    let is_tokio = |site: &SiteRecord, stack| site.event_loop && event_loops::in_tokio(&books.stacks, stack);
+    if books.places.waits().any(|(place, _)| is_tokio(books.sites.get(place.site), place.stack)) {
+        quality.refused.push(Refused {
+            source: "tokio-tasks".to_owned(),
+            reason: "how tokio's tasks lie in memory is written down nowhere".to_owned(),
+            costs:
+                "what they await is told as the loop's own wait for events; what blocks the loop has its line"
+                    .to_owned(),
+        });
+    }
     if recording.hidden > 0 {
         quality.refused.push(Refused {
             source: "syscall".to_owned(),
@@ -569,6 +597,7 @@ fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
             crate::units::percent(stolen)
         ));
     }
+    remarks.extend(tracks::left_out(&recording.books, recording.wall));
     if recording.interrupted {
         remarks.push("interrupted before the program ended".to_owned());
     }

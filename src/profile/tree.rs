@@ -4,18 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
+use super::clients::{Clients, SOCK_DIAG};
 use super::following::Following;
 use super::ledger::{Ledger, Reading};
 use super::observation::Life;
 use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended, told_of_the_gone};
-use super::record::StackReads;
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::host::Host;
 use super::source::native::Images;
-use super::source::procfs::{
-    children, descendants, numbered, parents, parse_schedstat, read_small, read_stat,
-};
+use super::source::procfs::{children, descendants, numbered, parents, parse_schedstat, read_small, read_stat};
+use super::stack_reads::StackReads;
 use super::switching::{Ended, Exact};
 use super::thread_clock::Counters;
 
@@ -55,6 +54,7 @@ pub(super) struct Tree {
     host: Host,
     /// When the recording ends; what is learnt later was so then.
     end: u64,
+    clients: Clients,
 }
 
 impl Tree {
@@ -96,6 +96,7 @@ impl Tree {
             next_search: 0,
             host: Host::open(),
             end: u64::MAX,
+            clients: Clients::new(),
         };
         tree.add(root, 0, 0);
         tree
@@ -190,6 +191,21 @@ impl Tree {
         if let Some(share) = self.host.since_last(now) {
             self.ledger.host(share);
         }
+        self.clients.look_if_due(now, self.lookups.descriptors.serving(), !self.adopts);
+    }
+
+    /// The recording is over: what clients asked is told to the books.
+    pub(super) fn count_requests(&mut self) {
+        if !self.is_empty() {
+            self.clients.look(self.lookups.descriptors.serving(), !self.adopts);
+        }
+        let (traffic, refused) = std::mem::replace(&mut self.clients, Clients::new()).close();
+        for (pid, traffic) in traffic {
+            self.ledger.traffic(pid, traffic);
+        }
+        if let Some(why) = refused {
+            self.lookups.stack_reads.refuse(SOCK_DIAG, why.to_owned());
+        }
     }
 
     /// The recording ends now.
@@ -257,6 +273,14 @@ impl Tree {
         roots.push(us);
         let found = descendants(&roots, &pairs);
         found.into_iter().map(|(pid, parent)| (pid, if parent == us { 0 } else { parent })).collect()
+    }
+
+    /// Looks up what native code is called, which takes its time: when no more looks are due.
+    pub(super) fn name_frames(&mut self) {
+        let Self { ledger, lookups, .. } = self;
+        ledger.name_frames(|stacks| {
+            lookups.images.name_all(stacks);
+        });
     }
 
     /// A child of boundby has ended but is not reaped yet: its counters can be read a last time.

@@ -19,8 +19,12 @@ mod stacks;
 mod style;
 pub mod sweep;
 mod text;
+mod trace;
 
 pub use style::{Style, Terminal};
+pub use text::live;
+
+use std::io::{self, Write};
 
 use self::formats::Formats;
 use crate::advice::Advice;
@@ -64,6 +68,8 @@ pub enum Format {
     Pprof,
     /// Call stacks as a drawing (SVG).
     Flamegraph,
+    /// What it was bound by when, for <https://ui.perfetto.dev> and Chrome.
+    Trace,
 }
 
 /// What a format shows, and what writes it.
@@ -75,6 +81,8 @@ enum Render {
     Document(fn(&[Report<'_>]) -> String),
     /// Its call stacks, for a viewer.
     Stacks(fn(&Profile) -> Vec<u8>),
+    /// Its timeline, for a viewer.
+    Timeline(fn(&Profile) -> Vec<u8>),
 }
 
 const RENDERERS: Formats<Format, Render> = Formats(&[
@@ -87,6 +95,7 @@ const RENDERERS: Formats<Format, Render> = Formats(&[
     (Format::Firefox, "firefox", Render::Stacks(|profile| stacks::to_firefox(profile).into_bytes())),
     (Format::Pprof, "pprof", Render::Stacks(stacks::to_pprof)),
     (Format::Flamegraph, "flamegraph", Render::Stacks(|profile| stacks::to_flamegraph(profile).into_bytes())),
+    (Format::Trace, "trace", Render::Timeline(to_trace)),
 ]);
 
 impl Format {
@@ -113,6 +122,12 @@ impl Format {
         matches!(RENDERERS.renderer(self), Render::Stacks(_))
     }
 
+    /// Whether it shows what was when, for a viewer, and nothing else.
+    #[must_use]
+    pub fn is_of_time(self) -> bool {
+        matches!(RENDERERS.renderer(self), Render::Timeline(_))
+    }
+
     /// Whether several reports make one of it.
     #[must_use]
     pub fn holds_several(self) -> bool {
@@ -126,13 +141,28 @@ pub fn render(report: &Report<'_>, format: Format, style: &Style) -> Vec<u8> {
     render_all(std::slice::from_ref(report), format, style)
 }
 
+/// Writes what each thread was doing when, for <https://ui.perfetto.dev> and Chrome.
+///
+/// # Errors
+/// Whatever `out` says.
+pub fn write_trace(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
+    trace::write(profile, out)
+}
+
+fn to_trace(profile: &Profile) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Memory refuses nothing.
+    let _ = trace::write(profile, &mut bytes);
+    bytes
+}
+
 /// Several reports, one after the other or, where the format has room for them, in one document.
 #[must_use]
 pub fn render_all(reports: &[Report<'_>], format: Format, style: &Style) -> Vec<u8> {
     let each = |write: &dyn Fn(&Report<'_>) -> Vec<u8>| reports.iter().map(write).collect::<Vec<_>>();
     match RENDERERS.renderer(format) {
         Render::Whole(write) => each(&|report| write(report, style)).join(&b'\n'),
-        Render::Stacks(write) => each(&|report| write(report.profile)).concat(),
+        Render::Stacks(write) | Render::Timeline(write) => each(&|report| write(report.profile)).concat(),
         Render::Document(write) => write(reports).into_bytes(),
     }
 }

@@ -50,6 +50,8 @@ pub struct RuleSet {
     realisations: Vec<Realisation>,
     description: Description,
     guide: Guide,
+    /// Whether coefficients that were measured on this computer stand over those of boundby.
+    calibrated: bool,
 }
 
 impl RuleSet {
@@ -86,7 +88,13 @@ impl RuleSet {
         if let Some(path) = path {
             sources.extend(load::read(path, &mut errors));
         }
-        assemble::assemble(&sources, errors)
+        Ok(Self { calibrated: !model.is_empty(), ..assemble::assemble(&sources, errors)? })
+    }
+
+    /// Whether coefficients that were measured on this computer stand over those of boundby.
+    #[must_use]
+    pub fn is_calibrated(&self) -> bool {
+        self.calibrated
     }
 
     /// Every rule, by kind, then precedence (highest first), then id.

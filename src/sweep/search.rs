@@ -43,8 +43,8 @@ const NARROW: u64 = 4;
 const WORSE: f64 = 1.15;
 /// Runs that any search may take.
 const LEAST: usize = 4;
-/// Runs of a number before anything is made to hang on it.
-const CONFIRMED: usize = 2;
+/// Runs of a number before anything is made to hang on it: two may be lucky both.
+const CONFIRMED: usize = 3;
 /// Deviations between what two numbers take and what would make them equal, to be certain: 90 % of cases on one side.
 const CERTAIN: f64 = 1.282;
 

@@ -150,28 +150,80 @@ pub(crate) fn named_pipe(path: &Path) {
     assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0, "{}", io::Error::last_os_error());
 }
 
+/// Something mounted where something else is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cover {
+    pub(crate) place: &'static CStr,
+    pub(crate) kind: &'static CStr,
+    pub(crate) options: &'static CStr,
+}
+
+/// What a command finds around it.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) covers: Vec<Cover>,
+    /// Who it is; `None`: who we are.
+    pub(crate) user: Option<u32>,
+    /// It may not open events.
+    pub(crate) without_perf: bool,
+}
+
+/// Lets the command be born in other surroundings.
+pub(crate) fn surrounded(command: &mut Command, surroundings: Surroundings) -> &mut Command {
+    let prepare = move || {
+        // SAFETY: the calls may be made between fork and exec; nothing is allocated, and all texts live as long as the
+        // program.
+        unsafe {
+            if !surroundings.covers.is_empty() {
+                alone()?;
+                for cover in &surroundings.covers {
+                    mount(cover)?;
+                }
+            }
+            if let Some(user) = surroundings.user
+                && (libc::setgroups(0, std::ptr::null()) != 0
+                    || libc::setgid(user) != 0
+                    || libc::setuid(user) != 0)
+            {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        if surroundings.without_perf { refuse(libc::SYS_perf_event_open) } else { Ok(()) }
+    };
+    // SAFETY: see above.
+    unsafe { command.pre_exec(prepare) }
+}
+
 /// Lets the command see another `/proc` than we do: mounted over ours in a name space of its own.
 pub(crate) fn with_proc<'a>(
     command: &'a mut Command,
     kind: &'static CStr,
     options: &'static CStr,
 ) -> &'a mut Command {
-    // SAFETY: the calls may be made between fork and exec, and all texts live as long as the program.
-    unsafe { command.pre_exec(move || mount_proc(kind, options)) }
+    let cover = Cover { place: c"/proc", kind, options };
+    surrounded(command, Surroundings { covers: vec![cover], user: None, without_perf: false })
 }
 
-unsafe fn mount_proc(kind: &CStr, options: &CStr) -> io::Result<()> {
+/// From now on nobody else sees what is mounted.
+unsafe fn alone() -> io::Result<()> {
     let none = std::ptr::null();
-    // SAFETY: the texts are C strings; absent ones are allowed by both calls.
+    // SAFETY: the text is a C string; absent ones are allowed.
     unsafe {
         if libc::unshare(libc::CLONE_NEWNS) != 0
             || libc::mount(none, c"/".as_ptr(), none, libc::MS_REC | libc::MS_PRIVATE, none.cast()) != 0
-            || libc::mount(kind.as_ptr(), c"/proc".as_ptr(), kind.as_ptr(), 0, options.as_ptr().cast()) != 0
         {
             return Err(io::Error::last_os_error());
         }
     }
     Ok(())
+}
+
+unsafe fn mount(cover: &Cover) -> io::Result<()> {
+    let Cover { place, kind, options } = cover;
+    // SAFETY: the texts are C strings.
+    let mounted =
+        unsafe { libc::mount(kind.as_ptr(), place.as_ptr(), kind.as_ptr(), 0, options.as_ptr().cast()) };
+    if mounted == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Whether we may do that at all.

@@ -104,3 +104,41 @@ fn what_cannot_be_compared_is_an_error() {
     assert!(compared(root.path(), &["1.json", "2.json"]).unwrap_err().contains("2.json"));
     assert!(compared(root.path(), &["--before", "1.json"]).is_err());
 }
+
+/// The constants that only a comparison reads, by the golden that pins them: each a fifth more or less shows.
+#[test]
+fn what_is_noise_and_what_is_worth_telling_is_in_the_rules() {
+    // A change of 1.05 % of the run stands between the shipped threshold and one that is a fifth higher; one of 0.95 % below.
+    let mut more = case(1);
+    let (network, disk) = (Account::Wait(WaitKind::Network), Account::Wait(WaitKind::Disk));
+    let (told, untold) = (more.profile.wall.mul_f64(0.0105), more.profile.wall.mul_f64(0.0095));
+    for (account, by) in [(network, told), (disk, untold)] {
+        more.profile.wall_book[account] += by.as_nanos() as u64;
+        more.profile.wall += by;
+    }
+    let root = saved(&[1]);
+    fs::write(root.path().join("more.json"), json::to_json(&more.report())).unwrap();
+    let overlay = root.path().join("rules");
+    fs::create_dir(&overlay).unwrap();
+    let rules = overlay.display().to_string();
+    let compared_by = |constants: &str| {
+        fs::write(overlay.join("overlay.yaml"), format!("constants: {{{constants}}}\n")).unwrap();
+        let words =
+            ["1.json", "more.json", "--format", "json", "--fail-on", "never", "--rules", rules.as_str()];
+        compared(root.path(), &words).unwrap().1
+    };
+    let shipped = compared_by("single_run_noise: 5%, change_worth_telling: 1%");
+    let (_, plain) = compared(root.path(), &["1.json", "more.json", "--format", "json"]).unwrap();
+    assert_eq!(shipped, plain, "the shipped rules say so");
+    let value: Value = serde_json::from_str(&shipped).unwrap();
+    let parts = value["program"].as_array().unwrap();
+    assert_eq!(parts.len(), 1, "{parts:?}");
+    for moved in [
+        "single_run_noise: 4%",
+        "single_run_noise: 6%",
+        "change_worth_telling: 0.8%",
+        "change_worth_telling: 1.2%",
+    ] {
+        assert_ne!(compared_by(moved), shipped, "{moved}");
+    }
+}

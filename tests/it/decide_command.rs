@@ -1,5 +1,7 @@
 //! `boundby decide` from the command line to its answer: what it says, what it refuses, how sure it dares to be.
 
+use std::fs;
+
 use boundby::cli::DecideArgs;
 use boundby::commands::decide::answer;
 use boundby::machine::Machine;
@@ -361,6 +363,35 @@ proptest! {
         let answer = json(&words.join(" "));
         for one in answer["recommendations"].as_array().unwrap() {
             prop_assert!(at_once(one) <= limit, "{one:#}");
+        }
+    }
+}
+
+/// What is assumed of work where only a word is said of it, and a word that leads to it; nothing of nothing stays nothing.
+const ASSUMED_SHARES: [(&str, &str, f64); 3] =
+    [("stated_waits", "network", 0.9), ("stated_computes", "cpu", 0.0), ("stated_mixed", "mixed", 0.5)];
+
+#[test]
+fn what_a_word_stands_for_is_in_the_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    let overlay = folder.path().display();
+    for (name, bound, share) in ASSUMED_SHARES {
+        let waits = |share: f64, more: &str| {
+            fs::write(
+                folder.path().join("overlay.yaml"),
+                format!("constants: {{{name}: {}%}}\n", 100.0 * share),
+            )
+            .unwrap();
+            let words = format!("--items 100 --duration 100s --bound {bound} --language python{more}");
+            let stated = json(&words)["stated"].as_array().unwrap().clone();
+            let found = stated.iter().find(|piece| piece["fact"] == "wait.share");
+            found.unwrap_or_else(|| panic!("{name}: {stated:?}"))["value"].as_f64().unwrap()
+        };
+        let shipped = waits(share, "");
+        assert!((shipped - share).abs() < 1e-9, "{name}: {shipped}");
+        for factor in [0.8, 1.1] {
+            let moved = waits(factor * share, &format!(" --rules {overlay}"));
+            assert!((moved - factor * share).abs() < 1e-9, "{name} × {factor}: {moved}");
         }
     }
 }

@@ -5,6 +5,8 @@
 )]
 
 mod architecture;
+#[path = "../timeline/check.rs"]
+mod check;
 mod compare_command;
 mod decide_command;
 mod replay;
@@ -24,3 +26,4 @@ mod scan_profile;
 mod schema;
 mod simulate_command;
 mod source_rules;
+mod timeline;

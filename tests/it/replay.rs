@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use boundby::advice::{Advice, advise};
+use boundby::advice::{Action, Advice, advise};
 use boundby::machine::Machine;
 use boundby::profile::{Location, Profile, Region, replay};
 use boundby::report::{Report, json};
@@ -23,6 +23,7 @@ const TRUTHS: &[(&str, &[&str])] = &[
     ("fetch-and-index", &["mixed"]),
     ("fsync", &["disk", "mixed"]),
     ("gil-fight", &["gil"]),
+    ("go-requests", &["network"]),
     ("idle-server", &["idle"]),
     ("lock-fight", &["lock"]),
     ("network-pool", &["network"]),
@@ -33,6 +34,7 @@ const TRUTHS: &[(&str, &[&str])] = &[
     ("server-requests", &["network", "mixed"]),
     ("sleep", &["sleep"]),
     ("thread-churn", &["sleep"]),
+    ("tokio-future", &["mixed", "network"]),
     ("two-loops", &["sleep"]),
     ("zombie", &["cpu"]),
 ];
@@ -133,6 +135,15 @@ fn every_verdict_is_what_was_built_in() {
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_line_that_blocks_the_loop_comes_before_more_at_a_time() {
+    let (profile, _, advice) = play("tokio-future");
+    let blocks = profile.sites.iter().filter(|site| site.blocks_event_loop);
+    let lines: Vec<String> = blocks.filter_map(|site| site.at.as_ref()?.short()).collect();
+    assert_eq!(lines, ["future.rs:10"]);
+    assert_eq!(advice.recommendations[0].action, Action::Unblock);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use boundby::advice::advise_for;
 use boundby::cli::ReportArgs;
 use boundby::commands::report::run;
+use boundby::report::Report;
 use boundby::report::json::to_json;
 use boundby::rules::RuleSet;
 use clap::Parser;
@@ -166,4 +167,27 @@ fn the_arguments_say_what_is_possible() {
     let args = parse(&["--profile", "a", "--profile", "b", "--verbose"]).unwrap();
     assert_eq!(args.profiles, [PathBuf::from("a"), PathBuf::from("b")]);
     assert!(args.verbose);
+}
+
+#[test]
+fn what_bound_a_saved_program_when_is_drawn_for_a_viewer() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/replay/network-pool/recording.jsonl");
+    let (profile, machine) = boundby::profile::replay(std::fs::read(recorded).unwrap().as_slice()).unwrap();
+    let Case { advice, .. } = case("network-python");
+    let report = Report { profile: &profile, machine: &machine, advice: &advice, source: None };
+    std::fs::write(place("saved.json"), to_json(&report)).unwrap();
+    let draws = |saved: &str| {
+        let words = ["--profile", saved, "--format", "trace", "-o", &place("trace.json")];
+        run_with_advice_of("network-python", &words)
+    };
+    draws(&place("saved.json")).unwrap();
+    let trace = serde_json::from_slice(&std::fs::read(place("trace.json")).unwrap()).unwrap();
+    let read = crate::check::read(&trace).unwrap();
+    assert!(read.counters.len() > 2 && read.slices.is_empty(), "{trace}");
+    assert!(trace["otherData"]["sampled"].is_null(), "no thread is shown");
+
+    let refused = draws(&saved(&folder, "network-python")).unwrap_err();
+    assert!(refused.contains("holds no timeline: profile the program again"), "{refused}");
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use boundby::profile::stack::Frame;
 use boundby::profile::{
-    BlockingPoint, CallStacks, EventLoop, Items, Location, Profile, Quality, Refused, Region, Segment, Site,
-    StackTime, Timeline,
+    BlockingPoint, CallStacks, Counted, EventLoop, Items, Location, Profile, Quality, Refused, Region,
+    Requests, Segment, Site, StackTime, Timeline,
 };
 use boundby::report::json::{JsonError, from_json, to_json};
 use boundby::report::{Format, Report, Style, render};
@@ -274,12 +274,16 @@ prop_compose! {
         (cpu_gil, cpu_native) in (any_time(), any_time()), longest in prop::option::of(any_time()),
         segments in prop::collection::vec((any::<u32>(), any_time(), any_time(), any_time()), 0..20),
         p95 in prop::option::of(any_time()), region in prop::option::of(any_region()),
+        requests in prop::option::of((0u32..1_000_000, prop_oneof![
+            Just(Counted::Waits), Just(Counted::Connections), any::<u64>().prop_map(Counted::Segments),
+        ])),
     ) -> Items {
+        let requests = requests.map(|(rate, counted)| Requests { rate: f64::from(rate) / 8.0, counted });
         let segments = segments
             .into_iter()
             .map(|(count, wait, cpu_gil, cpu_native)| Segment { count, wait, cpu_gil, cpu_native })
             .collect();
-        Items { are_processes: false, free: Some(0.25), count, lanes, wait, cpu_gil, cpu_native, longest, p95, share: 0.5, region, segments, ..Items::default() }
+        Items { are_processes: false, free: Some(0.25), requests, count, lanes, wait, cpu_gil, cpu_native, longest, p95, share: 0.5, region, segments, ..Items::default() }
     }
 }
 

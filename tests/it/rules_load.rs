@@ -368,7 +368,7 @@ fn hostile_files_are_refused_quickly() {
         ("yes.yaml", rule("yes", &[("precedence: 7001", "precedence: yes")])),
         ("infinite.yaml", rule("infinite", &[("now.children >= 100", "now.children >= 1e999")])),
     ];
-    let started = std::time::Instant::now();
+    let started = cpu_time();
     for (name, text) in &cases {
         let found = errors(&[(name, text)]);
         assert!(!found.is_empty(), "{name} was accepted");
@@ -376,7 +376,13 @@ fn hostile_files_are_refused_quickly() {
         assert!(!found[0].contains(['\u{1b}', '\0']), "{name} writes to the terminal");
         assert!(found[0].len() < 2000, "{name}: the error is as long as the file");
     }
-    assert!(started.elapsed() < std::time::Duration::from_secs(10));
+    assert!(cpu_time() - started < 10.0);
+}
+
+/// CPU time of this thread, seconds: beside other programs the wall clock does not tell what a file costs.
+fn cpu_time() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 #[test]

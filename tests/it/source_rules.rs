@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use boundby::catalog::{Catalog, Language};
-use boundby::finding::{Confidence, Cost, Observation, Severity};
+use boundby::finding::{Confidence, Cost, Observation, Severity, Threshold};
 use boundby::rules::source::{SourceKind, SourceRules};
-use boundby::scan::{self, Options, Scan, Tree, Unwatched, walk};
+use boundby::scan::{self, Options, Scan, Thresholds, Tree, Unwatched, walk};
 
 type Marks = BTreeSet<(String, u32, String)>;
 
@@ -45,11 +45,14 @@ fn fixtures() -> Vec<(String, PathBuf)> {
 }
 
 fn scan(path: &Path) -> Scan {
+    scan_by(path, &rules().options().collect())
+}
+
+fn scan_by(path: &Path, thresholds: &Thresholds) -> Scan {
     let base = if path.is_dir() { path } else { path.parent().unwrap() };
     let nothing = walk::globs([]).unwrap();
     let walked = walk::walk(base, &[path.to_owned()], &nothing).unwrap();
-    let thresholds = rules().options().collect();
-    let options = Options { threads: Some(1), thresholds: &thresholds, progress: &Unwatched, cache: None };
+    let options = Options { threads: Some(1), thresholds, progress: &Unwatched, cache: None };
     scan::scan(|| Tree::read(walked), &options, Catalog::builtin).unwrap()
 }
 
@@ -106,6 +109,37 @@ fn what_is_marked_is_what_is_seen() {
         assert!(bad || due.is_empty(), "{file} is good and has marks");
     }
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+/// Numbers that count in wholes move by one at least.
+#[test]
+fn no_number_can_be_a_fifth_larger_or_smaller_without_a_fixture_that_notices() {
+    let shipped: BTreeMap<(String, String), Threshold> = rules().options().collect();
+    let places = |scan: &Scan, rule: &str| -> Vec<(String, u32)> {
+        let of_rule = scan.observations.iter().filter(|seen| seen.rule == rule);
+        of_rule.map(|seen| (seen.place.path.to_string(), seen.place.line)).collect()
+    };
+    let mut survivors = Vec::new();
+    let mut numbers = 0;
+    for ((rule, option), threshold) in &shipped {
+        let Threshold::Number(number) = *threshold else { continue };
+        numbers += 1;
+        let step = if number < 5.0 && number.fract() == 0.0 { 1.0 } else { 0.2 * number };
+        for moved in [number - step, number + step] {
+            let mut options = shipped.clone();
+            options.insert((rule.clone(), option.clone()), Threshold::Number(moved));
+            let thresholds: Thresholds = options.into_iter().collect();
+            let notices = fixtures()
+                .iter()
+                .filter(|(about, _)| about == rule)
+                .any(|(_, path)| places(&scan_by(path, &thresholds), rule) != places(&scan(path), rule));
+            if !notices {
+                survivors.push(format!("{rule}: {option} {number} as {moved}"));
+            }
+        }
+    }
+    assert!(numbers > 0, "no rule has a number");
+    assert_eq!(survivors, [""; 0]);
 }
 
 #[test]

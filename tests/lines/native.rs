@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::Score;
-use crate::programs::{Program, Site, profiled};
+use crate::programs::{Program, Report, Site, profiled};
 
 /// Source, compiler, the variable that names another one, and its flags.
 pub(crate) const BUILDS: [(&str, &str, &str, &[&str]); 3] = [
@@ -24,11 +24,37 @@ pub(crate) const BUILDS: [(&str, &str, &str, &[&str]); 3] = [
 /// What lines did by their own clocks: the first, the last, seconds of waiting and of computing.
 type Told = (u32, u32, f64, f64);
 
+/// How Node.js tells where its functions are.
+const TELLING: &[&str] = &["--perf-basic-prof", "--interpreted-frames-native-stack"];
+
+/// Runs the program for Node.js; `None`: there is none.
+pub(crate) fn node() -> Option<Score> {
+    Command::new("node").arg("--version").output().ok()?;
+    let scratch = TempDir::new().unwrap();
+    let (truth, report) = profiled(&scratch, &Program::Node(TELLING, "timed.js"), &[]);
+    Some(compared("timed.js", &truth, &report))
+}
+
+/// What is said where Node.js does not tell; `None`: there is no Node.js.
+pub(crate) fn untold() -> Option<Vec<String>> {
+    Command::new("node").arg("--version").output().ok()?;
+    let scratch = TempDir::new().unwrap();
+    let (_, report) = profiled(&scratch, &Program::Node(&[], "timed.js"), &[]);
+    assert!(report.profile.sites.iter().all(|site| site.line.is_none()));
+    let refused = report.profile.quality.sources_refused.into_iter();
+    Some(refused.filter(|refused| refused.source == "stacks").map(|refused| refused.reason).collect())
+}
+
 /// Builds and runs a program under boundby; `None`: there is no compiler.
 pub(crate) fn score((source, compiler, variable, flags): (&str, &str, &str, &[&str])) -> Option<Score> {
     let scratch = TempDir::new().unwrap();
     let program = build(&scratch, source, &std::env::var(variable).unwrap_or(compiler.to_owned()), flags)?;
     let (truth, report) = profiled(&scratch, &Program::Built(&program), &[]);
+    Some(compared(source, &truth, &report))
+}
+
+/// What lines of this source did, by what they say and by what boundby says.
+fn compared(source: &str, truth: &str, report: &Report) -> Score {
     let mut lines: Vec<Told> = Vec::new();
     for told in truth.lines() {
         let (first, last, wait, cpu): Told = serde_json::from_str(told).unwrap();
@@ -54,7 +80,7 @@ pub(crate) fn score((source, compiler, variable, flags): (&str, &str, &str, &[&s
     score.nowhere = nowhere.map(|site| if site.kind == "cpu" { site.cpu_s } else { site.wait_s }).sum();
     score.is_computing_seen =
         report.profile.quality.sources_used.iter().any(|source| source == "perf-cpu-clock");
-    Some(score)
+    score
 }
 
 fn build(scratch: &TempDir, source: &str, compiler: &str, flags: &[&str]) -> Option<PathBuf> {

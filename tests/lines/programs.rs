@@ -49,6 +49,8 @@ pub(crate) enum Program<'a> {
     Python(&'a Interpreter, &'a str),
     /// One that was built.
     Built(&'a Path),
+    /// A program of `fixtures/lines` in a Node.js with these options.
+    Node(&'a [&'a str], &'a str),
 }
 
 /// What is used of the report.
@@ -60,10 +62,23 @@ pub(crate) struct Report {
 #[derive(Deserialize)]
 pub(crate) struct Profile {
     pub(crate) sites: Vec<Site>,
+    pub(crate) items: Option<Items>,
     wall: Book,
     threads_total: Book,
     call_stacks: Stacks,
     pub(crate) quality: Quality,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Items {
+    pub(crate) count: u64,
+    pub(crate) requests: Option<Requests>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Requests {
+    pub(crate) counted_from: String,
+    pub(crate) connections: Option<u64>,
 }
 
 /// What of a book is used.
@@ -82,6 +97,13 @@ impl Profile {
 #[derive(Deserialize)]
 pub(crate) struct Quality {
     pub(crate) sources_used: Vec<String>,
+    pub(crate) sources_refused: Vec<Refused>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Refused {
+    pub(crate) source: String,
+    pub(crate) reason: String,
 }
 
 #[derive(Deserialize)]
@@ -176,6 +198,10 @@ pub(crate) fn profiled(
         Program::Built(path) => {
             command.arg(path);
             path.display().to_string()
+        }
+        Program::Node(options, name) => {
+            command.arg("node").args(*options).arg(name);
+            format!("{name} under Node.js")
         }
     };
     let status = command

@@ -104,6 +104,10 @@ costs! {
     confidence_guessed,
     /// Share of a computer's pace that it keeps as one of several.
     cluster_efficiency,
+    /// The same where computers exchange their data.
+    cluster_efficiency_shuffled,
+    /// Bytes per second that a computer exchanges with the others.
+    cluster_network,
     /// Share of the time that computers of a cluster are planned to be busy.
     cluster_busy,
     /// Seconds to start a cluster and its first tasks.

@@ -52,6 +52,12 @@ impl Work {
         self.cpu_gil + self.cpu_native
     }
 
+    /// The same work if an item took `share` of its CPU.
+    #[must_use]
+    pub fn computing(&self, share: f64) -> Self {
+        Self { cpu_gil: share * self.cpu_gil, cpu_native: share * self.cpu_native, ..*self }
+    }
+
     /// All items one after another, without the rest of the program.
     #[must_use]
     pub fn sequential(&self) -> f64 {

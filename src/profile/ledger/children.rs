@@ -7,7 +7,7 @@ use crate::profile::places::Place;
 use crate::profile::wall::Credit;
 
 /// Children that have ended, and parents that have gone on, until they find each other.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Children {
     /// By parent: what the child that ended last had been waiting for.
     ended: BTreeMap<i32, Place>,

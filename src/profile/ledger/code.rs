@@ -48,6 +48,7 @@ impl Ledger {
         let Some(mut record) = self.live.remove(&tid) else { return };
         if let Some(Seen::Blocked(site)) = record.clock.seen() {
             record.stack = stack;
+            self.draw_renamed(tid, site, stack);
             self.move_wait(&mut record, Place { site, stack });
         }
         self.live.insert(tid, record);

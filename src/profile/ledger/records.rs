@@ -9,6 +9,8 @@ use crate::profile::segments::Segments;
 use crate::profile::sites::Sites;
 use crate::profile::stack::{StackId, Stacks};
 use crate::profile::thread_clock::{Counters, Seen, SiteId, ThreadClock, Told};
+use crate::profile::tracking::Tracking;
+use crate::profile::traffic::Traffic;
 use crate::profile::wall::WallTotals;
 
 /// How an active thread stands to the interpreter lock of its process.
@@ -183,8 +185,12 @@ pub struct Closed {
     pub lives: u64,
     /// Processes that are only part of the sum under pid 0.
     pub processes_summed: u64,
+    /// What came over the connections that processes accepted.
+    pub traffic: BTreeMap<i32, Traffic>,
     /// Everything the books were told, in order; empty unless [`taped`](super::Ledger::taped).
     pub tape: Vec<Observation>,
+    /// What is drawn of it all, for a timeline; `None` unless [`tracked`](super::Ledger::tracked).
+    pub drawn: Option<Tracking>,
 }
 
 impl Closed {

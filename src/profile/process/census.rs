@@ -18,6 +18,9 @@ const LOOKS_NS: [u64; 4] = [4_000_000, 30_000_000, 250_000_000, 2_000_000_000];
 /// How often name, memory and byte counters are read.
 const CENSUS_NS: u64 = 100_000_000;
 
+/// Threads that are asked for their names at once.
+const NAMES: usize = 32;
+
 impl Process {
     /// Slow facts: name, memory, bytes; and the runtime, after birth and after every exec.
     pub(super) fn census(&mut self, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
@@ -35,6 +38,7 @@ impl Process {
                 following.lock(self.pid, None);
             }
             self.forget_callers(lookups);
+            lookups.stack_reads.untold.remove(&self.pid);
             self.semaphore_locks = false;
             self.open_memory(lookups);
             for thread in &mut self.threads {
@@ -81,6 +85,10 @@ impl Process {
         self.sample_running(lookups);
         let io = read_small(&path("io")).ok().and_then(|text| parse_io(&text));
         let rss = stat.resident.saturating_mul(page_size());
+        for tid in ledger.to_name(self.pid).into_iter().take(NAMES) {
+            let name = read_small(&path(&format!("task/{tid}/comm"))).unwrap_or_default();
+            ledger.called(tid, String::from_utf8_lossy(&name).trim_end().to_owned());
+        }
         ledger.census(self.pid, now, Census { name: stat.name, threads: stat.threads, rss, io });
     }
 }

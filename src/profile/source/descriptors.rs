@@ -55,7 +55,12 @@ pub struct Descriptors {
     sockets: Sockets,
     /// Unix sockets whose other end is outside the tree, by inode.
     unix: BTreeMap<u64, bool>,
+    /// Ports on which processes of the tree listen, or over which they have accepted connections, with one of these.
+    serving: BTreeMap<u16, i32>,
 }
+
+/// Ports remembered on which processes listen.
+const SERVING: usize = 64;
 
 fn is_fifo(pid: i32, fd: i32) -> bool {
     std::fs::metadata(format!("/proc/{pid}/fd/{fd}")).is_ok_and(|file| file.file_type().is_fifo())
@@ -89,7 +94,23 @@ impl Descriptors {
         self.sockets.is_due(now)
     }
 
+    /// Ports on which processes of the tree listen, with one of these.
+    #[must_use]
+    pub fn serving(&self) -> &BTreeMap<u16, i32> {
+        &self.serving
+    }
+
     fn socket(&mut self, pid: i32, fd: i32, inode: u64, pids: &[i32], now: u64) -> Target {
+        let target = self.socket_target(pid, fd, inode, pids, now);
+        if let Some(port) = self.sockets.serves(inode).filter(|port| *port != 0)
+            && self.serving.len() < SERVING
+        {
+            self.serving.entry(port).or_insert(pid);
+        }
+        target
+    }
+
+    fn socket_target(&mut self, pid: i32, fd: i32, inode: u64, pids: &[i32], now: u64) -> Target {
         if let Some(known) = self.sockets.known(inode) {
             return known;
         }

@@ -11,3 +11,4 @@ pub(crate) mod perf;
 pub mod procfs;
 pub mod python;
 pub mod replay;
+pub mod sock_diag;

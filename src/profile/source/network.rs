@@ -71,7 +71,7 @@ impl Protocol {
 /// The sockets of one network namespace.
 #[derive(Debug, Default)]
 pub struct Sockets {
-    known: BTreeMap<u64, Target>,
+    known: BTreeMap<u64, (Target, u16)>,
     listening: BTreeSet<u16>,
     /// When each table may be read again.
     due: BTreeMap<&'static str, u64>,
@@ -81,7 +81,14 @@ impl Sockets {
     /// What a socket is known to be connected to.
     #[must_use]
     pub fn known(&self, inode: u64) -> Option<Target> {
-        self.known.get(&inode).cloned()
+        self.known.get(&inode).map(|(target, _)| target.clone())
+    }
+
+    /// The port of this side, of a socket that listens or was accepted.
+    #[must_use]
+    pub fn serves(&self, inode: u64) -> Option<u16> {
+        let (target, port) = self.known.get(&inode)?;
+        matches!(target, Target::Listening(_) | Target::Inet { inbound: true, .. }).then_some(*port)
     }
 
     /// What a socket not [known](Self::known) yet, `inode`, descriptor `fd` of `pid`, is connected to at `now` (nanoseconds); `table` is the one that
@@ -157,7 +164,8 @@ impl Sockets {
                 let inbound = !udp && self.listening.contains(&row.local.port());
                 Target::Inet { peer: Some(row.remote.to_string()), inbound }
             };
-            self.known.insert(row.inode, target);
+            // Nobody is served over UDP as far as the kernel counts.
+            self.known.insert(row.inode, (target, if *udp { 0 } else { row.local.port() }));
         }
     }
 }

@@ -260,6 +260,16 @@ pub fn parse_inner_id(text: &[u8]) -> Option<InnerId> {
     Some(InnerId { id, is_nested: numbers.next().is_some() })
 }
 
+/// Connections that were accepted, of `/proc/net/snmp`: for each protocol a line of names, then one of numbers.
+#[must_use]
+pub fn parse_accepted(text: &[u8]) -> Option<u64> {
+    let mut lines = text.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"Tcp:"));
+    let [names, numbers] =
+        [lines.next()?, lines.next()?].map(|line| std::str::from_utf8(line).unwrap_or_default());
+    let at = names.split_ascii_whitespace().position(|name| name == "PassiveOpens")?;
+    numbers.split_ascii_whitespace().nth(at)?.parse().ok()
+}
+
 /// How often a thread had to leave the CPU though it could have gone on, of `/proc/TID/status`.
 #[must_use]
 pub fn parse_preemptions(text: &[u8]) -> Option<u64> {
@@ -363,6 +373,14 @@ mod tests {
         let status = b"Name:\tx\nTgid:\t41\nvoluntary_ctxt_switches:\t201\nnonvoluntary_ctxt_switches:\t33\n";
         assert_eq!((parse_group(status), parse_preemptions(status)), (Some(41), Some(33)));
         assert_eq!(parse_preemptions(b"Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn accepted_connections_stand_below_their_name() {
+        let text = b"Ip: Forwarding\nIp: 1\nTcp: RtoMin ActiveOpens PassiveOpens\nTcp: 200 31 42\nUdp: InDatagrams\nUdp: 7\n";
+        assert_eq!(parse_accepted(text), Some(42));
+        assert_eq!(parse_accepted(b"Tcp: RtoMin\nTcp: 200\n"), None);
+        assert_eq!(parse_accepted(b"Tcp: PassiveOpens\nTcp:\n"), None);
     }
 
     #[test]

@@ -4,14 +4,14 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::event_loops::{calls_own_code, in_loop};
+use super::event_loops::{InFuture, calls_own_code, in_future, in_loop};
 use super::{COUNTED_ENOUGH, SITES_REPORTED, account};
 use crate::profile::code::{CallStacks, Location, Site, StackTime};
 use crate::profile::ledger::Closed;
 use crate::profile::places::Computing;
-use crate::profile::record::StackReads;
 use crate::profile::sites::{Durations, Waits, is_counted};
 use crate::profile::stack::{Frame, StackId, Stacks};
+use crate::profile::stack_reads::StackReads;
 use crate::profile::thread_clock::SiteId;
 use crate::wait::{Account, WaitKind};
 
@@ -162,6 +162,7 @@ fn sites(books: &Closed, mut pieces: Vec<Piece<'_>>) -> Vec<Site> {
     type Key<'a> = (String, Account, Option<Location>, bool, Option<(&'static str, Option<&'a str>)>);
     let mut sums: BTreeMap<Key<'_>, Sum<'_>> = BTreeMap::new();
     let mut in_loops: BTreeMap<(StackId, bool), bool> = BTreeMap::new();
+    let awaiting = awaiting(books, &pieces);
     // Many pieces share a stack.
     let mut lines: BTreeMap<StackId, Option<Location>> = BTreeMap::new();
     for piece in &pieces {
@@ -177,6 +178,7 @@ fn sites(books: &Closed, mut pieces: Vec<Piece<'_>>) -> Vec<Site> {
             in_loop(&books.stacks, piece.stack)
                 && (piece.account != Account::Cpu || calls_own_code(&books.stacks, piece.stack))
         });
+        let in_loop = in_loop || blocks_what_it_awaits(books, &piece, &awaiting);
         let sum = match sums.entry((books.process_name(piece.pid), piece.account, at, in_loop, kernel)) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => free.insert(Sum::default()),
@@ -197,6 +199,31 @@ fn sites(books: &Closed, mut pieces: Vec<Piece<'_>>) -> Vec<Site> {
     sites.sort_by_key(|site| std::cmp::Reverse((site.critical, site.wait, site.cpu)));
     sites.truncate(SITES_REPORTED);
     sites
+}
+
+/// Waits from which something is done again and again.
+const AGAIN: u64 = 8;
+
+/// How often futures that programs run themselves awaited something, by process.
+fn awaiting(books: &Closed, pieces: &[Piece<'_>]) -> BTreeMap<i32, u64> {
+    let mut sums = BTreeMap::new();
+    for piece in pieces {
+        if let Some(waits) =
+            piece.waits.filter(|_| in_future(&books.stacks, piece.stack) == Some(InFuture::Awaits))
+        {
+            *sums.entry(piece.pid).or_default() += waits.ended;
+        }
+    }
+    sums
+}
+
+/// Whether a future waits like this again and again, and awaits again and again in between: what blocks at its beginning
+/// or its end holds nothing up.
+fn blocks_what_it_awaits(books: &Closed, piece: &Piece<'_>, awaiting: &BTreeMap<i32, u64>) -> bool {
+    let awaits = awaiting.get(&piece.pid).copied().unwrap_or(0);
+    piece.waits.is_some_and(|waits| waits.ended >= AGAIN && awaits >= AGAIN)
+        && !piece.event_loop
+        && in_future(&books.stacks, piece.stack) == Some(InFuture::Acts)
 }
 
 /// The wall book charges what a child did, not that its parent waited for it. Of a child without lines of its own nothing
@@ -287,7 +314,7 @@ impl<'a> Sum<'a> {
 
 /// The innermost level of the program's own code; where all of it is library code, the innermost that has a line.
 /// Expressions that Python runs as functions of their own belong to the function they stand in.
-fn innermost_own(stacks: &Stacks, stack: StackId) -> Option<Location> {
+pub(super) fn innermost_own(stacks: &Stacks, stack: StackId) -> Option<Location> {
     let own = stacks.levels(stack).find(|level| level.own);
     let level = own.or_else(|| stacks.levels(stack).find(|level| level.line.is_some()))?;
     let mut at = Location::from(level);

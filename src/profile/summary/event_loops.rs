@@ -4,15 +4,26 @@
 use crate::profile::stack::{Frame, StackId, Stacks};
 
 /// Of Python: end of the file's path, and function.
-const PYTHON: &[(&str, &str)] =
-    &[("asyncio/base_events.py", "_run_once"), ("asyncio/events.py", "_run"), ("uvloop/loop.pyx", "_run")];
+const PYTHON: &[(&str, &str)] = &[
+    ("asyncio/base_events.py", "_run_once"),
+    ("asyncio/events.py", "_run"),
+    ("uvloop/loop.pyx", "_run"),
+    ("trio/_core/_run.py", "unrolled_run"),
+];
 /// The files of a loop of Python.
-const LOOPS: [&str; 2] = ["asyncio/base_events.py", "asyncio/runners.py"];
+const LOOPS: [&str; 3] = ["asyncio/base_events.py", "asyncio/runners.py", "trio/_core/_run.py"];
 /// Of tokio: the module, and functions in it. What the future of `block_on` does holds up others only where there is no other
 /// thread.
 const TOKIO: &[(&str, &[&str])] = &[
     ("tokio::runtime::scheduler::multi_thread::", &["run_task"]),
     ("tokio::runtime::scheduler::current_thread::", &["run_task", "block_on"]),
+];
+/// The same of the future that is run on none of the loop's threads: what blocks it holds up all that it awaits at once.
+/// By module, or by file where it was put into its caller.
+const FUTURE: &str = "block_on";
+const FUTURE_IN: [(&str, &str); 2] = [
+    ("tokio::runtime::scheduler::multi_thread::", "/src/runtime/scheduler/multi_thread/mod.rs"),
+    ("tokio::runtime::park::", "/src/runtime/park.rs"),
 ];
 /// What is called through this may block: somebody else takes the worker's place.
 const MAY_BLOCK: &str = "block_in_place";
@@ -28,12 +39,50 @@ pub(super) fn calls_own_code(stacks: &Stacks, stack: StackId) -> bool {
     stacks.levels(stack).take_while(|level| role(level).is_none()).any(|level| level.own)
 }
 
+/// What a program does in the future that it runs itself, beside the threads of a loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InFuture {
+    /// It awaits something.
+    Awaits,
+    /// It does something of its own.
+    Acts,
+}
+
+/// See [`InFuture`]; `None`: the code is in no such future, or in one that may block.
+pub(super) fn in_future(stacks: &Stacks, stack: StackId) -> Option<InFuture> {
+    let runs_it = |level: &Frame| {
+        let path = level.function.find("tokio::").map_or("", |tokio| &level.function[tokio..]);
+        let file = level.file.as_deref().filter(|file| file.contains("/tokio-")).unwrap_or_default();
+        FUTURE_IN.iter().any(|(module, source)| {
+            path.starts_with(module) && path.split("::").any(|part| part.trim_end_matches('>') == FUTURE)
+                || file.ends_with(source) && level.function.split('<').next() == Some(FUTURE)
+        })
+    };
+    let mut own = false;
+    for level in stacks.levels(stack) {
+        if runs_it(level) {
+            return Some(if own { InFuture::Acts } else { InFuture::Awaits });
+        }
+        if role(level).is_some() {
+            return None;
+        }
+        own |= level.own;
+    }
+    None
+}
+
 /// Whether a stack leads through a loop into a task of the program.
 pub(in crate::profile) fn in_task(stacks: &Stacks, stack: StackId) -> bool {
     let of_loop =
         |level: &Frame| level.file.as_deref().is_some_and(|file| LOOPS.iter().any(|end| file.ends_with(end)));
     stacks.levels(stack).take_while(|level| !of_loop(level)).any(|level| level.own)
         && stacks.levels(stack).any(of_loop)
+}
+
+/// Whether a stack leads through the runtime of tokio. What its tasks await is laid out as the compiler sees fit, and no
+/// table tells how.
+pub(super) fn in_tokio(stacks: &Stacks, stack: StackId) -> bool {
+    stacks.levels(stack).any(|level| level.function.contains("tokio::runtime::"))
 }
 
 fn role(level: &Frame) -> Option<bool> {
@@ -134,5 +183,35 @@ mod tests {
         assert!(!called_by_loop(&[("app::handle", None), task, pool]));
         let other = ("tokio::runtime::scheduler::multi_thread::MultiThread::block_on", None);
         assert!(!called_by_loop(&[("app::main", None), other]));
+    }
+
+    #[test]
+    fn a_future_beside_the_loop_awaits_or_acts() {
+        let mut stacks = Stacks::default();
+        let mut told = |levels: &[(&str, bool)]| {
+            let frames: Vec<_> = levels
+                .iter()
+                .map(|(function, own)| Frame {
+                    function: (*function).to_owned(),
+                    own: *own,
+                    ..Frame::default()
+                })
+                .filter_map(|frame| stacks.frame(frame))
+                .collect();
+            let stack = stacks.stack(&frames);
+            in_future(&stacks, stack)
+        };
+        let park = ("tokio::runtime::park::CachedParkThread::block_on", false);
+        let runs = (
+            "<tokio::runtime::scheduler::multi_thread::MultiThread>::block_on::<app::main::{async_block#0}>",
+            false,
+        );
+        let main = ("app::main", true);
+        let fetch = ("app::fetch::{async_fn#0}", true);
+        assert_eq!(told(&[park, runs, main]), Some(InFuture::Awaits));
+        assert_eq!(told(&[("std::thread::sleep", false), fetch, park, runs, main]), Some(InFuture::Acts));
+        let allowed = ("tokio::task::blocking::block_in_place", false);
+        assert_eq!(told(&[fetch, allowed, fetch, park, runs, main]), None);
+        assert_eq!(told(&[fetch, main]), None);
     }
 }

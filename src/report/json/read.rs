@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::code;
 use super::v1::{
     BlockingPointV1, BookV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1, MachineV1, PredictedV1,
-    ProcessGroupV1, ProfileV1, QualityV1, RecommendationV1, ReportV1, RuntimeV1, SCHEMA, ThrottlingV1,
-    ValueV1, VerdictV1,
+    ProcessGroupV1, ProfileV1, QualityV1, RecommendationV1, ReportV1, RequestsV1, RuntimeV1, SCHEMA,
+    ThrottlingV1, ValueV1, VerdictV1,
 };
 use super::{names, region, timeline};
 use crate::advice::{
@@ -19,8 +19,8 @@ use crate::advice::{
 use crate::facts::Value;
 use crate::machine::Machine;
 use crate::profile::{
-    BlockingPoint, CpuSplit, EventLoop, Exit, Items, Level, Parallelism, ProcessGroup, Profile, Quality,
-    Refused, Runtime, Segment, Throttling,
+    BlockingPoint, Counted, CpuSplit, EventLoop, Exit, Items, Level, Parallelism, ProcessGroup, Profile, Quality,
+    Refused, Requests, Runtime, Segment, Throttling,
 };
 use crate::wait::{Account, Book, WaitKind};
 
@@ -114,6 +114,12 @@ pub fn from_json(bytes: &[u8]) -> Result<Saved, JsonError> {
         recommendations: recommendations.map(|(i, one)| recommendation(one, i)).collect::<Result<_, _>>()?,
         rejected: rejected.collect::<Result<_, JsonError>>()?,
         not_decided: report.not_decided.into_iter().map(not_decided).collect(),
+        stated: report
+            .stated
+            .iter()
+            .flatten()
+            .map(|piece| evidence(piece, format_args!("stated")))
+            .collect::<Result<_, _>>()?,
     };
     Ok(Saved { profile, machine: machine(&report.machine)?, advice_was })
 }
@@ -272,6 +278,8 @@ fn profile(profile: &ProfileV1) -> Result<Profile, JsonError> {
         blocking_points: points.map(|(i, one)| blocking_point(one, i)).collect::<Result<_, _>>()?,
         call_stacks: code::call_stacks(&profile.call_stacks)?,
         timeline: profile.timeline.as_ref().map(timeline::timeline).transpose()?.unwrap_or_default(),
+        // Not kept: the file of a timeline is one of its own.
+        tracks: None,
         items: profile.items.as_ref().map(items).transpose()?,
         process_groups: groups.map(|(i, one)| process_group(one, i)).collect::<Result<_, _>>()?,
         throttling: throttling(&profile.throttling)?,
@@ -359,6 +367,7 @@ fn items(items: &ItemsV1) -> Result<Items, JsonError> {
         count: items.count,
         are_processes: items.are_processes,
         free: items.free,
+        requests: items.requests.as_ref().map(requests).transpose()?,
         lanes: items.lanes,
         wait: waits.collect::<Result<_, JsonError>>()?,
         cpu_gil: seconds(items.cpu_gil_s, format_args!("profile.items.cpu_gil_s"))?,
@@ -369,6 +378,18 @@ fn items(items: &ItemsV1) -> Result<Items, JsonError> {
         share: share(items.share.unwrap_or_default(), format_args!("profile.items.share"))?,
         region: items.region.as_ref().map(region::region),
         segments: segments.collect::<Result<_, JsonError>>()?,
+    })
+}
+
+fn requests(requests: &RequestsV1) -> Result<Requests, JsonError> {
+    let from = requests.counted_from.as_str();
+    let counted =
+        [Counted::Waits, Counted::Segments(requests.connections.unwrap_or_default()), Counted::Connections]
+            .into_iter()
+            .find(|counted| counted.name() == from);
+    Ok(Requests {
+        rate: at_least_zero(requests.rate_per_s, format_args!("profile.items.requests.rate_per_s"))?,
+        counted: named(counted, from, format_args!("profile.items.requests.counted_from"))?,
     })
 }
 
@@ -495,7 +516,11 @@ fn recommendation(one: &RecommendationV1, i: usize) -> Result<Recommendation, Js
             format_args!("recommendations[{i}].confidence"),
         )?,
         rule: one.rule.clone(),
-        because: one.because.iter().map(|piece| evidence(piece, i)).collect::<Result<_, _>>()?,
+        because: one
+            .because
+            .iter()
+            .map(|piece| evidence(piece, format_args!("recommendations[{i}].because")))
+            .collect::<Result<_, _>>()?,
         caveats: one.caveats.clone(),
         flip: one.flip.clone(),
         construct: one.construct.clone(),
@@ -504,8 +529,7 @@ fn recommendation(one: &RecommendationV1, i: usize) -> Result<Recommendation, Js
     })
 }
 
-fn evidence(piece: &EvidenceV1, i: usize) -> Result<Evidence, JsonError> {
-    let at = format_args!("recommendations[{i}].because");
+fn evidence(piece: &EvidenceV1, at: fmt::Arguments<'_>) -> Result<Evidence, JsonError> {
     let unit = piece.unit.as_deref().map(|name| named(names::unit(name), name, at)).transpose()?;
     Ok(Evidence {
         fact: piece.fact.clone(),

@@ -37,7 +37,7 @@ pub(super) struct ReportV1 {
     pub(super) runtime: RuntimeV1,
     /// What was measured; null: the program was described, and nothing was measured.
     pub(super) profile: Option<ProfileV1>,
-    /// What was said of the program, where it was described instead of measured.
+    /// What was said of the program, where it was described instead of measured; goals and limits, where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stated: Option<Vec<EvidenceV1>>,
     /// What binds the program.
@@ -255,6 +255,9 @@ pub(super) struct ItemsV1 {
     /// Where an item is a request of a client: share of their time in which the threads that answer waited for the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) free: Option<f64>,
+    /// There: how many came a second, and what tells their number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) requests: Option<RequestsV1>,
     /// Threads or processes already working on them side by side.
     pub(super) lanes: u64,
     /// Wait per item by kind.
@@ -279,6 +282,19 @@ pub(super) struct ItemsV1 {
     /// Recorded items in order, run-length coded: `[count, wait_s, cpu_gil_s, cpu_native_s]`, each value per item.
     #[serde(default)]
     pub(super) segments: Vec<(u32, f64, f64, f64)>,
+}
+
+/// What clients asked of a server.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct RequestsV1 {
+    /// A second.
+    pub(super) rate_per_s: f64,
+    /// `waits`: threads waited for clients as often as for what answering needs; `segments`: segments with data that came
+    /// and went over connections that were accepted; `connections`: one came over each that was accepted.
+    pub(super) counted_from: String,
+    /// Connections whose segments were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) connections: Option<u64>,
 }
 
 /// The threads that run an event loop.

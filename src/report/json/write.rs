@@ -9,14 +9,16 @@ use super::names;
 use super::v1::{
     BlockingPointV1, BookV1, CpuSplitV1, CpusV1, CurvePointV1, EventLoopV1, EvidenceV1, ExitV1, ItemsV1,
     MachineV1, MemoryV1, NotDecidedV1, NotMeasuredV1, ParallelismV1, PredictedV1, ProcessGroupV1, ProfileV1,
-    QualityV1, RecommendationV1, RefusedV1, RejectedV1, ReportV1, RuntimeV1, SCHEMA, StageV1, ThrottlingV1,
-    ValueV1, VerdictV1,
+    QualityV1, RecommendationV1, RefusedV1, RejectedV1, ReportV1, RequestsV1, RuntimeV1, SCHEMA, StageV1,
+    ThrottlingV1, ValueV1, VerdictV1,
 };
 use super::{code, findings, region, timeline};
 use crate::advice::{CurvePoint, Evidence, NotDecided, Predicted, Recommendation, Rejected, Verdict};
 use crate::facts::Value;
 use crate::machine::Machine;
-use crate::profile::{BlockingPoint, EventLoop, Exit, Items, ProcessGroup, Profile, Quality, Runtime};
+use crate::profile::{
+    BlockingPoint, Counted, EventLoop, Exit, Items, ProcessGroup, Profile, Quality, Runtime,
+};
 use crate::report::Report;
 use crate::report::decision::Decided;
 use crate::wait::{Account, Book, WaitKind};
@@ -76,7 +78,7 @@ fn contract(report: &Report<'_>) -> ReportV1 {
         machine: machine_v1(machine),
         runtime: runtime(&profile.runtime),
         profile: Some(profile_v1(report)),
-        stated: None,
+        stated: (!advice.stated.is_empty()).then(|| advice.stated.iter().map(evidence).collect()),
         verdict: verdict(&advice.verdict),
         recommendations: advice.recommendations.iter().map(recommendation).collect(),
         rejected: advice.rejected.iter().map(rejected).collect(),
@@ -214,6 +216,14 @@ fn items(items: &Items) -> ItemsV1 {
         count: items.count,
         are_processes: items.are_processes,
         free: items.free.and_then(derived),
+        requests: items.requests.as_ref().map(|requests| RequestsV1 {
+            rate_per_s: requests.rate,
+            counted_from: requests.counted.name().to_owned(),
+            connections: match requests.counted {
+                Counted::Segments(connections) => Some(connections),
+                Counted::Waits | Counted::Connections => None,
+            },
+        }),
         lanes: items.lanes,
         wait_s: items.wait.iter().map(|(kind, wait)| (kind.name().to_owned(), seconds(*wait))).collect(),
         cpu_gil_s: seconds(items.cpu_gil),

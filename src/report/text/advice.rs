@@ -1,8 +1,9 @@
 //! The recommendation: what to do, what it gives, on what terms, and what to be careful about.
 
 use super::page::{Page, Paragraph, Role, Text};
-use super::{because, doubt, instead};
+use super::{because, doubt, evidence, instead};
 use crate::advice::{Action, Confidence, Predicted, Recommendation, Stage, Strategy, Workers};
+use crate::facts::Origin;
 use crate::report::Report;
 use crate::units;
 
@@ -20,7 +21,10 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
     let Some((best, others)) = advice.recommendations.split_first() else {
         return page.section("Do this", [Text::plain("nothing can be advised on this evidence").into()]);
     };
+    page.section("Wanted", wanted(report));
     page.section("Do this", action(best, report));
+    page.section("Divided", divided(best));
+    page.section("Curve", Some(best).filter(|_| verbose).and_then(curve));
     if let Some(snippet) = best.snippet.as_deref().filter(|_| verbose) {
         page.blank();
         page.code(snippet);
@@ -40,7 +44,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
 
 /// What to do: the plan with its gain, the construct, what it costs and how sure it is. What is left as it is has
 /// neither gain nor price, and needs no code.
-fn action(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
+pub(super) fn action(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
     let changes = !matches!(best.action, Action::Keep | Action::Inconclusive);
     let gain = best.predicted.filter(|_| changes);
     let gain = gain.map(gain_of);
@@ -65,6 +69,33 @@ fn action(best: &Recommendation, report: &Report<'_>) -> Vec<Paragraph> {
         lines.push(Text::plain(&terms(best, report).join("; ")).into());
     }
     lines
+}
+
+/// The goals and limits that were stated beside a measurement.
+fn wanted(report: &Report<'_>) -> Vec<Paragraph> {
+    evidence::said(&report.advice.stated, Origin::Declared)
+}
+
+/// How work is divided over computers.
+fn divided(best: &Recommendation) -> Option<Paragraph> {
+    let cluster = best.cluster.as_ref()?;
+    let text = format!(
+        "{} on {}, {} of {} each",
+        cluster.engine,
+        units::count(cluster.nodes.into(), "computer"),
+        units::count(cluster.tasks, "task"),
+        units::rough_seconds(cluster.task_s)
+    );
+    Some(Text::plain(&text).into())
+}
+
+/// What other numbers of workers would give: powers of two and the chosen one.
+fn curve(best: &Recommendation) -> Option<Paragraph> {
+    let chosen = best.workers.as_ref()?.suggested;
+    let shown = best.curve.iter().filter(|point| point.workers.is_power_of_two() || point.workers == chosen);
+    let points: Vec<String> =
+        shown.map(|point| format!("{}: {}", point.workers, units::factor(point.predicted.speedup))).collect();
+    (points.len() > 1).then(|| Text::plain(&format!("with so many workers, {}", points.join(", "))).into())
 }
 
 /// What else there is to say of a plan: the range of workers, what holds their number, memory, confidence.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::page::{Paragraph, Role, Text};
 use super::{evidence, lines};
 use crate::advice::{Action, Recommendation};
-use crate::profile::{BlockingPoint, Items, Profile};
+use crate::profile::{BlockingPoint, Counted, Items, Profile};
 use crate::report::Report;
 use crate::units;
 use crate::wait::WaitKind;
@@ -96,10 +96,22 @@ fn repeated(items: &Items, profile: &Profile) -> String {
         waits.iter().find(|(kind, _)| *kind == WaitKind::Sleep).map(|(_, t)| format!("sleeps {}", time(*t))),
     );
     if notable(cpu) || does.is_empty() {
-        let lock = under_lock(items, profile.runtime.gil == Some(true));
+        let lock = under_lock(items, profile.cpu_split.share().is_some());
         does.push(format!("computes {}{lock}{}", time(cpu), computed_in(items, profile)));
     }
-    format!("{}{}, {how}: each {}", units::count(items.count, what), place(items, profile), listed(&does))
+    let what = units::count(items.count, what);
+    format!("{what}{}{}, {how}: each {}", rate(items), place(items, profile), listed(&does))
+}
+
+/// How often requests came, and what says so: ` (40 a second, counted on 20 connections)`.
+fn rate(items: &Items) -> String {
+    let Some(requests) = items.requests else { return String::new() };
+    let how = match requests.counted {
+        Counted::Waits => "told by the waits for them".to_owned(),
+        Counted::Segments(connections) => format!("counted on {}", units::count(connections, "connection")),
+        Counted::Connections => "one over each connection".to_owned(),
+    };
+    format!(" ({} a second, {how})", units::plain(requests.rate))
 }
 
 /// Where the items are: ` at etl.py:42 in fetch_row, called from load at etl.py:88`.

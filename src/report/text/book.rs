@@ -1,4 +1,4 @@
-//! The wall book as rows with bars: where the time went, largest first, each with what it waited for.
+//! A book as rows with bars: where the time went, largest first, each with what was waited for.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::page::{Page, Role, Text};
 use crate::profile::{BlockingPoint, Profile};
 use crate::units;
-use crate::wait::{Account, WaitKind};
+use crate::wait::{Account, Book, WaitKind};
 
 /// Rows below this share are added up in one.
 const FOLD: f64 = 0.005;
@@ -29,12 +29,21 @@ pub(in crate::report) struct Row {
     role: Role,
 }
 
-/// Writes the rows; they sum to the wall time.
+/// Writes the wall book; its rows sum to the wall time.
 pub(super) fn write(page: &mut Page<'_>, profile: &Profile) {
     let rows = rows(profile);
     if rows.is_empty() {
         return page.line(INDENT, Text::plain("no wall time was accounted for"));
     }
+    write_rows(page, rows);
+}
+
+/// Writes the book of threads; its rows sum to their lifetimes.
+pub(super) fn write_threads(page: &mut Page<'_>, profile: &Profile) {
+    write_rows(page, rows_of(profile, &profile.thread_book, "queued for it"));
+}
+
+fn write_rows(page: &mut Page<'_>, rows: Vec<Row>) {
     let times: Vec<String> = rows.iter().map(|row| units::seconds(row.time.as_secs_f64())).collect();
     let shares = units::percent_column(&rows.iter().map(|row| row.share).collect::<Vec<_>>());
     let widest = |texts: &[String]| texts.iter().map(String::len).max().unwrap_or(0);
@@ -81,7 +90,11 @@ fn bar(line: Text, share: f64, width: usize, role: Role) -> Text {
 
 /// The wall book, largest first.
 pub(in crate::report) fn rows(profile: &Profile) -> Vec<Row> {
-    let book = &profile.wall_book;
+    rows_of(profile, &profile.wall_book, "one ran, others queued")
+}
+
+/// A book, largest first; `gil`: what time at the interpreter lock means in it.
+fn rows_of(profile: &Profile, book: &Book, gil: &str) -> Vec<Row> {
     let mut lines: Vec<(Account, f64)> = Account::ALL
         .into_iter()
         .filter_map(|account| Some((account, book.share(account).filter(|share| *share > 0.0)?)))
@@ -92,7 +105,14 @@ pub(in crate::report) fn rows(profile: &Profile) -> Vec<Row> {
         last(one).cmp(&last(other)).then(b.total_cmp(a))
     });
     let (shown, folded): (Vec<_>, Vec<_>) = lines.into_iter().partition(|(_, share)| *share >= FOLD);
-    let mut rows: Vec<Row> = shown.into_iter().map(|(account, share)| row(profile, account, share)).collect();
+    let mut rows: Vec<Row> = shown
+        .into_iter()
+        .map(|(account, share)| {
+            let (role, detail) = detail(profile, account, gil);
+            let (kind, detail) = (Text::plain(name_of(account)), Text::new(Role::Plain, &detail));
+            Row { account: Some(account), kind, detail, time: book.get(account), share, role }
+        })
+        .collect();
     let rest: Duration = folded.iter().map(|(account, _)| book.get(*account)).sum();
     let share: f64 = folded.iter().map(|(_, share)| share).sum();
     // What rounds to nothing would only raise questions.
@@ -103,17 +123,15 @@ pub(in crate::report) fn rows(profile: &Profile) -> Vec<Row> {
     rows
 }
 
-fn row(profile: &Profile, account: Account, share: f64) -> Row {
-    let (role, detail) = match account {
+/// What a row is for the reader, and what in particular it was.
+fn detail(profile: &Profile, account: Account, gil: &str) -> (Role, String) {
+    match account {
         Account::Cpu => (Role::Busy, cpu(profile)),
-        Account::Wait(WaitKind::Gil) => (Role::Warning, "one ran, others queued".to_owned()),
+        Account::Wait(WaitKind::Gil) => (Role::Warning, gil.to_owned()),
         Account::Wait(kind) => (Role::Waiting, resource(&profile.blocking_points, kind)),
         Account::Throttled => (Role::Warning, String::new()),
         Account::Runnable | Account::Unattributed => (Role::Faint, String::new()),
-    };
-    let (name, time) = (name_of(account), profile.wall_book.get(account));
-    let detail = Text::new(Role::Plain, &detail);
-    Row { account: Some(account), kind: Text::plain(name), detail, time, share, role }
+    }
 }
 
 /// An account in words.
@@ -132,17 +150,11 @@ pub(in crate::report) fn name_of(account: Account) -> &'static str {
 /// How the CPU time stands to the interpreter lock, and on how many CPUs it ran.
 fn cpu(profile: &Profile) -> String {
     let mut parts = Vec::new();
-    if let (Some(gil), Some(native)) = (profile.cpu_split.gil, profile.cpu_split.native) {
-        let all = (gil + native).as_secs_f64();
-        let share = gil.as_secs_f64() / all;
-        if all > 0.0 && share >= 0.95 {
-            parts.push("holding the GIL".to_owned());
-        } else if all > 0.0 && share <= 0.05 {
-            parts.push("outside the GIL".to_owned());
-        } else if all > 0.0 {
-            parts.push(format!("{} holding the GIL", units::percent(share)));
-        }
-    }
+    parts.extend(profile.cpu_split.share().map(|share| match share {
+        0.95.. => "holding the GIL".to_owned(),
+        ..=0.05 => "outside the GIL".to_owned(),
+        _ => format!("{} holding the GIL", units::percent(share)),
+    }));
     let book = &profile.wall_book;
     let running = book.get(Account::Cpu) + book.get(Account::Wait(WaitKind::Gil));
     let mean = (profile.cpu_user + profile.cpu_system).as_secs_f64() / running.as_secs_f64();

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use super::page::{Page, Paragraph, Role, Text};
+use super::page::{Page, Role, Text};
 use super::{advice, evidence, unseen};
-use crate::advice::{Described, Evidence};
-use crate::facts::{self, Origin};
+use crate::advice::Described;
+use crate::facts::Origin;
 use crate::profile::Profile;
 use crate::report::decision::Decided;
 use crate::report::{Report, Style};
-use crate::units;
 
 /// The decision as lines of at most `style.width` columns.
 pub(in crate::report) fn to_text(decided: &Decided<'_>, style: &Style) -> String {
@@ -20,8 +19,8 @@ pub(in crate::report) fn to_text(decided: &Decided<'_>, style: &Style) -> String
         page.items(vec![Text::new(Role::Strong, task)]);
         page.blank();
     }
-    page.section("Stated", said(stated, Origin::Declared));
-    page.section("Assumed", said(stated, Origin::Assumed));
+    page.section("Stated", evidence::said(stated, Origin::Declared));
+    page.section("Assumed", evidence::said(stated, Origin::Assumed));
     page.blank();
     let verdict = &advice.verdict;
     let bound = if verdict.rule.is_empty() {
@@ -40,55 +39,12 @@ pub(in crate::report) fn to_text(decided: &Decided<'_>, style: &Style) -> String
     };
     let report = Report { profile: &nothing_seen, machine, advice, source: None };
     advice::write(&mut page, &report, style.verbose);
-    if let Some(cluster) = advice.recommendations.first().and_then(|one| one.cluster.as_ref()) {
-        let text = format!(
-            "{} on {}, {} of {} each",
-            cluster.engine,
-            units::count(cluster.nodes.into(), "computer"),
-            units::count(cluster.tasks, "task"),
-            units::rough_seconds(cluster.task_s)
-        );
-        page.section("Divided", [Text::plain(&text).into()]);
-    }
     page.blank();
     let questions = unseen::questions(&advice.not_decided, style.verbose);
     let plainly = |text: String| Text::plain(text.strip_prefix("not known: ").unwrap_or(&text)).into();
     page.section("Not known", questions.into_iter().map(plainly));
     page.section("Settle it", [Text::new(Role::Strong, "boundby profile -- CMD").into()]);
     page.finish()
-}
-
-/// The facts of one origin, each with its value.
-fn said(stated: &[Evidence], origin: Origin) -> Vec<Paragraph> {
-    let of_origin: Vec<&Evidence> = stated.iter().filter(|piece| piece.origin == origin).collect();
-    let values: Vec<String> = of_origin.iter().map(|piece| evidence::value(piece)).collect();
-    let widest = values.iter().map(|value| value.chars().count()).max().unwrap_or(0);
-    let line = |(piece, value): (&&Evidence, String)| {
-        let meaning = phrase(&piece.fact);
-        let lead = Text::plain(&format!("{value:<widest$}  ")).unbroken();
-        Paragraph { lead, body: Text::plain(meaning) }
-    };
-    of_origin.iter().zip(values).map(line).collect()
-}
-
-/// What a value is, in the words of whoever stated it; else in those of the vocabulary.
-fn phrase(fact: &str) -> &str {
-    match fact {
-        "region.n" => "items",
-        "wait.total" => "of waiting in each",
-        "cpu.gil" => "of computing in each, under the interpreter lock",
-        "cpu.native" => "of computing in each, outside an interpreter lock",
-        "region.item_wall" => "for one item",
-        "wait.share" => "of an item is waiting",
-        "run.wall" => "for everything, one after another",
-        "wall.network" => "of the time is waiting for the network",
-        "work.kind" => "are what it works on",
-        "runtime.lang" => "is the language",
-        "host.p_eff" => "cores",
-        "host.mem_budget" => "of memory",
-        "limit.downstream" => "requests at once are what the other side takes",
-        fact => facts::spec(fact).map_or(fact, |spec| spec.meaning),
-    }
 }
 
 /// The guide's answers to a description in words.

@@ -103,3 +103,36 @@ fn number(workers: &Workers) -> Option<String> {
     let count = units::count(workers.suggested.into(), "worker");
     (!reasons.is_empty()).then(|| format!("{count}: {}", reasons.join("; ")))
 }
+
+/// The facts of one origin, each with its value.
+pub(super) fn said(stated: &[Evidence], origin: Origin) -> Vec<Paragraph> {
+    let of_origin: Vec<&Evidence> = stated.iter().filter(|piece| piece.origin == origin).collect();
+    let values: Vec<String> = of_origin.iter().map(|piece| value(piece)).collect();
+    let widest = values.iter().map(|value| value.chars().count()).max().unwrap_or(0);
+    let line = |(piece, value): (&&Evidence, String)| {
+        let meaning = phrase(&piece.fact);
+        let lead = Text::plain(&format!("{value:<widest$}  ")).unbroken();
+        Paragraph { lead, body: Text::plain(meaning) }
+    };
+    of_origin.iter().zip(values).map(line).collect()
+}
+
+/// What a value is, in the words of whoever stated it; else in those of the vocabulary.
+fn phrase(fact: &str) -> &str {
+    match fact {
+        "region.n" => "items",
+        "wait.total" => "of waiting in each",
+        "cpu.gil" => "of computing in each, under the interpreter lock",
+        "cpu.native" => "of computing in each, outside an interpreter lock",
+        "region.item_wall" => "for one item",
+        "wait.share" => "of an item is waiting",
+        "run.wall" => "for everything, one after another",
+        "wall.network" => "of the time is waiting for the network",
+        "work.kind" => "are what it works on",
+        "runtime.lang" => "is the language",
+        "host.p_eff" => "cores",
+        "host.mem_budget" => "of memory",
+        "limit.downstream" => "requests at once are what the other side takes",
+        fact => facts::spec(fact).map_or(fact, |spec| spec.meaning),
+    }
+}

@@ -60,7 +60,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
     }
 }
 
-fn kind(site: &Site) -> &'static str {
+pub(super) fn kind(site: &Site) -> &'static str {
     match site.account {
         Account::Wait(WaitKind::Gil) => "GIL",
         account => account.name(),

@@ -14,6 +14,7 @@ mod findings;
 mod header;
 mod instead;
 mod lines;
+pub mod live;
 pub(in crate::report) mod page;
 pub(super) mod simulation;
 mod stalls;

@@ -301,6 +301,20 @@ impl<'a> Page<'a> {
         text.shown(self.style).shortened(limit, if self.style.unicode { "…" } else { ".." })
     }
 
+    /// The text in what the reader's terminal can show, without what is beyond `limit` columns.
+    pub(super) fn cut(&self, text: Text, limit: usize) -> Text {
+        let mut text = text.shown(self.style);
+        let mut room = limit;
+        let fits = |piece: &&(char, Role)| {
+            let left = room.checked_sub(width(&[**piece]));
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        let kept = text.chars.iter().take_while(fits).count();
+        text.chars.truncate(kept);
+        text
+    }
+
     pub(in crate::report) fn blank(&mut self) {
         self.blocks.push(Block::Blank);
     }

@@ -36,6 +36,7 @@ pub(super) fn network_python() -> Case {
     profile.items = Some(Items {
         are_processes: false,
         free: None,
+        requests: None,
         count: 200,
         lanes: 1,
         wait: BTreeMap::from([(WaitKind::Network, ms(56.07))]),
@@ -146,6 +147,7 @@ pub(super) fn gil_threads() -> Case {
             rejected(Strategy::Async, Some(1.0), "there is no waiting to overlap"),
         ],
         not_decided: Vec::new(),
+        stated: Vec::new(),
     };
     Case { name: "gil-threads", profile, machine: machine(), advice }
 }
@@ -189,6 +191,7 @@ pub(super) fn native_threads() -> Case {
             "threads reach every CPU here without copying",
         )],
         not_decided: Vec::new(),
+        stated: Vec::new(),
     };
     Case { name: "native-threads", profile, machine: machine(), advice }
 }
@@ -260,6 +263,7 @@ pub(super) fn throttled() -> Case {
         recommendations: vec![raise],
         rejected: vec![rejected(Strategy::Processes, Some(1.0), "all workers share the same quota")],
         not_decided: Vec::new(),
+        stated: Vec::new(),
     };
     Case { name: "throttled", profile, machine, advice }
 }
@@ -289,6 +293,7 @@ pub(super) fn sleep_poll() -> Case {
         recommendations: vec![event, threads, tasks],
         rejected: vec![rejected(Strategy::Hybrid, Some(20.0), "one pool takes less")],
         not_decided: Vec::new(),
+        stated: Vec::new(),
     };
     Case { name: "sleep-poll", profile, machine: machine(), advice }
 }
@@ -420,6 +425,7 @@ pub(super) fn fetch_then_parse() -> Case {
     profile.items = Some(Items {
         are_processes: false,
         free: None,
+        requests: None,
         count: 70,
         lanes: 1,
         wait: BTreeMap::from([(WaitKind::Network, ms(62.8)), (WaitKind::Disk, ms(0.86))]),

@@ -37,8 +37,10 @@ pub enum Without {
     None,
     /// There is too much of it.
     TooLarge,
-    /// It is compressed.
+    /// It is compressed in a way that is not read: `.zdebug_*`, as linkers did until 2015.
     Compressed,
+    /// It is not what it says: cut off, or packed badly.
+    Damaged,
 }
 
 /// The debug information of one file, in bytes.
@@ -76,17 +78,19 @@ impl DebugInfo {
     /// Why it cannot be used.
     pub(super) fn read(source: &Source, layout: &Layout) -> Result<Self, Without> {
         let has = |part: &SectionId| layout.size(part.name()) > 0;
+        if PARTS.iter().any(|part| layout.is_sealed(part.name())) {
+            return Err(Without::Compressed);
+        }
         if !has(&SectionId::DebugLine) || !has(&SectionId::DebugInfo) {
             return Err(Without::None);
-        }
-        if PARTS.iter().any(|part| layout.is_compressed(part.name())) {
-            return Err(Without::Compressed);
         }
         if PARTS.iter().fold(0u64, |sum, part| sum.saturating_add(layout.size(part.name()))) > SIZE {
             return Err(Without::TooLarge);
         }
-        let parts = PARTS.iter().filter_map(|part| Some((*part, layout.bytes(source, part.name(), SIZE)?)));
-        Ok(Self { parts: parts.collect() })
+        let there = PARTS.iter().filter(|part| has(part));
+        let read = |part: &SectionId| Some((*part, layout.bytes(source, part.name(), SIZE)?));
+        let parts = there.map(read).collect::<Option<_>>().ok_or(Without::Damaged)?;
+        Ok(Self { parts })
     }
 
     /// Looks into it; `None`: it is damaged.

@@ -17,10 +17,23 @@ use crate::profile::stack::{FrameId, Stacks};
 const IMAGES: usize = 256;
 /// Addresses of code remembered over all files; any number may be asked for.
 const PLACES: usize = 131_072;
+/// Maps of code that was made at run time; each keeps a descriptor.
+const MAPS: usize = 64;
 
 /// Number of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct ImageId(pub(super) u32);
+
+/// Number of a map of code that was made at run time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MapId(usize);
+
+/// What one process wrote down of the code it made, and which of that was seen.
+#[derive(Debug)]
+pub(super) struct CodeMap {
+    pub(super) file: File,
+    pub(super) places: FxHashMap<u64, FrameId>,
+}
 
 /// An address of code: its frame, to be named later, and how to leave it.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +57,8 @@ pub(super) struct Identity {
 pub(super) struct Image {
     /// As the process sees it.
     pub(super) path: String,
+    /// It runs programs in another language, whose code it makes at run time: nothing in it is the program's own.
+    pub(super) is_runtime: bool,
     pub(super) source: Source,
     pub(super) layout: Layout,
     identity: Option<Identity>,
@@ -68,6 +83,7 @@ pub struct Images {
     context: Box<UnwindContext<usize>>,
     places: usize,
     generated: Option<FrameId>,
+    pub(super) maps: Vec<CodeMap>,
 }
 
 impl Identity {
@@ -112,6 +128,7 @@ impl Images {
         let go = GoTable::read(&source, &layout);
         self.files.push(Image {
             path: path.to_owned(),
+            is_runtime: false,
             source,
             layout,
             identity,
@@ -154,7 +171,25 @@ impl Images {
         place
     }
 
-    /// The frame that stands for all code that was made at run time.
+    /// The map of another process. `None`: there are too many.
+    pub(super) fn add_map(&mut self, file: File) -> Option<MapId> {
+        let id = MapId(self.maps.len());
+        (id.0 < MAPS).then(|| self.maps.push(CodeMap { file, places: FxHashMap::default() })).map(|()| id)
+    }
+
+    /// The frame of an address of code that was made at run time and may be in a map. `None`: there are too many.
+    pub(super) fn made(&mut self, map: MapId, address: u64, stacks: &mut Stacks) -> Option<FrameId> {
+        let map = &mut self.maps[map.0];
+        if let Some(known) = map.places.get(&address) {
+            return Some(*known);
+        }
+        self.places = (self.places < PLACES).then_some(self.places + 1)?;
+        let frame = stacks.unnamed_frame()?;
+        map.places.insert(address, frame);
+        Some(frame)
+    }
+
+    /// The frame that stands for all code that was made at run time and is in no map.
     pub(super) fn generated(&mut self, stacks: &mut Stacks) -> Option<FrameId> {
         if self.generated.is_none() {
             self.generated = stacks.unnamed_frame();

@@ -4,9 +4,11 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use object::elf::{FileHeader64, NT_GNU_BUILD_ID, PT_LOAD, SHF_COMPRESSED, SHT_NOBITS};
-use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
+use object::elf::{FileHeader64, NT_GNU_BUILD_ID, PT_LOAD, SHT_NOBITS};
+use object::read::elf::{CompressionHeader, FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, ReadCache, ReadRef};
+
+use super::packed;
 
 /// Sections looked at.
 const SECTIONS: usize = 4096;
@@ -53,8 +55,11 @@ pub(super) struct Section {
     /// Link-time address.
     pub(super) address: u64,
     offset: u64,
+    /// Bytes it has, and in the file.
     size: u64,
-    compressed: bool,
+    stored: u64,
+    /// The way it is packed, if it is.
+    packed: Option<u32>,
 }
 
 /// A loaded part of a file.
@@ -107,10 +112,15 @@ impl Layout {
         self.sections.iter().find(|section| section.name == name)
     }
 
-    /// The bytes of a section; `None`: there is none, it has more than `at_most`, or they are compressed.
+    /// The bytes of a section; `None`: there is none, it has more than `at_most`, or they cannot be unpacked.
     pub(super) fn bytes(&self, source: &Source, name: &str, at_most: u64) -> Option<Vec<u8>> {
-        let section = self.section(name).filter(|section| section.size <= at_most && !section.compressed)?;
-        source.bytes(section.offset, usize::try_from(section.size).ok()?)
+        let section =
+            self.section(name).filter(|section| section.size <= at_most && section.stored <= at_most)?;
+        let bytes = source.bytes(section.offset, usize::try_from(section.stored).ok()?)?;
+        match section.packed {
+            Some(way) => packed::unpacked(way, &bytes, usize::try_from(section.size).ok()?),
+            None => Some(bytes),
+        }
     }
 
     /// Where in the file a section is, and how long.
@@ -130,9 +140,11 @@ impl Layout {
         self.section(name).map_or(0, |section| section.size)
     }
 
-    /// Whether a section is there, but compressed.
-    pub(super) fn is_compressed(&self, name: &str) -> bool {
-        self.section(name).is_some_and(|section| section.compressed)
+    /// Whether a section is there, but packed in a way that nobody here knows. Until 2015 that was told by its name.
+    pub(super) fn is_sealed(&self, name: &str) -> bool {
+        let known = self.section(name).and_then(|section| section.packed).is_none_or(packed::is_known);
+        let old = name.strip_prefix(".debug_").map(|rest| format!(".zdebug_{rest}"));
+        !known || old.is_some_and(|old| self.section(&old).is_some())
     }
 }
 
@@ -156,12 +168,18 @@ fn parse<'d, R: ReadRef<'d>>(data: R) -> Option<Layout> {
                 (note.n_type(endian) == NT_GNU_BUILD_ID).then(|| note.desc().to_vec())
             });
         }
+        let Ok(header) = section.compression(endian, data) else { continue };
+        let (offset, stored) = header
+            .map_or((section.sh_offset(endian), section.sh_size(endian)), |(_, offset, stored)| {
+                (offset, stored)
+            });
         layout.sections.push(Section {
             name: String::from_utf8_lossy(name).into_owned(),
             address: section.sh_addr(endian),
-            offset: section.sh_offset(endian),
-            size: section.sh_size(endian),
-            compressed: section.sh_flags(endian) & u64::from(SHF_COMPRESSED) != 0,
+            offset,
+            size: header.map_or(stored, |(header, ..)| header.ch_size(endian)),
+            stored,
+            packed: header.map(|(header, ..)| header.ch_type(endian)),
         });
     }
     Some(layout)

@@ -23,6 +23,8 @@ mod memory;
 mod names;
 pub mod on_cpu;
 mod ownership;
+mod packed;
+mod perf_map;
 mod registers;
 mod space;
 mod symbols;
@@ -34,8 +36,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 pub use self::debug_info::Without;
-use self::image::Identity;
 pub use self::image::Images;
+use self::image::{Identity, MapId};
 use self::memory::{Copied, Living};
 pub use self::names::Named;
 use self::on_cpu::CpuSample;
@@ -50,6 +52,17 @@ const WALKS_BETWEEN_LOOKS: u32 = 64;
 const LISTING: u64 = 16 << 20;
 /// Longest image the kernel maps.
 const KERNELS: u64 = 1 << 20;
+
+/// What a process wrote down of the code it made.
+#[derive(Debug)]
+enum Map {
+    /// It makes none.
+    None,
+    /// There is this file, which nobody asked anything of yet.
+    Unread(File),
+    /// It has a number.
+    Known(MapId),
+}
 
 /// A call stack that was followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +79,10 @@ pub struct NativeStacks {
     pid: i32,
     space: Space,
     walks_since_look: u32,
+    /// The last walk ended where there was no code when it was last looked.
+    lost: bool,
+    /// Of a process that makes code at run time and writes it down.
+    map: Map,
     /// Kept from one walk to the next.
     buffer: Vec<u8>,
     frames: Vec<FrameId>,
@@ -75,10 +92,22 @@ impl NativeStacks {
     /// Of the process of this pid, as it is mapped now.
     #[must_use]
     pub fn new(pid: i32) -> Self {
+        Self::with(pid, Map::None)
+    }
+
+    /// Of a process whose runtime makes code and tells where it is (`/tmp/perf-PID.map`). `None`: it does not tell, yet.
+    #[must_use]
+    pub fn of_runtime(pid: i32) -> Option<Self> {
+        perf_map::open(pid).map(|file| Self::with(pid, Map::Unread(file)))
+    }
+
+    fn with(pid: i32, map: Map) -> Self {
         let mut new = Self {
             pid,
             space: Space::default(),
             walks_since_look: WALKS_BETWEEN_LOOKS,
+            lost: false,
+            map,
             buffer: Vec::new(),
             frames: Vec::new(),
         };
@@ -135,13 +164,21 @@ impl NativeStacks {
         stacks: &mut Stacks,
     ) -> Unwound {
         self.walks_since_look = self.walks_since_look.saturating_add(1);
-        if self.walks_since_look > WALKS_BETWEEN_LOOKS && !self.space.has_code(registers.pc) {
+        if self.walks_since_look > WALKS_BETWEEN_LOOKS && (self.lost || !self.space.has_code(registers.pc)) {
             self.remap();
         }
+        let map = match std::mem::replace(&mut self.map, Map::None) {
+            Map::Unread(file) => images.add_map(file),
+            Map::Known(map) => Some(map),
+            Map::None => None,
+        };
+        self.map = map.map_or(Map::None, Map::Known);
         let mut frames = std::mem::take(&mut self.frames);
         frames.clear();
-        let mut walk = Walk { pid: self.pid, space: &mut self.space, images, memory, stacks };
+        let mut walk =
+            Walk { pid: self.pid, space: &mut self.space, map, images, memory, stacks, lost: false };
         let complete = walk.follow(*registers, is_behind_call, &mut frames);
+        self.lost = walk.lost;
         let unwound = Unwound { stack: stacks.stack(&frames), truncated: !complete };
         self.frames = frames;
         unwound

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::debug_info::{DebugInfo, Level, Lines, Without, separate};
 use super::go::{GoTable, INLINED_BASE};
-use super::image::{Image, Images};
+use super::image::{CodeMap, Image, Images};
 use super::ownership::{is_foreign_library, is_foreign_source, is_own_name, is_own_package, main_crates};
+use super::perf_map;
 use super::symbols::{self, Symbols};
 use crate::profile::stack::{Frame, FrameId, Stacks};
 
@@ -16,6 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const NAME: usize = 400;
 /// What compilers add to the name of a function they split or copied.
 const COPIES: [&str; 5] = [".cold", ".part.", ".isra.", ".constprop.", ".llvm."];
+/// How V8 names what stands between its functions and what they call.
+const GLUE: [&str; 4] = ["Builtins_CEntry", "Builtins_InterpreterEntry", "Builtins_JSEntry", "Builtins_Call"];
+/// How it names those functions of the language that it has compiled itself.
+const BUILTIN: &str = "Builtins_";
 /// Stands for code that was made at run time.
 const GENERATED: &str = "[generated code]";
 
@@ -57,11 +62,28 @@ impl Images {
         for image in &self.files {
             name_image(image, stacks, until, &mut result);
         }
+        for map in &self.maps {
+            name_map(map, stacks, &mut result);
+        }
         if let Some(frame) = self.generated_frame() {
             result.frames += 1;
             stacks.name(frame, vec![Frame { function: GENERATED.to_owned(), ..Frame::default() }]);
         }
         result
+    }
+}
+
+fn name_map(map: &CodeMap, stacks: &mut Stacks, result: &mut Named) {
+    let mut places: Vec<(u64, FrameId)> =
+        map.places.iter().map(|(address, frame)| (*address, *frame)).collect();
+    places.sort_unstable();
+    result.frames += places.len();
+    let addresses: Vec<u64> = places.iter().map(|(address, _)| *address).collect();
+    for ((_, frame), name) in places.into_iter().zip(perf_map::names(&map.file, &addresses)) {
+        result.with_line += usize::from(name.as_ref().is_some_and(|name| name.line.is_some()));
+        result.without_name += usize::from(name.is_none());
+        let name = name.unwrap_or_else(|| Frame { function: GENERATED.to_owned(), ..Frame::default() });
+        stacks.name(frame, vec![Frame { function: shortened(name.function), ..name }]);
     }
 }
 
@@ -78,7 +100,7 @@ fn name_image(image: &Image, stacks: &mut Stacks, until: Instant, result: &mut N
         result.changed.push(image.path.clone());
         return;
     }
-    let is_foreign = is_foreign_library(&image.path);
+    let is_foreign = image.is_runtime || is_foreign_library(&image.path);
     let separate = separate(&image.layout);
     let debug = DebugInfo::read(&image.source, &image.layout).or_else(|why| match &separate {
         Some((source, layout)) => DebugInfo::read(source, layout),
@@ -128,7 +150,15 @@ impl Names<'_> {
                 return levels.into_iter().map(|level| self.frame_of_go(go, level)).collect();
             }
         }
-        let symbol = self.symbols.at(address);
+        let mut symbol = self.symbols.at(address);
+        if self.image.is_runtime
+            && symbol.is_some_and(|symbol| GLUE.iter().any(|glue| symbol.starts_with(glue)))
+        {
+            return Vec::new();
+        }
+        if self.image.is_runtime {
+            symbol = symbol.map(|symbol| symbol.strip_prefix(BUILTIN).unwrap_or(symbol));
+        }
         let mut levels = self.lines.map(|lines| lines.at(address)).unwrap_or_default();
         // The outermost is the function that was compiled, which the linker knows by its full name.
         match levels.last_mut() {
@@ -177,7 +207,7 @@ fn is_short_for(name: &str, symbol: Option<&str>) -> bool {
 
 /// A function's name as its language has it.
 fn demangled(name: &str) -> String {
-    let mut text = if let Ok(rust) = rustc_demangle::try_demangle(name) {
+    shortened(if let Ok(rust) = rustc_demangle::try_demangle(name) {
         // Without the hash that tells builds apart.
         format!("{rust:#}")
     } else {
@@ -185,7 +215,10 @@ fn demangled(name: &str) -> String {
         let name = name.split('@').next().unwrap_or(name);
         let base = COPIES.iter().filter_map(|copy| name.find(copy)).min().map_or(name, |end| &name[..end]);
         cpp(base).map_or_else(|| base.to_owned(), Cow::into_owned)
-    };
+    })
+}
+
+fn shortened(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(NAME) {
         text.truncate(end);
         text.push('…');

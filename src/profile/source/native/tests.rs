@@ -217,6 +217,42 @@ fn c_is_followed_with_frame_pointers_and_without() {
 }
 
 #[test]
+fn debug_information_is_read_however_it_is_packed() {
+    for way in ["-Wl,--compress-debug-sections=zlib", "-Wl,--compress-debug-sections=zstd"] {
+        if packs("waits.c", way) {
+            assert_lines("waits.c", &["-O2", "-g", "-pthread", way]);
+        }
+    }
+    // What cannot be unpacked is said to be so: the functions have their names all the same.
+    if !packs("waits.c", "-Wl,--compress-debug-sections=zlib-gnu") {
+        return;
+    }
+    let Some(seen) = observe("waits.c", &["-O2", "-g", "-pthread", "-Wl,--compress-debug-sections=zlib-gnu"])
+    else {
+        return;
+    };
+    for (name, levels, ..) in seen {
+        let found =
+            levels.iter().find(|level| level.own).unwrap_or_else(|| panic!("{name}:\n{}", show(&levels)));
+        assert!(found.line.is_none() && !found.function.is_empty(), "{name}:\n{}", show(&levels));
+    }
+}
+
+/// Whether the compiler here packs debug information in this way.
+fn packs(source: &str, way: &str) -> bool {
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/native").join(source);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("packed");
+    let built = Command::new(&compiler).args(["-g", "-pthread", way, "-o"]).arg(out).arg(source).output();
+    let packs = built.is_ok_and(|built| built.status.success());
+    if !packs {
+        println!("skipped: {compiler} does not know {way}");
+    }
+    packs
+}
+
+#[test]
 fn go_is_followed_though_it_has_no_unwind_tables() {
     if go_tells_what_it_inlined() {
         assert_lines("waits.go", &["build"]);

@@ -7,7 +7,7 @@
 
 use super::calls::Call;
 use super::cfi::{Cfi, Stop};
-use super::image::{ImageId, Images};
+use super::image::{ImageId, Images, MapId};
 use super::memory::Memory;
 use super::registers::{FRAME_POINTER, RETURN_ADDRESS, Registers, STACK_POINTER};
 use super::space::Space;
@@ -26,9 +26,13 @@ const LARGEST_FRAME: u64 = 8 << 20;
 pub(super) struct Walk<'w> {
     pub(super) pid: i32,
     pub(super) space: &'w mut Space,
+    /// What is known of the code it makes.
+    pub(super) map: Option<MapId>,
     pub(super) images: &'w mut Images,
     pub(super) memory: &'w mut dyn Memory,
     pub(super) stacks: &'w mut Stacks,
+    /// It came to an address where nothing was mapped when that was last looked at.
+    pub(super) lost: bool,
 }
 
 /// Code with a file: its link-time address, and what to add to that for where it is mapped.
@@ -54,11 +58,16 @@ impl Walk<'_> {
             }
             let at = registers.pc.wrapping_sub(u64::from(is_behind_call));
             if !self.space.has_code(at) {
+                self.lost = true;
                 return false;
             }
             let code = self.code(at);
             let place = code.map(|code| self.images.place(code.image, code.address, self.stacks));
-            let frame = place.map_or_else(|| self.images.generated(self.stacks), |place| place.frame);
+            let frame = match (place, self.map) {
+                (Some(place), _) => place.frame,
+                (None, Some(map)) => self.images.made(map, at, self.stacks),
+                (None, None) => self.images.generated(self.stacks),
+            };
             let Some(frame) = frame else { return false };
             if frames.last() != Some(&frame) {
                 if frames.len() == KEPT {
@@ -108,6 +117,7 @@ impl Walk<'_> {
         let region = self.space.at(address)?;
         let offset = (address - region.start).wrapping_add(region.offset);
         let image = super::image_of(self.pid, region, self.images)?;
+        self.images.get_mut(image).is_runtime |= self.map.is_some();
         let linked = self.images.get(image).layout.address_of(offset)?;
         Some(Code { image, address: linked, bias: address.wrapping_sub(linked) })
     }

@@ -210,7 +210,8 @@ impl PythonStacks {
                 .enumerate()
                 .map(|level| self.codes.frame(memory, &self.layout, level, stacks).ok().flatten());
             let Some(frames) = frames.collect::<Option<Vec<FrameId>>>() else { continue };
-            let awaits = stacks.levels_of(frames[0]).first().map(|innermost| waiting.awaits(innermost));
+            let levels = frames.iter().filter_map(|frame| stacks.levels_of(*frame).first());
+            let awaits = levels.filter(|level| tasks::tells(level)).map(|level| waiting.awaits(level)).next();
             told.extend(awaits.map(|awaits| (frames, awaits, waiting.since)));
         }
         let Some(chosen) = tasks::choose(&told, tasks.turn()) else { return };

@@ -1,14 +1,15 @@
-//! What the tasks of asyncio wait for while their loop waits for events. Knows how a loop's tasks are found, and how a
-//! task's coroutines await one another; what a line means is for others to say.
+//! What the tasks of asyncio and of trio wait for while their loop waits for events. Knows how a loop's tasks are found, and
+//! how a task's coroutines await one another; what a line means is for others to say.
 //!
 //! ```text
 //! frame of asyncio ─► module asyncio.tasks ─► set of weak references ─┐
-//! frame of asyncio ─► its task ─► ring of tasks (3.14) ───────────────┴─► task ─► coroutine ─► coroutine ─► … ─► future
+//! frame of asyncio ─► its task ─► ring of tasks (3.14) ───────────────┼─► task ─► coroutine ─► coroutine ─► … ─► future
+//! frame of trio ─► its runner ─► set of tasks ────────────────────────┘
 //! ```
 //!
 //! Where a task holds its coroutine is found by looking for one: tasks have few words, and the type of an object has a
 //! name. Tasks of other loops, and those that are about to run, are left out. Sources: `Modules/_asynciomodule.c`,
-//! `Lib/asyncio/tasks.py`, `Lib/weakref.py`.
+//! `Lib/asyncio/tasks.py`, `Lib/weakref.py`; `trio/_core/_run.py`.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -50,6 +51,8 @@ enum Class {
     /// See [`Class::Task`].
     Gathering,
     Set,
+    /// What holds the tasks of trio.
+    Runner,
     Other,
 }
 
@@ -66,6 +69,7 @@ const CLASSES: &[(&str, Class)] = &[
     ("Task", Class::Task),
     ("_GatheringFuture", Class::Gathering),
     ("set", Class::Set),
+    ("Runner", Class::Runner),
 ];
 
 /// What a task did since it was looked at last.
@@ -102,9 +106,11 @@ pub(super) enum Awaits {
 }
 
 /// Files in which a loop waits, and those of the loop itself, by the end of their paths.
-const WAITS: [&str; 1] = ["/selectors.py"];
+const WAITS: [&str; 2] = ["/selectors.py", "/trio/_core/_io_epoll.py"];
 /// See [`WAITS`].
-const LOOPS: [&str; 2] = ["/asyncio/base_events.py", "/asyncio/runners.py"];
+const LOOPS: [&str; 3] = ["/asyncio/base_events.py", "/asyncio/runners.py", "/trio/_core/_run.py"];
+/// What every task of trio waits in, whatever for.
+const TRAPS: &str = "/trio/_core/_traps.py";
 /// Functions of asyncio in which tasks wait for one another: end of the file's path, and function; empty: any.
 const FOR_TASKS: &[(&str, &str)] = &[
     ("asyncio/locks.py", ""),
@@ -112,9 +118,13 @@ const FOR_TASKS: &[(&str, &str)] = &[
     ("asyncio/taskgroups.py", ""),
     ("asyncio/tasks.py", ""),
     ("asyncio/base_events.py", "serve_forever"),
+    ("trio/_core/_parking_lot.py", ""),
+    ("trio/_core/_run.py", ""),
+    ("trio/_channel.py", ""),
+    ("trio/_sync.py", ""),
 ];
-/// The one in which they wait for time to pass.
-const FOR_TIME: (&str, &str) = ("asyncio/tasks.py", "sleep");
+/// Those in which they wait for time to pass.
+const FOR_TIME: &[(&str, &str)] = &[("asyncio/tasks.py", "sleep"), ("trio/_timeouts.py", "")];
 
 impl Waiting {
     /// What it waits for, its innermost line being this.
@@ -124,7 +134,7 @@ impl Waiting {
         let is_in = |(end, function): &(&str, &str)| {
             file.ends_with(end) && (function.is_empty() || *function == name)
         };
-        if is_in(&FOR_TIME) {
+        if FOR_TIME.iter().any(is_in) {
             Awaits::Time
         } else if self.for_a_task || FOR_TASKS.iter().any(is_in) {
             Awaits::Task
@@ -132,6 +142,11 @@ impl Waiting {
             Awaits::Outside
         }
     }
+}
+
+/// Whether a level of a task tells what it waits for.
+pub(super) fn tells(level: &Frame) -> bool {
+    !level.file.as_deref().is_some_and(|file| file.ends_with(TRAPS))
 }
 
 /// The frames of asyncio in which a thread waits for events, innermost first; none if it is somewhere else. `seen` are
@@ -191,6 +206,8 @@ pub(super) struct Found {
 enum Source {
     /// A set of weak references.
     Set(u64),
+    /// A set of tasks of one loop.
+    Tasks(u64),
     /// They are linked in a ring: a task in it, and where the links are in a task.
     Ring { task: u64, links: u64 },
 }
@@ -243,6 +260,7 @@ impl Tasks {
                 let (all, references) = members(memory, set, self.begin, LOOKED_AT)?;
                 (all, references.into_iter().filter_map(|reference| wrapped(memory, reference)).collect())
             }
+            Source::Tasks(set) => members(memory, set, self.begin, LOOKED_AT)?,
             Source::Ring { task, links } => {
                 let tasks = self.ring(memory, layout, task, links);
                 if tasks.is_empty() {
@@ -254,7 +272,10 @@ impl Tasks {
         self.begin = self.begin.wrapping_add(BEGIN_FURTHER);
         self.looks += 1;
         let examined = tasks.len();
-        let tasks = self.of_loop(memory, tasks, frames);
+        let tasks = match self.source {
+            Some(Source::Tasks(_)) => tasks,
+            _ => self.of_loop(memory, tasks, frames),
+        };
         let waiting = tasks.into_iter().filter_map(|task| self.follow(memory, layout, task)).collect();
         Some(Found { waiting, stands_for: all as f64 / examined.max(1) as f64 })
     }
@@ -286,6 +307,9 @@ impl Tasks {
         if let Some(set) = set.filter(|set| members(memory, *set, 0, 1).is_some_and(|(all, _)| all > 0)) {
             return Some(Source::Set(set));
         }
+        if let Some(set) = frames.iter().find_map(|frame| self.of_runner(memory, layout, *frame)) {
+            return Some(Source::Tasks(set));
+        }
         let mut variables = frames.iter().flat_map(|frame| objects.variables(memory, *frame, VARIABLES));
         let task = variables
             .find(|object| is_pointer(*object) && self.class(memory, layout, *object) == Some(Class::Task))?;
@@ -297,6 +321,24 @@ impl Tasks {
             (back, forth) == (Some(node), Some(node))
         })?;
         Some(Source::Ring { task, links })
+    }
+
+    /// The set of tasks that the runner has which a frame of trio runs.
+    fn of_runner(&mut self, memory: &File, layout: &Layout, frame: u64) -> Option<u64> {
+        let variables = self.objects.variables(memory, frame, VARIABLES).into_iter();
+        let runners: Vec<u64> = variables.filter(|object| is_pointer(*object)).collect();
+        let runner =
+            runners.into_iter().find(|object| self.class(memory, layout, *object) == Some(Class::Runner))?;
+        let mut buffer = [0u8; TASK_WORDS * 8];
+        let length = memory.read_at(&mut buffer, runner).ok()?;
+        let words = (2..length / 8).filter_map(|number| word(&buffer, number * 8));
+        words.filter(|object| is_pointer(*object)).find(|object| {
+            let first = (self.class(memory, layout, *object) == Some(Class::Set))
+                .then(|| members(memory, *object, 0, 1))
+                .flatten()
+                .and_then(|(_, first)| first.first().copied());
+            first.is_some_and(|task| self.class(memory, layout, task) == Some(Class::Task))
+        })
     }
 
     /// Tasks of a ring, from one of them on. The ring itself is held by something that is no task.
@@ -454,6 +496,7 @@ mod tests {
             for source in [
                 None,
                 Some(Source::Set(frames[0])),
+                Some(Source::Tasks(frames[0])),
                 Some(Source::Ring { task: frames[0], links: 64 }),
             ] {
                 tasks.source = source;
@@ -483,6 +526,15 @@ mod tests {
         assert_eq!(awaits("main", "app.py", false), Awaits::Outside);
         let read = "StreamReader._wait_for_data";
         assert_eq!(awaits(read, "/usr/lib/python3.12/asyncio/streams.py", false), Awaits::Outside);
+        assert_eq!(awaits("sleep_forever", "/x/site-packages/trio/_timeouts.py", false), Awaits::Time);
+        assert_eq!(
+            awaits("ParkingLot.park", "/x/site-packages/trio/_core/_parking_lot.py", false),
+            Awaits::Task
+        );
+        assert_eq!(
+            awaits("EpollIOManager._epoll_wait", "/x/trio/_core/_io_epoll.py", false),
+            Awaits::Outside
+        );
         assert_eq!(awaits("Server.serve_forever", "/x/asyncio/base_events.py", false), Awaits::Task);
     }
 }

@@ -71,7 +71,9 @@ pub(in crate::profile) fn play(input: impl BufRead) -> Result<(Recording, Machin
         let line: Line = serde_json::from_str(&text)
             .map_err(|error| if i == 0 { ReplayError::Foreign } else { wrong(error.to_string()) })?;
         match (line, &mut books) {
-            (Line::Begin { format, cpus }, None) if format == FORMAT => books = Some(Ledger::new(cpus)),
+            (Line::Begin { format, cpus }, None) if format == FORMAT => {
+                books = Some(Ledger::new(cpus).tracked());
+            }
             (Line::Begin { .. }, None) => return Err(ReplayError::Foreign),
             (_, None) => return Err(wrong("it stands before `begin`".to_owned())),
             (Line::Begin { .. }, Some(_)) => return Err(wrong("a second `begin`".to_owned())),

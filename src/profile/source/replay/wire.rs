@@ -12,11 +12,13 @@ use crate::profile::ledger::{Ledger, Reading, Under};
 use crate::profile::levels::{Levels, Reasons};
 use crate::profile::model::{Exit, Language, Runtime, Throttling};
 use crate::profile::observation::{Birth, Census, HostShare, Life, Observation};
-use crate::profile::record::{Recording, StackReads};
+use crate::profile::record::Recording;
 use crate::profile::sampler::Schedule;
 use crate::profile::stack::{Frame, FrameId, StackId};
+use crate::profile::stack_reads::StackReads;
 use crate::profile::switching::Overlap;
 use crate::profile::thread_clock::{Counters, Seen, SiteId, Told};
+use crate::profile::traffic::{CROWD, Remainders, Traffic};
 use crate::wait::WaitKind;
 use crate::wait::classify::{Reason, operation};
 
@@ -80,10 +82,17 @@ pub(super) enum Line {
         stolen: u64,
         used: u64,
     },
+    /// What came over the connections that a process accepted.
+    Traffic(TrafficLine),
     /// A thread's wait in progress is one at this site.
     Named {
         tid: i32,
         site: u32,
+    },
+    /// A thread's name, where somebody wanted a timeline.
+    Called {
+        tid: i32,
+        name: String,
     },
     /// A frame of call stacks: the levels of code it stands for, innermost first. They are numbered from 0.
     Frame(Vec<LevelLine>),
@@ -145,6 +154,43 @@ pub(super) enum Line {
     },
     End(EndLine),
     Machine(MachineLine),
+}
+
+/// Of whom, connections that anybody accepted, then the other sums of [`Traffic`] in their order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct TrafficLine(i32, Option<u64>, [u64; 7], [u64; CROWD], [Remainders; 2]);
+
+impl TrafficLine {
+    fn of(pid: i32, of: &Traffic) -> Self {
+        let sums = [of.connections, of.once, of.others, of.asked, of.answered, of.over_long, of.full];
+        Self(pid, of.accepted, sums, of.crowded, [of.came_left, of.sent_left])
+    }
+
+    fn observation(self) -> Result<Observation, String> {
+        let Self(pid, accepted, sums, crowded, [came_left, sent_left]) = self;
+        // Those of several processes are added up.
+        let left = [came_left, sent_left].into_iter().flatten().flatten();
+        sums.into_iter()
+            .chain(crowded)
+            .chain(accepted)
+            .chain(left)
+            .try_for_each(|sum| believed(sum).map(drop))?;
+        let [connections, once, others, asked, answered, over_long, full] = sums;
+        let traffic = Traffic {
+            connections,
+            once,
+            others,
+            accepted,
+            asked,
+            answered,
+            over_long,
+            full,
+            crowded,
+            came_left,
+            sent_left,
+        };
+        Ok(Observation::Traffic { pid, traffic: Box::new(traffic) })
+    }
 }
 
 /// A new blocking point, or more that is known of one. They are numbered from 1 in the order of their introduction.
@@ -275,14 +321,14 @@ pub(super) struct EndLine {
 pub(super) struct StackReadsLine(u64, u64, bool, bool, Vec<(String, String)>);
 
 impl From<StackReads> for StackReadsLine {
-    fn from(StackReads { read, torn, native, cpu_clock, refused }: StackReads) -> Self {
+    fn from(StackReads { read, torn, native, cpu_clock, refused, .. }: StackReads) -> Self {
         Self(read, torn, native, cpu_clock, refused)
     }
 }
 
 impl From<StackReadsLine> for StackReads {
     fn from(StackReadsLine(read, torn, native, cpu_clock, refused): StackReadsLine) -> Self {
-        Self { read, torn, native, cpu_clock, refused }
+        Self { read, torn, native, cpu_clock, refused, ..Self::default() }
     }
 }
 
@@ -338,7 +384,9 @@ impl From<&Observation> for Line {
             }
             Observation::EventLoop { pid } => Self::EventLoop { pid },
             Observation::Host(HostShare { stolen, used }) => Self::Host { stolen, used },
+            Observation::Traffic { pid, traffic } => Self::Traffic(TrafficLine::of(pid, &traffic)),
             Observation::Named { tid, site } => Self::Named { tid, site: site.0 },
+            Observation::Called { tid, name } => Self::Called { tid, name },
             Observation::Frame { levels: of } => Self::Frame(levels(of)),
             Observation::FrameNamed { frame, levels: of } => {
                 Self::FrameNamed { frame: frame.0, levels: levels(of) }
@@ -390,7 +438,9 @@ impl Line {
             }
             Self::EventLoop { pid } => Observation::EventLoop { pid },
             Self::Host { stolen, used } => Observation::Host(HostShare { stolen, used }),
+            Self::Traffic(line) => line.observation()?,
             Self::Named { tid, site } => Observation::Named { tid, site: SiteId(site) },
+            Self::Called { tid, name } => Observation::Called { tid, name },
             Self::Frame(of) => Observation::Frame { levels: levels(of) },
             Self::FrameNamed { frame, levels: of } => {
                 Observation::FrameNamed { frame: FrameId(frame), levels: levels(of) }

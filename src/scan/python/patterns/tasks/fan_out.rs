@@ -1,12 +1,14 @@
 //! As many tasks at once as there are items.
 
-use ruff_python_ast::{Expr, ExprCall, StmtFunctionDef};
+use ruff_python_ast::{Expr, ExprCall, Number, StmtFunctionDef};
 use ruff_text_size::Ranged;
 
 use super::super::super::context::{Context, Loop};
 use super::super::super::scope::{Binding, elements};
 use super::definitions::{Node, any, definition, waits};
 use crate::catalog::{Language, Mark};
+
+const RULE: &str = "unbounded-fan-out";
 
 /// `gather(*(fetch(url) for url in urls))`, and `group.create_task(fetch(url))` in a loop.
 pub(super) fn unbounded<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
@@ -35,7 +37,7 @@ pub(super) fn unbounded<'a>(context: &mut Context<'a>, call: &'a ExprCall) {
     if !starts || !goes_out(context, work) {
         return;
     }
-    let mut seen = context.observation("unbounded-fan-out", call, &name);
+    let mut seen = context.observation(RULE, call, &name);
     seen.facts.push(("iterable", context.text(iterable).to_owned()));
     context.observe(seen);
 }
@@ -52,8 +54,12 @@ fn of_comprehension(expression: &Expr) -> Option<(&Expr, &ExprCall)> {
     }
 }
 
-/// Whether nothing tells how long it is: a parameter, or an attribute.
+/// Whether nothing tells how long it is: a parameter, or an attribute; or what tells says that it is long.
 fn is_of_any_length(context: &Context<'_>, iterable: &Expr) -> bool {
+    if let Expr::Call(call) = iterable {
+        let small = context.thresholds.number(RULE, "small_range");
+        return range(context, call).zip(small).is_some_and(|(items, small)| items as f64 > small);
+    }
     let Expr::Name(name) = iterable else { return false };
     let small = ["batch", "chunk"].iter().any(|word| name.id.as_str().contains(word));
     let bound = context.names.scopes.lookup(name.id.as_str(), context.scope());
@@ -67,6 +73,22 @@ fn is_of_any_length(context: &Context<'_>, iterable: &Expr) -> bool {
                 _ => false,
             })
         })
+}
+
+/// How many numbers `range(20)` or `range(10, 30)` has, where both are written there.
+fn range(context: &Context<'_>, call: &ExprCall) -> Option<u64> {
+    let number = |expression: &Expr| match &expression.as_number_literal_expr()?.value {
+        Number::Int(number) => number.as_u64(),
+        _ => None,
+    };
+    if context.names.resolve(&call.func, context.scope())? != "builtins.range" {
+        return None;
+    }
+    match &*call.arguments.args {
+        [end] => number(end),
+        [start, end] => Some(number(end)?.saturating_sub(number(start)?)),
+        _ => None,
+    }
 }
 
 /// Whether the work talks to others, and nothing limits how much of it does so at once.
