@@ -107,7 +107,9 @@ fn time_is_on_the_lines_that_took_it() {
         for program in ["kinds.py", "threads.py", "processes.py", "loop.py", AWAITS] {
             let (mut truth, run) = measured(&interpreter, program, &[("PORT", &port)]);
             if program == AWAITS {
-                truth.values_mut().for_each(|(_, computing)| *computing = 0.0);
+                for (_, computing) in truth.values_mut() {
+                    *computing = 0.0;
+                }
             }
             score.add(&truth, &run.lines);
             score.queued += run.queued;
