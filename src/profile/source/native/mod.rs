@@ -26,6 +26,7 @@ mod ownership;
 mod packed;
 mod perf_map;
 mod registers;
+mod ring;
 mod space;
 mod symbols;
 #[cfg(test)]
