@@ -124,30 +124,35 @@ fn pool(strategy: Strategy, subject: &Subject, caps: &[StrategyCap], costs: &Cos
     // Too few tasks lose speed one for one, too many wait in a queue: their number is chosen for a loop at its best, and
     // what they give is expected halfway between that and what was measured.
     let turns = turns_on_a_loop(strategy, subject, costs);
-    let (eager, expected) = (work.computing(turns), work.computing(turns.sqrt()));
-    let curve_of = |work: &Work| {
-        Some(Curve::closed_form(&Networks::of(strategy, work, host, costs, batch)?, work, limit))
+    let varied = |share: f64| -> Option<(Work, Curve)> {
+        let work = work.computing(share);
+        let curve = Curve::closed_form(&Networks::of(strategy, &work, host, costs, batch)?, &work, limit);
+        Some((work, curve))
     };
-    let mut choice = choose::choose(&curve_of(&eager)?, &caps, work.items, costs)?;
+    let on_a_loop = if turns < 1.0 { Some((varied(turns)?, varied(turns.sqrt())?)) } else { None };
+    let (best_curve, expected_curve) =
+        on_a_loop.as_ref().map_or((&curve, &curve), |(best, expected)| (&best.1, &expected.1));
+    let mut choice = choose::choose(best_curve, &caps, work.items, costs)?;
     let closed = choice.workers;
     let bound = choose::tightest(&caps).map_or(limit, |(_, bound)| bound.min(limit));
     let replay_of = |work: &Work| Replay::of(strategy, recorded, work, host, costs, batch, closed);
+    let replay = replay_of(work);
+    let replays_on_a_loop =
+        on_a_loop.as_ref().and_then(|(best, expected)| Some((replay_of(&best.0)?, replay_of(&expected.0)?)));
     let replayed =
         |replay: &Replay, n: usize| networks.start.seconds(n) + floor(work, costs).max(replay.time(n));
-    if let Some(replay) = replay_of(&eager) {
-        choose::by_replay(&mut choice, bound, costs, |n| replayed(&replay, n));
+    if let Some(best) = replays_on_a_loop.as_ref().map(|(best, _)| best).or(replay.as_ref()) {
+        choose::by_replay(&mut choice, bound, costs, |n| replayed(best, n));
     }
-    let (replay, expected_replay) = (replay_of(work), replay_of(&expected));
-    let expected_curve = curve_of(&expected)?;
     let at = |n: usize| {
         // Where the replay moved the number a little, the interval stays that of the closed form.
         let near = if n == choice.workers { closed } else { n };
         let mut point = curve.at(near)?;
         point.time = expected_curve.at(near)?.time;
         point.start = networks.start.seconds(n);
-        if let (Some(replay), Some(expected)) = (&replay, &expected_replay) {
+        if let Some(replay) = &replay {
             let time = replayed(replay, n);
-            point.time = replayed(expected, n);
+            point.time = replays_on_a_loop.as_ref().map_or(time, |(_, expected)| replayed(expected, n));
             // The replay is nearer the truth than either bound: the interval is half as wide around it.
             point.fast = (point.fast.min(time) * time).sqrt();
             point.slow = (point.slow.max(time) * time).sqrt();

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rustix::time::{ClockId, clock_gettime};
-
+use super::own_cpu;
 use super::source::procfs::{parse_accepted, read_small};
 use super::source::sock_diag::SockDiag;
 use super::traffic::{Connections, Traffic};
@@ -57,17 +56,19 @@ impl Clients {
 
     /// Looks, if it is time. `serving`: ports on which processes of the program listen, with one of these.
     pub(super) fn look_if_due(&mut self, now: u64, serving: &BTreeMap<u16, i32>, attached: bool) {
-        let before = own_cpu();
-        let due = if now >= self.next && !serving.is_empty() {
+        let looks = now >= self.next && !serving.is_empty();
+        if !looks && now < self.next_again {
+            return;
+        }
+        let before = own_cpu::thread();
+        let due = if looks {
             self.look(serving, attached);
             &mut self.next
-        } else if now >= self.next_again {
+        } else {
             self.look_again();
             &mut self.next_again
-        } else {
-            return;
         };
-        let cost = own_cpu().saturating_sub(before);
+        let cost = u64::try_from(own_cpu::thread().saturating_sub(before).as_nanos()).unwrap_or(u64::MAX);
         *due = now.saturating_add(LOOK_NS.max(cost.saturating_mul(LOOK_BUDGET)));
     }
 
@@ -108,12 +109,6 @@ impl Clients {
         let why = if let Kernel::Silent(why) = self.kernel { Some(why) } else { None };
         (self.connections.close(), why)
     }
-}
-
-/// CPU time of this thread: who waits for a CPU beside a busy program has not worked meanwhile.
-fn own_cpu() -> u64 {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    u64::try_from(now.tv_sec * 1_000_000_000 + now.tv_nsec).unwrap_or(0)
 }
 
 /// Connections that were accepted in our network namespace since it exists.

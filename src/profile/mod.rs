@@ -21,6 +21,7 @@ pub mod launch;
 pub mod ledger;
 pub mod model;
 pub mod observation;
+mod own_cpu;
 pub mod places;
 mod process;
 pub mod record;

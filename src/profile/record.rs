@@ -16,6 +16,7 @@ use signal_hook::low_level::siginfo::Cause;
 use super::launch::{self, LaunchError, Launching};
 use super::ledger::{Closed, Ledger};
 use super::model::{Exit, Throttling};
+use super::own_cpu;
 use super::sampler::Schedule;
 use super::source::procfs::{command_line, numbered, parse_group, read_small, read_stat};
 use super::stack_reads::StackReads;
@@ -164,7 +165,7 @@ pub fn record(
     // Whoever became boundby by exec may have had children; they are not the command's.
     let strangers = own_children().unwrap_or_default();
     let mut witness = if launching == Launching::Yes { Witness::start() } else { None };
-    let own_before = own_cpu();
+    let own_before = own_cpu::all();
     let started = Instant::now();
     let (root, launched, limit) = target.begin()?;
     let mut quota = Quota::open(root);
@@ -180,7 +181,7 @@ pub fn record(
     let mut surveys = SURVEYS.iter().peekable();
     loop {
         let age = started.elapsed();
-        let cost_before = round_cpu();
+        let cost_before = own_cpu::thread();
         tree.round(nanos(age), !launched && schedule.rounds == 0);
         if !launched && schedule.rounds == 0 {
             ticks_before = tree.pids().iter().filter_map(|pid| Some((*pid, ticks(*pid)?))).collect();
@@ -188,7 +189,7 @@ pub fn record(
         if surveys.next_if(|due| age >= **due).is_some() {
             quota.follow(root, machine);
         }
-        schedule.took(round_cpu().saturating_sub(cost_before), age.saturating_sub(planned), age);
+        schedule.took(own_cpu::thread().saturating_sub(cost_before), age.saturating_sub(planned), age);
         let is_over = limit.is_some_and(|limit| age >= limit) || (!launched && tree.is_empty());
         if is_over {
             break;
@@ -253,7 +254,7 @@ pub fn record(
         books: tree.ledger.close(root, tail),
         throttling: quota.throttling(),
         schedule,
-        own_cpu: own_cpu().saturating_sub(own_before),
+        own_cpu: own_cpu::all().saturating_sub(own_before),
         hidden,
         stack_reads,
         left_running: if launched { left_running } else { 0 },
@@ -306,7 +307,7 @@ impl Ongoing<'_> {
             books: tree.ledger.standing(program.root, tail),
             throttling: quota.throttling(),
             schedule: (*schedule).clone(),
-            own_cpu: own_cpu().saturating_sub(program.own_before),
+            own_cpu: own_cpu::all().saturating_sub(program.own_before),
             hidden: tree.lookups.hidden,
             stack_reads: tree.lookups.stack_reads.clone(),
             left_running: 0,
@@ -509,20 +510,6 @@ impl Inbox {
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn own_cpu() -> Duration {
-    used(ClockId::ProcessCPUTime)
-}
-
-/// Of the thread that takes the rounds: others may be drawing meanwhile.
-fn round_cpu() -> Duration {
-    used(ClockId::ThreadCPUTime)
-}
-
-fn used(clock: ClockId) -> Duration {
-    let now = clock_gettime(clock);
-    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
 fn seed() -> u64 {
