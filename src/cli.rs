@@ -112,6 +112,10 @@ pub struct ProfileArgs {
     /// Do not measure how many cores are really to be had (a spin of 80 ms after the program has ended)
     #[arg(long)]
     pub no_probe: bool,
+    /// How to measure: `k` has the kernel write down every switch of every thread and why, `s` every switch, `p` reads
+    /// counters only
+    #[arg(long, value_enum, default_value_t = LevelArg::UNASKED)]
+    pub level: LevelArg,
     /// Show everything: code, comparisons, every open question
     #[arg(short, long)]
     pub verbose: bool,
@@ -130,6 +134,24 @@ pub struct ProfileArgs {
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD", required_unless_present_any = ["pid", "replay"])]
     pub command: Vec<OsString>,
+}
+
+/// How to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LevelArg {
+    /// The best of the others that the system permits and the program can bear
+    Auto,
+    /// Counters and states, read again and again
+    P,
+    /// Every switch; an error where that cannot be had
+    S,
+    /// Every switch, and why; an error where that cannot be had
+    K,
+}
+
+impl LevelArg {
+    /// Where nobody says how to measure.
+    pub const UNASKED: Self = Self::P;
 }
 
 /// Show a saved profile again, with the advice of the present rules

@@ -14,9 +14,9 @@
 pub mod exit;
 pub mod units;
 
-pub mod wait;
-
 pub mod yaml;
+
+pub mod wait;
 
 pub mod finding;
 

@@ -20,6 +20,8 @@ mod exit_codes;
 mod input;
 #[path = "cli/kernel.rs"]
 mod kernel;
+#[path = "cli/levels.rs"]
+mod levels;
 #[path = "cli/live.rs"]
 mod live;
 #[path = "cli/matrix.rs"]

@@ -4,7 +4,7 @@
 //! `BOUNDBY_LIVE` selects modes, separated by commas: `quiet` (as whoever runs the tests), `user` (as a plain user,
 //! where we are root), `busy` (one spinning neighbour per core) and `variants` (the advice is carried out for real and
 //! its speedup measured). Without it: `quiet`, `user`, and of `busy` the workloads marked for it. `BOUNDBY_LIVE_ONLY`
-//! selects workloads by parts of their names. Every mode prints a table and leaves the reports under the target
+//! selects workloads by parts of their names, `BOUNDBY_LEVEL` (`p`, `s`) how they are measured. Every mode prints a table and leaves the reports under the target
 //! directory. Nothing is retried, and what could not be run is said in the table.
 
 #[path = "live/check.rs"]

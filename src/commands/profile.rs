@@ -15,12 +15,12 @@ use super::rules::load;
 use super::scan::scanned;
 use super::terminal::{Sink, style_for};
 use crate::advice::advise_for;
-use crate::cli::ProfileArgs;
+use crate::cli::{LevelArg, ProfileArgs};
 use crate::exit;
 use crate::facts::{Goals, Scanned};
 use crate::machine::{Machine, probe_capacity, survey};
 use crate::profile::launch::LaunchError;
-use crate::profile::{Exit, Extras, Profile, ProfileError, Target, profile_with, replay};
+use crate::profile::{Exit, Extras, Level, Profile, ProfileError, Target, profile_with, replay};
 use crate::report::{Format, Report, Style, render, write_trace};
 
 /// Time the spin probe may take. It runs when the program has ended, before the report appears.
@@ -102,15 +102,21 @@ fn measure(args: &ProfileArgs, goals: &Goals) -> Result<(Profile, Machine), (u8,
         Some(pid) => Target::Pid { pid, duration: args.duration },
         None => Target::Command(args.command.clone()),
     };
+    let level = match args.level {
+        LevelArg::Auto => None,
+        LevelArg::P => Some(Level::Proc),
+        LevelArg::S => Some(Level::Switch),
+        LevelArg::K => Some(Level::Kernel),
+    };
     let mut machine = survey(args.pid);
     let extras = Extras { tape: args.record.is_some(), tracks: args.timeline.is_some() };
     let measured = match live {
         Some(live) => live
             .show(args.rules.as_deref(), goals, |watcher| {
-                profile_with(&target, &mut machine, extras, Some(watcher))
+                profile_with(&target, &mut machine, level, extras, Some(watcher))
             })
             .map_err(own)?,
-        None => profile_with(&target, &mut machine, extras, None),
+        None => profile_with(&target, &mut machine, level, extras, None),
     };
     let (measured, tape) = measured.map_err(|error| (code(&error), error.into()))?;
     // A running service must not be disturbed by a spin.

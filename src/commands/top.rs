@@ -12,7 +12,7 @@ use crate::cli::TopArgs;
 use crate::exit;
 use crate::facts::Scanned;
 use crate::machine::survey;
-use crate::profile::{Extras, Target, profile_with};
+use crate::profile::{Extras, Level, Target, profile_with};
 use crate::report::{Format, Report, render};
 
 /// Runs it and returns the exit code.
@@ -30,7 +30,7 @@ pub fn run(args: &TopArgs) -> Result<u8, (u8, anyhow::Error)> {
     let mut machine = survey(Some(args.pid));
     let (measured, _) = live
         .show(args.rules.as_deref(), &goals, |watcher| {
-            profile_with(&target, &mut machine, Extras::default(), Some(watcher))
+            profile_with(&target, &mut machine, Some(Level::Proc), Extras::default(), Some(watcher))
         })
         .map_err(own)?
         .map_err(|error| (code(&error), error.into()))?;

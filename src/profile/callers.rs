@@ -4,8 +4,9 @@
 use std::fs::File;
 
 use super::model::Language;
-use super::source::native::on_cpu::{CpuSampler, Refused};
+use super::source::native::on_cpu::CpuSampler;
 use super::source::native::{Images, NativeStacks};
+use super::source::perf::Refused;
 use super::source::python::{NotReadable, PythonStacks, TasksWaiting};
 use super::stack::{StackId, Stacks};
 use super::stack_reads::StackReads;

@@ -64,6 +64,22 @@ impl History {
         }
     }
 
+    /// Of what was done between two moments, up to so much was really something else. Returns how much.
+    pub fn turn(&mut self, (from, to): (u64, u64), doing: Doing, really: Doing, most: u64) -> u64 {
+        let mut left = most;
+        for number in (from / self.stretch) as usize..=(to / self.stretch) as usize {
+            let Some(time) = self.stretches.get_mut(number).and_then(|stretch| stretch.get_mut(&doing))
+            else {
+                continue;
+            };
+            let turned = left.min(*time);
+            *time -= turned;
+            left -= turned;
+            self.put(number, really, turned);
+        }
+        most - left
+    }
+
     fn put(&mut self, number: usize, doing: Doing, time: u64) {
         if self.stretches.len() <= number {
             self.stretches.resize_with(number + 1, BTreeMap::new);

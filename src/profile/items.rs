@@ -460,6 +460,7 @@ mod tests {
                 seen: Seen::Blocked(site),
                 under: Under::Unknown,
                 stack: StackId(0),
+                quiet: None,
             };
             books.round(turn * 10 * MS, &[reading]);
         }
@@ -500,7 +501,7 @@ mod tests {
                     let polling = !in_turn || turn % 3 + 1 == u64::from(tid.unsigned_abs());
                     let seen = Seen::Blocked(if polling { polls } else { parks });
                     let counters = Counters { run: turn * MS / 10, delay: 0, slices: turn };
-                    Reading { tid, counters, seen, under: Under::Unknown, stack: StackId(0) }
+                    Reading { tid, counters, seen, under: Under::Unknown, stack: StackId(0), quiet: None }
                 })
                 .collect();
             books.round(turn * 10 * MS, &readings);

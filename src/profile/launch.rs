@@ -73,16 +73,17 @@ fn remedy(reason: &io::Error, is_directory: bool) -> &'static str {
 }
 
 /// Starts a command in boundby's own place: same terminal, same streams, same process group, same signal mask and
-/// ignored signals. Orphans of its tree are handed to boundby, so that they are not lost. Returns its pid.
+/// ignored signals. Orphans of its tree are handed to boundby, so that they are not lost. The process exists, but is not
+/// the command yet, when it is handed to `prepare`, and never becomes it if that says no. Returns its pid.
 ///
 /// # Errors
 /// If it cannot be started; boundby has then no child.
-pub fn start(command: &[OsString]) -> Result<i32, LaunchError> {
+pub fn start(command: &[OsString], prepare: impl FnOnce(i32) -> bool) -> Result<i32, LaunchError> {
     let typed = || command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     adopt_orphans();
     let other = |reason| LaunchError::Other { command: typed(), reason };
     let image = Image::new(command).map_err(other)?;
-    let reason = match image.start(&signals_to_watch(Launching::Yes)) {
+    let reason = match image.start(&signals_to_watch(Launching::Yes), prepare) {
         Ok(pid) => return Ok(pid),
         Err(Refusal::Fork(reason)) => return Err(other(reason)),
         Err(Refusal::Exec(reason)) => reason,
@@ -244,7 +245,7 @@ mod tests {
     use super::*;
 
     fn refused(command: &str) -> LaunchError {
-        start(&[OsString::from(command)]).unwrap_err()
+        start(&[OsString::from(command)], |_| true).unwrap_err()
     }
 
     #[test]

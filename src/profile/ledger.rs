@@ -2,6 +2,8 @@
 //! what is known of each process. Pure: the edge that reads the kernel hands in plain values, so a recorded run can
 //! be replayed.
 
+mod booking;
+mod children;
 mod code;
 mod drawing;
 mod records;
@@ -10,18 +12,19 @@ mod standing;
 use std::collections::BTreeMap;
 
 use super::model::Runtime;
-use super::observation::{Birth, Census, HostShare, Observation};
+use super::observation::{Birth, Census, HostShare, Life, Observation};
 use super::places::{Place, Places};
-use super::segments::Segments;
 use super::sites::Sites;
 use super::stack::{StackId, Stacks};
-use super::thread_clock::{Seen, SiteId, Step, ThreadClock};
+use super::switching::Overlap;
+use super::thread_clock::{Counters, Seen, SiteId, ThreadClock, Told};
 use super::tracking::Tracking;
 use super::traffic::Traffic;
 use super::wall::{Contention, Credit, Mover, WallClock};
 use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
 
+use children::Children;
 pub use records::{Closed, Folded, ProcessRecord, Reading, ThreadRecord, Under};
 
 /// Threads whose details are kept after they ended; of later ones only the totals.
@@ -49,11 +52,12 @@ pub struct Ledger {
     last_round: u64,
     last_elapsed: u64,
     threads_seen: u64,
+    lives: u64,
     processes_summed: u64,
     /// What came over connections that processes accepted.
     traffic: BTreeMap<i32, Traffic>,
-    /// What the child of a process that ended last had been waiting for; who waits for the child waits for that.
-    ended_in: BTreeMap<i32, Place>,
+    /// What children had been waiting for when they ended; who waits for the child waits for that.
+    children: Children,
     /// What threads did before their first reading.
     newborn: Vec<Moved>,
     /// Everything the books were told; `None`: nobody wants to know.
@@ -90,9 +94,10 @@ impl Ledger {
             last_round: 0,
             last_elapsed: 0,
             threads_seen: 0,
+            lives: 0,
             processes_summed: 0,
             traffic: BTreeMap::new(),
-            ended_in: BTreeMap::new(),
+            children: Children::default(),
             newborn: Vec::new(),
             tape: None,
             // The empty stack is known to everybody.
@@ -138,6 +143,9 @@ impl Ledger {
             Observation::Host(share) => self.host(share),
             Observation::Traffic { pid, traffic } => self.traffic(pid, *traffic),
             Observation::LastWords { at, reading } => self.last_words(at, reading),
+            Observation::Exactly(overlap) => self.exactly(overlap),
+            Observation::Told { tid, waits } => self.told(tid, waits),
+            Observation::Lived(life) => self.lived(life),
         }
     }
 
@@ -217,7 +225,7 @@ impl Ledger {
     /// A process is gone. Of very many, those that left no trace of their own are summed up under pid 0.
     pub fn process_gone(&mut self, pid: i32, at: u64) {
         self.note(|| Observation::ProcessGone { pid, at });
-        self.ended_in.remove(&pid);
+        self.children.forget(pid);
         if let Some(process) = self.processes.get_mut(&pid) {
             process.seen.1 = at;
         }
@@ -246,22 +254,7 @@ impl Ledger {
         }
         let (run, delay) = (clock.cpu(), clock.delay());
         self.newborn.push(Moved { pid, over: run + delay, run, delay });
-        let record = ThreadRecord {
-            pid,
-            tid,
-            cpu_unseen: clock.cpu(),
-            cpu_unplaced: clock.cpu(),
-            samples: Vec::new(),
-            stack: StackId::UNSEEN,
-            clock,
-            sites: BTreeMap::new(),
-            segments: Segments::default(),
-            cpu_under: 0,
-            cpu_outside: 0,
-            unexplained: 0,
-            waits_at: None,
-            in_progress: None,
-        };
+        let record = ThreadRecord::new(pid, tid, clock);
         if let Some(earlier) = self.live.insert(tid, record) {
             self.retire(earlier, at);
         }
@@ -294,11 +287,18 @@ impl Ledger {
                 let unpaid = at.saturating_sub(record.clock.closed()) + self.last_elapsed;
                 let place = self.places.admit(Place { site, stack: record.stack });
                 if let Some(process) = self.processes.get(&record.pid).filter(|_| tid == record.pid) {
-                    self.ended_in.insert(process.parent, place);
+                    let parent = process.parent;
+                    if let Some(waited) = self.children.end(parent, place) {
+                        self.credit_child(waited, place);
+                    }
                 }
-                self.credit_over((place, paid.map_or(0, |(_, blocked)| blocked) + unpaid));
+                self.credit_over(place, paid.map_or(0, |paid| paid.quiet) + unpaid);
             } else if let Some(over) = paid {
-                self.credit_over(over);
+                self.credit_over(over.place, over.quiet);
+            }
+            // What of its quiet time no wait was paid for was, most likely, its last.
+            if let Some((place, quiet)) = record.waited_last.zip(record.quiet.take()) {
+                self.credit_over(place, quiet);
             }
             self.retire(record, at);
         }
@@ -342,7 +342,46 @@ impl Ledger {
         };
         let active = readings.iter().filter(is_active).count();
         self.wall.observe(active);
-        self.take(at, readings);
+        self.children.overdue().for_each(|credit| self.wall.credit(credit));
+        let (elapsed, movers, contention) = self.take(at, readings);
+        self.wall.round(elapsed, &movers, contention);
+    }
+
+    /// Every switch up to the next round is known: what they say of the program as a whole since the last such telling.
+    pub fn exactly(&mut self, overlap: Overlap) {
+        self.note(|| Observation::Exactly(overlap.clone()));
+        self.wall.exactly(overlap);
+    }
+
+    /// What a thread that is looked at waited for since the last time, as the kernel told it of every wait.
+    pub fn told(&mut self, tid: i32, waits: Vec<Told>) {
+        self.note(|| Observation::Told { tid, waits: waits.clone() });
+        if let Some(record) = self.live.get_mut(&tid) {
+            record.told.extend(waits);
+        }
+    }
+
+    /// A thread came and went, and nobody looked at it meanwhile. Its process is known, if only from such lives.
+    pub fn lived(&mut self, life: Life) {
+        self.note(|| Observation::Lived(life.clone()));
+        let Life { pid, tid, name, born, died, counters, waits } = life;
+        self.threads_seen += 1;
+        self.lives += 1;
+        let Counters { run, delay, .. } = counters;
+        self.newborn.push(Moved { pid, over: died - born, run, delay });
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.threads = process.threads.max(1);
+            process.seen.1 = process.seen.1.max(died);
+            if process.name.is_empty() {
+                process.name = name;
+            }
+        }
+        let birth = Birth { pid, tid, at: born, counters: Counters::default(), newborn: true };
+        self.draw_birth(&birth, (0, 0));
+        let mut record = ThreadRecord::new(pid, tid, ThreadClock::new(born, Counters::default(), true));
+        let (step, shares) = record.clock.observe_told(died, counters, Seen::Active, &waits);
+        self.book_told(&mut record, &step, waits.iter().zip(&shares), [(None, StackId::UNSEEN); 2]);
+        self.retire(record, died);
     }
 
     /// What the host of this machine took of its CPUs since this was told last.
@@ -361,10 +400,12 @@ impl Ledger {
     /// used, but nothing of what ran at the same time.
     pub fn last_words(&mut self, at: u64, reading: Reading) {
         self.note(|| Observation::LastWords { at, reading });
-        self.take(at, &[reading]);
+        let (elapsed, movers, contention) = self.take(at, &[reading]);
+        self.wall.between(elapsed, &movers, contention);
     }
 
-    fn take(&mut self, at: u64, readings: &[Reading]) {
+    /// Books what threads did; returns what the wall book wants to know of it.
+    fn take(&mut self, at: u64, readings: &[Reading]) -> (u64, Vec<Mover>, Contention) {
         let at = at.max(self.last_round);
         let before = self.last_round;
         let elapsed = at - before;
@@ -380,11 +421,20 @@ impl Ledger {
                 && record.clock.counters().slices == reading.counters.slices;
             self.move_waiter(&mut record, reading.seen);
             let waited_in = record.waits_in();
+            record.quiet = record.quiet.zip(reading.quiet).map(|(before, more)| before.saturating_add(more));
             let drawn = drawing::Before::of(&record);
-            let step = record.clock.observe(before, at, reading.counters, reading.seen);
+            let told = std::mem::take(&mut record.told);
+            let step = if told.is_empty() {
+                let step = record.clock.observe(before, at, reading.counters, reading.seen);
+                step.inspect(|step| self.book(&mut record, step, waited_in, reading.stack))
+            } else {
+                let places = [(record.clock.seen(), record.stack), (Some(reading.seen), reading.stack)];
+                let (step, shares) = record.clock.observe_told(at, reading.counters, reading.seen, &told);
+                self.book_told(&mut record, &step, told.iter().zip(&shares), places);
+                Some(step)
+            };
             if let Some(step) = &step {
                 self.draw_step(drawn, before, step, reading);
-                self.book(&mut record, step, waited_in, reading.stack);
                 record.stack = reading.stack;
                 moved.push(Moved { pid: record.pid, over: step.over, run: step.cpu, delay: step.delay });
             }
@@ -395,8 +445,7 @@ impl Ledger {
         }
         let queued = self.sites.waiting(WaitKind::Gil);
         let contention = if queued > 0 && outside == 0 { Contention::Serialised } else { Contention::Free };
-        let movers = self.movers(&moved);
-        self.wall.round(elapsed, &movers, contention);
+        (elapsed, self.movers(&moved), contention)
     }
 
     /// What moved as the wall book wants it: in an order that does not depend on who was read first.
@@ -453,68 +502,6 @@ impl Ledger {
         }
     }
 
-    /// `waited_in`: the code of the wait at the beginning of the step, if it began with one; `now`: that at its end.
-    fn book(&mut self, record: &mut ThreadRecord, step: &Step, waited_in: Option<StackId>, now: StackId) {
-        record.cpu_unseen += step.cpu;
-        record.cpu_unplaced += step.cpu;
-        if let Some(process) = self.processes.get_mut(&record.pid) {
-            process.cpu += step.cpu;
-        }
-        let mut overlappable = 0;
-        let mut ended = 0;
-        let stacks = [waited_in.unwrap_or(now), now];
-        for (payment, stack) in step.payments.into_iter().zip(stacks) {
-            let Some(payment) = payment else { continue };
-            let place = self.places.admit(Place { site: payment.site, stack });
-            if !record.sites.contains_key(&payment.site) {
-                record.clock.forget_unseen();
-            }
-            // What was paid while the wait was in progress is a part of it.
-            let in_progress = match record.in_progress.take() {
-                Some((waits_at, blocked)) if waits_at == place => blocked,
-                Some(over) => {
-                    self.credit_over(over);
-                    0
-                }
-                None => 0,
-            };
-            let blocked = in_progress + payment.blocked;
-            let whole = payment.whole.map(|rest| in_progress + rest).filter(|whole| *whole > 0);
-            self.sites.pay(&payment, whole);
-            self.places.pay(place, record.tid, &payment, whole);
-            let entry = record.sites.entry(payment.site).or_default();
-            entry.0 += payment.blocked;
-            entry.1 += payment.ended;
-            let site = self.sites.get(payment.site);
-            // It explains quiet time once it is over. The CPU time it leads to may be booked later still: at a tick, or when
-            // the thread leaves the CPU.
-            if payment.progress > 0 || payment.ended > 0 {
-                let progress = payment.progress;
-                if site.key.kind == WaitKind::Child
-                    && let Some(place) = self.ended_in.remove(&record.pid)
-                {
-                    let external = self.sites.get(place.site).external;
-                    self.wall.credit(Credit { place, progress, blocked: 0, external });
-                }
-                self.wall.credit(Credit { place, progress, blocked, external: site.external });
-            } else {
-                record.in_progress = Some((place, blocked));
-            }
-            if site.external {
-                overlappable += payment.blocked;
-                ended += payment.ended;
-            }
-        }
-        record.segments.add(step.cpu, overlappable, ended, self.last_round);
-        self.place_samples(record);
-    }
-
-    /// A wait that something else came after explains quiet time, whoever saw it end.
-    fn credit_over(&mut self, (place, blocked): (Place, u64)) {
-        let external = self.sites.get(place.site).external;
-        self.wall.credit(Credit { place, progress: 0, blocked, external });
-    }
-
     fn lock_share(&self, pid: i32) -> Option<(u32, f64)> {
         let process = self.processes.get(&pid)?;
         let (under, outside) = process.lock_samples;
@@ -548,6 +535,7 @@ impl Ledger {
         for record in std::mem::take(&mut self.live).into_values() {
             self.retire(record, at);
         }
+        self.children.overdue().for_each(|credit| self.wall.credit(credit));
         self.note_stacks();
         let mut wall = self.wall.finish(&current);
         self.places.share_unseen(&mut wall.waits);
@@ -560,6 +548,7 @@ impl Ledger {
             folded: self.folded,
             wall,
             threads_seen: self.threads_seen,
+            lives: self.lives,
             processes_summed: self.processes_summed,
             traffic: self.traffic,
             tape: self.tape.unwrap_or_default(),

@@ -15,10 +15,14 @@ mod callers;
 mod clients;
 pub mod code;
 mod dispatches;
+mod following;
+mod governor;
+mod handed;
 pub mod history;
 mod items;
 pub mod launch;
 pub mod ledger;
+mod levels;
 pub mod model;
 pub mod observation;
 mod own_cpu;
@@ -35,6 +39,7 @@ pub mod source;
 pub mod stack;
 pub mod stack_reads;
 mod summary;
+pub mod switching;
 mod sys;
 pub mod thread_clock;
 pub mod tracking;
@@ -56,12 +61,16 @@ pub use record::{ProfileError, Target};
 pub use watch::{Standing, Watcher};
 
 /// Measures a target on a `machine`, which is brought up to date with what the program may really use. Returns when the command has ended, when the time is up, or when an
-/// attached measurement is interrupted.
+/// attached measurement is interrupted. `level`: how to measure; `None`: as well as it can be done here.
 ///
 /// # Errors
 /// If the command does not start, or the process to attach to is gone or not ours.
-pub fn profile(target: &Target, machine: &mut Machine) -> Result<Profile, ProfileError> {
-    profile_with(target, machine, Extras::default(), None).map(|(profile, _)| profile)
+pub fn profile(
+    target: &Target,
+    machine: &mut Machine,
+    level: Option<Level>,
+) -> Result<Profile, ProfileError> {
+    profile_with(target, machine, level, Extras::default(), None).map(|(profile, _)| profile)
 }
 
 /// What is wanted of a measurement beside the profile.
@@ -80,6 +89,7 @@ pub struct Extras {
 pub fn profile_with(
     target: &Target,
     machine: &mut Machine,
+    level: Option<Level>,
     extras: Extras,
     watcher: Option<&mut dyn Watcher>,
 ) -> Result<(Profile, Option<Tape>), ProfileError> {
@@ -91,7 +101,7 @@ pub fn profile_with(
     if extras.tracks {
         books = books.tracked();
     }
-    let recording = record::record(target, machine, books, watcher)?;
+    let recording = record::record(target, machine, level, books, watcher)?;
     let tape = extras.tape.then(|| Tape::of(cpus, &recording));
     Ok((summary::summarise(recording), tape))
 }

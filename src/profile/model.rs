@@ -57,8 +57,38 @@ pub struct Profile {
     pub process_groups: Vec<ProcessGroup>,
     /// CPU quota: throttling seen in the target's cgroups during the run.
     pub throttling: Throttling,
+    /// How times were measured.
+    pub level: Level,
     /// How good the measurement is.
     pub quality: Quality,
+}
+
+/// How the times of threads were measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[non_exhaustive]
+pub enum Level {
+    /// P: from the scheduler's counters, looked at again and again.
+    #[default]
+    Proc,
+    /// S: from the kernel's records of every switch.
+    Switch,
+    /// K: from the kernel's records of every switch and why it happened.
+    Kernel,
+}
+
+impl Level {
+    /// Every level, the best last.
+    pub const ALL: [Self; 3] = [Self::Proc, Self::Switch, Self::Kernel];
+
+    /// The name in JSON and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proc => "p",
+            Self::Switch => "s",
+            Self::Kernel => "k",
+        }
+    }
 }
 
 /// The wall book by when it was.

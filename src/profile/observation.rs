@@ -4,6 +4,7 @@
 use super::ledger::Reading;
 use super::model::Runtime;
 use super::stack::{Frame, FrameId, StackId};
+use super::switching::Overlap;
 use crate::wait::classify::Reason;
 
 /// One thing the edge saw. Times are nanoseconds since the recording began.
@@ -139,6 +140,36 @@ pub enum Observation {
         /// The thread's last reading.
         reading: Reading,
     },
+    /// See [`Ledger::exactly`](super::ledger::Ledger::exactly).
+    Exactly(Overlap),
+    /// See [`Ledger::told`](super::ledger::Ledger::told).
+    Told {
+        /// Thread.
+        tid: i32,
+        /// What it waited for.
+        waits: Vec<super::thread_clock::Told>,
+    },
+    /// See [`Ledger::lived`](super::ledger::Ledger::lived).
+    Lived(Life),
+}
+
+/// The whole life of a thread nobody looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Life {
+    /// Process.
+    pub pid: i32,
+    /// Thread.
+    pub tid: i32,
+    /// Its name; empty: that of its process.
+    pub name: String,
+    /// When it began.
+    pub born: u64,
+    /// When it ended.
+    pub died: u64,
+    /// What it had done by then.
+    pub counters: super::thread_clock::Counters,
+    /// What it waited for, where the kernel told.
+    pub waits: Vec<super::thread_clock::Told>,
 }
 
 /// A thread that appeared.

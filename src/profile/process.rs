@@ -3,17 +3,24 @@
 
 mod census;
 mod namespaces;
+mod reasons;
 mod stacks;
 mod timeouts;
+mod told;
 
 use std::fs::File;
 use std::os::linux::fs::MetadataExt;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use rustc_hash::FxHashMap;
+
 use self::timeouts::Timeouts;
+pub(super) use self::told::told_of_the_gone;
 use super::callers::Callers;
 use super::dispatches::{Dispatches, News};
+use super::following::Following;
+use super::handed::Handed;
 use super::ledger::{Ledger, Reading, Under};
 use super::observation::Birth;
 use super::source::descriptors::Descriptors;
@@ -22,13 +29,14 @@ use super::source::interpreter::{Interpreter, LockState, Owner};
 use super::source::native::Images;
 use super::source::procfs::{
     ChildrenOf, KeptFile, Stat, numbered, out_of_descriptors, parse_preemptions, parse_schedstat,
-    parse_syscall, read_small, read_stat,
+    parse_syscall, read_stat,
 };
 use super::stack::StackId;
 use super::stack_reads::StackReads;
+use super::switching::{Ended, Exact, Waits};
 use super::thread_clock::{Counters, Seen, SiteId};
 use crate::wait::WaitKind;
-use crate::wait::classify::{Call, Evidence, Means, Reason, Watched, call, classify};
+use crate::wait::classify::Call;
 
 /// A classified wait is believed for this long when the same call repeats at the same place: descriptors are reused.
 const BELIEVED_NS: u64 = 100_000_000;
@@ -56,7 +64,30 @@ pub(super) struct Lookups {
     pub(super) images: Images,
     /// Processes whose threads may still be looked at while they run.
     pub(super) samplers_left: usize,
+    /// The records of all switches, where there are any.
+    pub(super) following: Option<Following>,
 }
+
+impl Lookups {
+    /// What is known exactly of a thread.
+    fn exact(&self, tid: i32) -> Option<Exact> {
+        self.following.as_ref()?.of(tid)
+    }
+
+    /// Whether a process or thread that was known is so no more.
+    pub(super) fn has_told_the_end_of(&self, tid: i32) -> bool {
+        self.are_told()
+            && self.following.as_ref().is_some_and(|following| !following.will_tell_the_end_of(tid))
+    }
+
+    /// Whether births and ends of threads and processes are told: each one, as long as no record was lost.
+    fn are_told(&self) -> bool {
+        self.following.as_ref().is_some_and(|following| following.is_told() && following.lost() == 0)
+    }
+}
+
+/// Rounds in which a thread may be gone before its end is told.
+const VANISHED: u8 = 2;
 
 /// Descriptors that may be spent on one thread.
 const DESCRIPTORS_KEPT: usize = 3;
@@ -76,7 +107,13 @@ struct ThreadSource {
     children: ChildrenOf,
     /// As the kernel showed them last.
     counters: Counters,
+    /// As the books have them.
+    handed: Handed,
     dispatches: Dispatches,
+    /// It was found in this round.
+    fresh: bool,
+    /// Rounds since it could be read.
+    vanished: u8,
     blocked: bool,
     /// It waits in a stack that could not be read yet.
     unplaced: bool,
@@ -112,6 +149,8 @@ pub(super) struct Process {
     semaphore_locks: bool,
     /// Of its first thread.
     timeouts: Timeouts,
+    /// Blocking points by what the kernel tells of a wait, and until when that is believed.
+    told_sites: FxHashMap<(u32, u64, u64), (SiteId, u64)>,
     runtime_looks: usize,
     /// Birth or last exec.
     image_since: u64,
@@ -156,6 +195,7 @@ impl Process {
             callers: Callers::default(),
             semaphore_locks: false,
             timeouts: Timeouts::default(),
+            told_sites: FxHashMap::default(),
             runtime_looks: 0,
             image_since: now,
             stack: 0,
@@ -194,8 +234,10 @@ impl Process {
                     readings.push(reading);
                 }
                 Ok(None) => {}
+                Err(tid) if self.is_awaited(i, tid, lookups) => {}
                 Err(tid) => gone.push(tid),
             }
+            self.threads[i].fresh = false;
         }
         if let Some(lock) = lock {
             self.excuse_queued(lock, &mut readings[first..]);
@@ -248,7 +290,7 @@ impl Process {
         known.sort_unstable();
         let mut starved = false;
         for tid in listed {
-            if known.binary_search(&tid).is_ok() || self.is_zombie(tid) {
+            if known.binary_search(&tid).is_ok() || self.is_zombie(tid, lookups) {
                 continue;
             }
             let keep = lookups.descriptors_left > DESCRIPTORS_SPARE;
@@ -266,7 +308,9 @@ impl Process {
             let Some(counters) = text.ok().and_then(parse_schedstat) else { continue };
             let descriptors = if keep { DESCRIPTORS_KEPT } else { 0 };
             lookups.descriptors_left = lookups.descriptors_left.saturating_sub(descriptors);
-            ledger.thread(Birth { pid: self.pid, tid, at: now, counters, newborn: !attached });
+            let (handed, born) = Handed::new(counters, lookups.exact(tid));
+            let (since, begun) = born.map_or((now, counters), |born| (born, Counters::default()));
+            ledger.thread(Birth { pid: self.pid, tid, at: since, counters: begun, newborn: !attached });
             self.threads.push(ThreadSource {
                 tid,
                 inner: if self.nested { namespaces::inner_id(self.pid, tid) } else { tid },
@@ -275,7 +319,10 @@ impl Process {
                 children: ChildrenOf::at(at("children")),
                 descriptors,
                 counters,
+                handed,
                 dispatches: Dispatches::new(counters.slices),
+                fresh: true,
+                vanished: 0,
                 blocked: false,
                 unplaced: false,
                 last: None,
@@ -306,8 +353,12 @@ impl Process {
         }
     }
 
-    fn is_zombie(&self, tid: i32) -> bool {
-        self.ended.contains(&tid) && self.thread_stat(tid).is_none_or(|stat| ended(stat.state))
+    /// Whether a thread that is listed has ended. Its end may be told before it shows.
+    fn is_zombie(&self, tid: i32, lookups: &Lookups) -> bool {
+        // Whoever is told to have ended and waits for something changed its user, and is told of no more.
+        let told = lookups.has_told_the_end_of(tid);
+        let is_over = |stat: Stat| ended(stat.state) || told && stat.state == 'R';
+        self.ended.contains(&tid) && self.thread_stat(tid).is_none_or(is_over)
     }
 
     /// One thread's reading; `Ok(None)`: it did not move. `Err`: it is gone.
@@ -329,7 +380,11 @@ impl Process {
             Err(_) => return Err(tid),
         };
         let counters = parse_schedstat(text).ok_or(tid)?;
-        if counters == thread.counters && thread.blocked {
+        let exact = lookups.exact(tid);
+        if counters == thread.counters && thread.blocked && !thread.handed.moved(exact) {
+            if let Some(following) = &mut lookups.following {
+                following.rests(tid);
+            }
             if thread.unplaced {
                 self.place_wait(index, lookups, ledger);
             }
@@ -366,19 +421,25 @@ impl Process {
         let news = self.threads[index].dispatches.since(counters.slices, was_blocked);
         // What a computing thread was dispatched after shows when it is next seen in a wait.
         let is_due = blocks || was_blocked;
-        let preemptions = if is_due && matches!(news, News::Unclear { .. }) {
+        let preemptions = if is_due && exact.is_none() && matches!(news, News::Unclear { .. }) {
             self.count_preemptions(tid, lookups)
         } else {
             None
         };
         let thread = &mut self.threads[index];
+        if let Some(following) = lookups.following.as_mut().filter(|_| !thread.fresh || exact.is_some()) {
+            following.looked((self.pid, tid), counters, thread.counters, !blocks);
+        }
         thread.counters = counters;
         thread.blocked = blocks;
         if is_due {
             thread.dispatches.count(counters.slices, news, preemptions);
         }
-        let counters = Counters { slices: thread.dispatches.after_waits, ..counters };
-        Ok(Some(Reading { tid, counters, seen, under, stack }))
+        let counted = Counters { slices: thread.dispatches.after_waits, ..counters };
+        let (counters, quiet) = thread.handed.next(counted, exact);
+        let waits = lookups.following.as_mut().map(|following| following.waits(tid)).unwrap_or_default();
+        self.tell(tid, waits, now, lookups, ledger);
+        Ok(Some(Reading { tid, counters, seen, under, stack, quiet }))
     }
 
     /// Where a thread stands to the interpreter lock, which is read once per round, beside the first active thread.
@@ -417,114 +478,6 @@ impl Process {
         }
     }
 
-    fn sight(
-        &mut self,
-        index: usize,
-        at: &Call,
-        now: u64,
-        lookups: &mut Lookups,
-        ledger: &mut Ledger,
-    ) -> Seen {
-        let tid = self.threads[index].tid;
-        if *at == Call::Running {
-            return Seen::Active;
-        }
-        if let Some(wait) = &self.threads[index].last
-            && same_place(&wait.at, at)
-            && now < wait.since + BELIEVED_NS
-            && !wait.unnamed
-        {
-            return Seen::Blocked(wait.site);
-        }
-        let Some((reason, fan)) = self.reason(tid, at, now, lookups) else {
-            // Neither running nor waiting for anything known. A hidden call is told from the state alone.
-            let state = self.thread_stat(tid).map(|stat| stat.state);
-            if *at == Call::Hidden {
-                lookups.hidden += 1;
-            }
-            return if state == Some('R') { Seen::Active } else { Seen::Blocked(SiteId::UNKNOWN) };
-        };
-        Seen::Blocked(self.waits(index, at, now, &reason, fan, ledger))
-    }
-
-    fn waits(
-        &mut self,
-        index: usize,
-        at: &Call,
-        since: u64,
-        reason: &Reason,
-        fan: u32,
-        ledger: &mut Ledger,
-    ) -> SiteId {
-        let pc = if reason.kind == WaitKind::Gil { 0 } else { at.pc().unwrap_or(0) };
-        let site = ledger.site(self.pid, pc, reason, fan);
-        let serves = reason.kind == WaitKind::Idle && reason.external;
-        let unnamed = reason.is_unnamed();
-        self.threads[index].last = Some(Wait { at: *at, site, kind: reason.kind, since, unnamed, serves });
-        site
-    }
-
-    /// A thread still waits on a connection that was too young to be named: asks again, and lets the books know.
-    fn name_wait(&mut self, index: usize, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
-        let (tid, Some(wait)) = (self.threads[index].tid, self.threads[index].last) else { return };
-        match self.reason(tid, &wait.at, now, lookups) {
-            Some((reason, fan)) if !reason.is_unnamed() => {
-                let site = self.waits(index, &wait.at, now, &reason, fan, ledger);
-                ledger.named(tid, site);
-            }
-            _ => {}
-        }
-    }
-
-    /// Gathers the evidence the table asks for, and no more.
-    fn reason(&mut self, tid: i32, at: &Call, now: u64, lookups: &mut Lookups) -> Option<(Reason, u32)> {
-        let mut evidence = Evidence::default();
-        let mut fan = 0;
-        let means = match at {
-            Call::Inside { number, .. } => call(*number).map(|(_, means)| means),
-            _ => None,
-        };
-        match (means, at) {
-            (Some(Means::Descriptor | Means::Accept), Call::Inside { args, .. }) => {
-                evidence.target = lookups.descriptors.target(self.pid, args[0] as i32, &lookups.pids, now);
-            }
-            (Some(Means::Futex), Call::Inside { args, .. }) => {
-                evidence.semaphore_locks = self.semaphore_locks;
-                if tid == self.pid && self.semaphore_locks {
-                    // The housekeeping of a server does not make it a sleeper.
-                    let serves = |thread: &ThreadSource| thread.last.is_some_and(|wait| wait.serves);
-                    evidence.times_out =
-                        self.timeouts.waits(self.memory.as_ref(), args) && !self.threads.iter().any(serves);
-                }
-                if let Some(interpreter) = self.interpreter.as_mut().filter(|known| known.contains(args[0])) {
-                    interpreter.waiter_at(args[0]);
-                    evidence.interpreter_lock = true;
-                }
-            }
-            (Some(Means::Poll | Means::Select | Means::Epoll), _) => {
-                let watched =
-                    lookups.descriptors.watched(self.pid, at, self.memory.as_ref(), &lookups.pids, now);
-                fan = watched.as_ref().map_or(0, Watched::connections);
-                evidence.watched = watched;
-            }
-            (Some(Means::Sleep | Means::Child | Means::Batch | Means::Signal | Means::FileSystem), _) => {}
-            _ => {
-                evidence.state = self.thread_stat(tid).map(|stat| stat.state);
-                evidence.wchan = self.wchan(tid);
-            }
-        }
-        if evidence.target.is_none() && matches!(means, Some(Means::Descriptor | Means::Accept)) {
-            evidence.wchan = self.wchan(tid);
-        }
-        classify(at, &evidence).map(|reason| (reason, fan))
-    }
-
-    /// The kernel function a thread sleeps in.
-    fn wchan(&self, tid: i32) -> Option<String> {
-        let text = read_small(format!("/proc/{}/task/{tid}/wchan", self.pid).as_ref()).ok()?;
-        Some(String::from_utf8_lossy(&text).into_owned())
-    }
-
     fn preemptions(&self, tid: i32) -> Option<u64> {
         let mut buffer = [0u8; 4096];
         let file = File::open(format!("/proc/{}/task/{tid}/status", self.pid)).ok()?;
@@ -545,8 +498,41 @@ impl Process {
         let thread = self.threads.iter_mut().find(|thread| thread.tid == tid)?;
         let news = thread.dispatches.since(counters.slices, thread.blocked);
         thread.dispatches.count(counters.slices, news, preemptions);
-        let counters = Counters { slices: thread.dispatches.after_waits, ..counters };
-        Some(Reading { tid, counters, seen: Seen::Active, under: Under::Unknown, stack: StackId::UNSEEN })
+        let counted = Counters { slices: thread.dispatches.after_waits, ..counters };
+        Some(last_reading(tid, thread.handed.next(counted, None)))
+    }
+
+    /// Lets the books know what a thread waited for, as the kernel told.
+    fn tell(&mut self, tid: i32, waits: Vec<Waits>, now: u64, lookups: &mut Lookups, ledger: &mut Ledger) {
+        let told = self.told(tid, waits, now, lookups, ledger);
+        if !told.is_empty() {
+            ledger.told(tid, told);
+        }
+    }
+
+    /// The end of a thread was told. Returns its last reading, if it was known.
+    pub(super) fn end(&mut self, end: &Ended, lookups: &mut Lookups, ledger: &mut Ledger) -> Option<Reading> {
+        self.ended.push(end.tid);
+        let at = self.threads.iter().position(|thread| thread.tid == end.tid)?;
+        self.tell(end.tid, end.waits.clone(), end.at, lookups, ledger);
+        let thread = self.threads.swap_remove(at);
+        lookups.descriptors_left += thread.descriptors;
+        self.links = 0;
+        self.moved = true;
+        Some(last_reading(end.tid, thread.handed.end(end.exact)))
+    }
+
+    /// Whether a thread that cannot be read any more has an end that is still to be told.
+    fn is_awaited(&mut self, index: usize, tid: i32, lookups: &Lookups) -> bool {
+        let thread = &mut self.threads[index];
+        thread.vanished += 1;
+        thread.vanished <= VANISHED
+            && lookups.following.as_ref().is_some_and(|following| following.will_tell_the_end_of(tid))
+    }
+
+    /// Threads that can be found.
+    pub(super) fn has(&self, tid: i32) -> bool {
+        self.threads.iter().any(|thread| thread.tid == tid)
     }
 
     fn thread_stat(&self, tid: i32) -> Option<Stat> {
@@ -562,6 +548,10 @@ impl Process {
         if self.unasked.is_empty() || now < self.next_children {
             return Vec::new();
         }
+        if lookups.are_told() {
+            self.unasked.clear();
+            return Vec::new();
+        }
         let asked = std::mem::take(&mut self.unasked);
         // Wide processes are asked less often: the cost is one file per thread that ran.
         self.next_children = now + 2_000_000 * asked.len() as u64;
@@ -574,14 +564,9 @@ impl Process {
     }
 }
 
-/// The same call at the same place: what it waits for need not be looked up again.
-fn same_place(before: &Call, at: &Call) -> bool {
-    match (before, at) {
-        (Call::Inside { number, args, sp, pc }, Call::Inside { number: n, args: a, sp: s, pc: p }) => {
-            (number, args[0], sp, pc) == (n, a[0], s, p)
-        }
-        _ => false,
-    }
+/// What a thread had done when it ended.
+fn last_reading(tid: i32, (counters, quiet): (Counters, Option<u64>)) -> Reading {
+    Reading { tid, counters, seen: Seen::Active, under: Under::Unknown, stack: StackId::UNSEEN, quiet }
 }
 
 /// Whether a thread in this state has ended, though it is still listed.

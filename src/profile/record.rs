@@ -13,15 +13,18 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
+use super::following::Following;
 use super::launch::{self, LaunchError, Launching};
 use super::ledger::{Closed, Ledger};
-use super::model::{Exit, Throttling};
+use super::levels::{Levels, Switches};
+use super::model::{Exit, Level, Throttling};
 use super::own_cpu;
 use super::sampler::Schedule;
+use super::source::perf::Refused;
 use super::source::procfs::{command_line, numbered, parse_group, read_small, read_stat};
 use super::stack_reads::StackReads;
 use super::sys::{self, Witness};
-use super::tree::{Tree, own_children};
+use super::tree::{Tree, own_children, threads_below};
 use super::watch::{Standing, Watcher};
 use crate::machine::{Machine, QuotaReader, QuotaReading, survey};
 
@@ -31,6 +34,9 @@ const SURVEYS: [Duration; 3] =
 
 /// How long a signal waits to be told from one that was sent to many processes one by one.
 const GRACE: Duration = Duration::from_millis(5);
+
+/// How long records of switches may stay unread: there is room for more than that, at the rate that is allowed.
+const UNREAD: Duration = Duration::from_millis(20);
 
 /// What to measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,18 +57,6 @@ impl Target {
         match self {
             Self::Command(_) => Launching::Yes,
             Self::Pid { .. } => Launching::No,
-        }
-    }
-
-    /// Starts it, or makes sure that it can be looked at: its first process, whether that was started, and for how long it is
-    /// followed.
-    fn begin(&self) -> Result<(i32, bool, Option<Duration>), ProfileError> {
-        match self {
-            Self::Command(command) => Ok((launch::start(command)?, true, None)),
-            Self::Pid { pid, duration } => {
-                may_be_measured(*pid)?;
-                Ok((*pid, false, *duration))
-            }
         }
     }
 
@@ -107,6 +101,9 @@ pub enum ProfileError {
         "process {0} is this very boundby; give the pid of another process, or start one: boundby profile -- CMD"
     )]
     Ourselves(i32),
+    /// The level that was asked for.
+    #[error("level {0} cannot be had here: {1}; ask for the best that can be: --level auto")]
+    Level(&'static str, Refused),
     /// Signals could not be listened to.
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),
@@ -141,12 +138,56 @@ pub struct Recording {
     pub hidden: u64,
     /// Call stacks looked at.
     pub stack_reads: StackReads,
+    /// How switches were told.
+    pub levels: Levels,
     /// Processes of the tree that outlive the command.
     pub left_running: usize,
     /// Whether the kernel lists the children of a process.
     pub lists_children: bool,
     /// Whether boundby was interrupted before the program ended (attached only).
     pub interrupted: bool,
+}
+
+/// A target that runs.
+struct Begun {
+    root: i32,
+    launched: bool,
+    limit: Option<Duration>,
+    started: Instant,
+    following: Option<Following>,
+    /// What is not told that was to be.
+    levels: Levels,
+}
+
+/// Starts a command or attaches to a process, and has its switches told from the first moment on.
+fn begin(target: &Target, asked: Option<Level>) -> Result<Begun, ProfileError> {
+    let (mut started, mut began) = (Instant::now(), monotonic());
+    let mut switches = Switches::NotAsked;
+    let (root, limit) = match target {
+        Target::Command(command) => {
+            let prepare = |pid| {
+                // The recording begins with the command.
+                (started, began) = (Instant::now(), monotonic());
+                switches =
+                    Switches::of(asked, |patience, reasons| Following::launch(pid, began, patience, reasons));
+                asked.is_none() || !switches.are_refused()
+            };
+            (launch::start(command, prepare), None)
+        }
+        Target::Pid { pid, duration } => {
+            may_be_measured(*pid)?;
+            // An event for each thread and CPU is a descriptor.
+            let _most = launch::raise_open_files();
+            switches = Switches::of(asked, |patience, reasons| {
+                Following::attach(|| threads_below(*pid), began, patience, reasons)
+            });
+            (Ok(*pid), *duration)
+        }
+    };
+    let asked_for = asked.map_or("", Level::name);
+    let (following, levels) = switches.open(asked).map_err(|why| ProfileError::Level(asked_for, why))?;
+    let launched = target.launching() == Launching::Yes;
+    Ok(Begun { root: root?, launched, limit, started, following, levels })
 }
 
 /// Measures a target on a `machine`, which is surveyed again as the program sees it, and keeps these `books` of it. A
@@ -157,6 +198,7 @@ pub struct Recording {
 pub fn record(
     target: &Target,
     machine: &mut Machine,
+    asked: Option<Level>,
     books: Ledger,
     mut watcher: Option<&mut dyn Watcher>,
 ) -> Result<Recording, ProfileError> {
@@ -166,12 +208,11 @@ pub fn record(
     let strangers = own_children().unwrap_or_default();
     let mut witness = if launching == Launching::Yes { Witness::start() } else { None };
     let own_before = own_cpu::all();
-    let started = Instant::now();
-    let (root, launched, limit) = target.begin()?;
+    let Begun { root, launched, limit, started, following, levels } = begin(target, asked)?;
     let mut quota = Quota::open(root);
     let program = Program { command: target.command_line(root), root, launched, own_before };
     let descriptors = launch::raise_open_files();
-    let mut tree = Tree::new(root, books, launched, strangers, descriptors);
+    let mut tree = Tree::new(root, books, launched, strangers, descriptors, following);
     tree.replace_stranger(None, witness.as_ref().map(Witness::pid));
     let mut schedule = Schedule::new(seed());
     let mut ticks_before = Ticks::new();
@@ -195,7 +236,7 @@ pub fn record(
             break;
         }
         if let Some(watcher) = watcher.as_deref_mut() {
-            let known = (&ticks_before, &reaped, &quota, &schedule);
+            let known = (&ticks_before, &reaped, &quota, &schedule, &levels);
             if (Ongoing { program: &program, tree: &tree, known }).is_shown(watcher, age, machine) {
                 interrupted = true;
                 break;
@@ -205,14 +246,14 @@ pub fn record(
         if let Some(limit) = limit {
             planned = planned.min(limit);
         }
-        let news = inbox.wait(planned.saturating_sub(started.elapsed()));
+        let news = inbox.wait_until(started, planned, &mut tree);
         if launched {
             for signal in news.to_pass_on {
                 launch::pass_on(root, signal);
             }
             pass_on_once(&news.sent, root, &mut witness, &mut tree);
             if news.child_ended {
-                reap_all(&mut tree, nanos(started.elapsed()), root, &mut reaped, &mut witness);
+                reap_all(&mut tree, started, root, &mut reaped, &mut witness);
             }
             if reaped.exit.is_some() {
                 break;
@@ -226,12 +267,13 @@ pub fn record(
     if launched {
         tree.search(nanos(wall));
     }
-    if !tree.is_empty() {
+    if !tree.is_empty() || tree.lookups.following.is_some() {
         tree.round(nanos(wall), false);
     }
     // Orphans that ended together with the command.
     if launched {
-        reap_all(&mut tree, nanos(wall), root, &mut reaped, &mut witness);
+        tree.ends_at(nanos(wall));
+        reap_all(&mut tree, started, root, &mut reaped, &mut witness);
     }
     // Those that have ended since they were last looked at are gone by now.
     let left_running = tree.pids().len();
@@ -242,6 +284,7 @@ pub fn record(
     tree.count_requests();
     let mut stack_reads = std::mem::take(&mut tree.lookups.stack_reads);
     stack_reads.close();
+    let levels = levels.end(tree.lookups.following.as_ref());
     let tail = nanos(wall).saturating_sub(tree.ledger.last_round());
     Ok(Recording {
         command: program.command,
@@ -257,6 +300,7 @@ pub fn record(
         own_cpu: own_cpu::all().saturating_sub(own_before),
         hidden,
         stack_reads,
+        levels,
         left_running: if launched { left_running } else { 0 },
         lists_children,
         interrupted,
@@ -272,11 +316,11 @@ struct Program {
     own_before: Duration,
 }
 
-/// A recording that is not over: ticks before it, what was reaped, quota and schedule.
+/// A recording that is not over: ticks before it, what was reaped, quota, schedule and level.
 struct Ongoing<'r> {
     program: &'r Program,
     tree: &'r Tree,
-    known: (&'r Ticks, &'r Sum, &'r Quota, &'r Schedule),
+    known: (&'r Ticks, &'r Sum, &'r Quota, &'r Schedule, &'r Levels),
 }
 
 impl Ongoing<'_> {
@@ -293,7 +337,7 @@ impl Ongoing<'_> {
 
     /// The recording as if it ended at this age.
     fn so_far(&self, age: Duration) -> Recording {
-        let Self { program, tree, known: (ticks_before, reaped, quota, schedule) } = self;
+        let Self { program, tree, known: (ticks_before, reaped, quota, schedule, levels) } = self;
         let alive = ticks_since(ticks_before, tree.pids());
         let tail = nanos(age).saturating_sub(tree.ledger.last_round());
         Recording {
@@ -310,6 +354,7 @@ impl Ongoing<'_> {
             own_cpu: own_cpu::all().saturating_sub(program.own_before),
             hidden: tree.lookups.hidden,
             stack_reads: tree.lookups.stack_reads.clone(),
+            levels: (*levels).clone().end(tree.lookups.following.as_ref()),
             left_running: 0,
             lists_children: tree.lists_children(),
             interrupted: false,
@@ -347,9 +392,10 @@ struct Sum {
     exit: Option<Exit>,
 }
 
-fn reap_all(tree: &mut Tree, now: u64, root: i32, sum: &mut Sum, witness: &mut Option<Witness>) {
+fn reap_all(tree: &mut Tree, started: Instant, root: i32, sum: &mut Sum, witness: &mut Option<Witness>) {
     while let Some(pid) = launch::ended_child() {
-        tree.last_words(pid, now);
+        // Its end is in the past of this moment.
+        tree.last_words(pid, nanos(started.elapsed()));
         let Some(child) = launch::reap(pid) else { break };
         if tree.is_stranger(pid) {
             tree.replace_stranger(Some(pid), None);
@@ -460,6 +506,12 @@ struct News {
     interrupted: bool,
 }
 
+impl News {
+    fn has_any(&self) -> bool {
+        self.child_ended || self.interrupted
+    }
+}
+
 /// Signals to boundby, and a way to sleep that they interrupt.
 struct Inbox {
     signals: SignalsInfo<WithOrigin>,
@@ -477,6 +529,18 @@ impl Inbox {
         }
         sys::listen_to(&watched);
         Ok(Self { signals, wake })
+    }
+
+    /// Waits for the time that was `planned`. What the kernel tells is read meanwhile, if that is long.
+    fn wait_until(&mut self, started: Instant, planned: Duration, tree: &mut Tree) -> News {
+        loop {
+            let left = planned.saturating_sub(started.elapsed());
+            let news = self.wait(left.min(UNREAD));
+            if left <= UNREAD || news.has_any() {
+                return news;
+            }
+            tree.catch_up(nanos(started.elapsed()));
+        }
     }
 
     fn wait(&mut self, longest: Duration) -> News {
@@ -510,6 +574,12 @@ impl Inbox {
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// `CLOCK_MONOTONIC`, by which the kernel dates its records, nanoseconds.
+fn monotonic() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
 fn seed() -> u64 {

@@ -54,8 +54,8 @@ impl Waits {
     /// Books blocked time. `whole`: one whole wait was seen, and took so long.
     pub fn pay(&mut self, payment: &Payment, whole: Option<u64>) {
         self.blocked += payment.blocked;
-        self.ended += payment.ended;
-        self.progress += payment.progress;
+        self.ended = self.ended.saturating_add(payment.ended);
+        self.progress = self.progress.saturating_add(payment.progress);
         if let Some(duration) = whole {
             self.counted += 1;
             self.durations.add(duration);

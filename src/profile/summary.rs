@@ -12,8 +12,9 @@ use super::callers::{CPU_CLOCK, NATIVE_STACKS, PYTHON_STACKS};
 use super::clients::SOCK_DIAG;
 use super::items;
 use super::ledger::{Closed, ProcessRecord};
+use super::levels::{REASONS, SWITCHES};
 use super::model::{
-    BlockingPoint, CpuSplit, EventLoop, Items, Language, Parallelism, ProcessGroup, Profile, Quality,
+    BlockingPoint, CpuSplit, EventLoop, Items, Language, Level, Parallelism, ProcessGroup, Profile, Quality,
     Refused, Runtime,
 };
 use super::record::Recording;
@@ -26,6 +27,12 @@ use crate::wait::{Account, Book, WaitKind};
 const NO_REQUESTS: &str = "requests are told by the waits for them alone, which those of event loops are not";
 /// What the host took is said from this share of the wall time on.
 const STOLEN: f64 = 0.01;
+/// A level is that of a recording if it was measured so for this share of the time.
+const MOSTLY: f64 = 0.5;
+/// What switching took is said from this share of the CPU time on.
+const SWITCHING: f64 = 0.03;
+/// A function of the kernel that nobody knows is named from this share of the waiting on.
+const OTHERS: f64 = 0.01;
 /// Sites reported; the rest has next to no weight.
 const SITES_REPORTED: usize = 100;
 /// A percentile is given from this many waits seen one by one.
@@ -38,11 +45,16 @@ pub(super) fn summarise(recording: Recording) -> Profile {
     let seen: u64 = books.threads.iter().map(|thread| thread.clock.cpu()).sum::<u64>() + books.folded.cpu;
     let exact = nanos(recording.cpu.0 + recording.cpu.1);
     // Attached, the exact total is known to a clock tick per process only.
-    let unseen = exact.saturating_sub(seen);
-    let (cpu_user, cpu_system) = whole_cpu(recording.cpu, seen);
+    let unseen = unseen_cpu(books, exact.saturating_sub(seen));
+    // What a host takes is time on a CPU only as far as switches tell.
+    let counted = recording.launched && exact_share(books) >= MOSTLY && seen < exact + exact / 4;
+    let (cpu_user, cpu_system) = if counted { recording.cpu } else { whole_cpu(recording.cpu, seen) };
 
     let mut thread_book = thread_book(books, unseen);
     let mut wall_book = wall_book(books, unseen);
+    if counted {
+        leave_out_of_computing(&mut thread_book, &mut wall_book, exact);
+    }
     split_throttled(&mut thread_book, &mut wall_book, recording.throttling.throttled);
 
     let critical = books.wall.by_site();
@@ -78,9 +90,31 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         event_loop: event_loop(books),
         process_groups: groups(books),
         throttling: recording.throttling,
+        level: level(&recording),
         quality,
         command: recording.command,
     }
+}
+
+/// Time of which every switch is known, as a share of all.
+fn exact_share(books: &Closed) -> f64 {
+    books.wall.exact as f64 / books.wall.total().max(1) as f64
+}
+
+fn level(recording: &Recording) -> Level {
+    if exact_share(&recording.books) < MOSTLY {
+        return Level::Proc;
+    }
+    // A program that never waits is known as well without reasons.
+    let reasons = &recording.levels.reasons;
+    let told = reasons.share().unwrap_or(if reasons.followed { 1.0 } else { 0.0 });
+    if told >= MOSTLY { Level::Kernel } else { Level::Switch }
+}
+
+/// What the kernel counted beyond what was seen of threads. Where every switch is known, nobody was missed: it is what
+/// switching, starting and ending took.
+fn unseen_cpu(books: &Closed, beyond: u64) -> u64 {
+    (beyond as f64 * (1.0 - exact_share(books)).max(0.0)) as u64
 }
 
 fn nanos(duration: Duration) -> u64 {
@@ -138,6 +172,15 @@ fn wall_book(books: &Closed, unseen: u64) -> Book {
         left -= book.transfer(from, Account::Cpu, left);
     }
     book
+}
+
+/// Records of switches hold what the host and interrupts took of a CPU, and those of threads that nobody looked at are all
+/// there is of them. Whoever waited for them knows what they used; beyond that, they had no CPU.
+fn leave_out_of_computing(threads: &mut Book, wall: &mut Book, used: u64) {
+    let excess = |computing: u64| computing.saturating_sub(used);
+    threads.transfer(Account::Cpu, Account::Runnable, excess(threads[Account::Cpu]));
+    let beyond = excess(wall[Account::Cpu] + wall[Account::Wait(WaitKind::Gil)]);
+    wall.transfer(Account::Cpu, Account::Runnable, beyond);
 }
 
 /// Throttling is part of the run-queue delay the scheduler counts (measured on 6.18): taken out, not added.
@@ -355,6 +398,34 @@ fn add_to_group(group: &mut ProcessGroup, process: &ProcessRecord) {
     }
 }
 
+/// Levels that were to be had and are not.
+fn levels_refused(recording: &Recording) -> impl Iterator<Item = Refused> + use<> {
+    let refused = |source: &str, reason: Option<&String>, costs: &str| {
+        reason.map(|reason| Refused {
+            source: source.to_owned(),
+            reason: reason.clone(),
+            costs: costs.to_owned(),
+        })
+    };
+    [
+        refused(
+            SWITCHES,
+            recording.levels.refused.as_ref(),
+            "times are those of the scheduler's counters, looked at again and again, and what lives for a few \
+             milliseconds is known by its sum (sudo sysctl kernel.perf_event_paranoid=2; in a container: docker run \
+             --cap-add PERFMON)",
+        ),
+        refused(
+            REASONS,
+            recording.levels.reasons.refused.as_ref(),
+            "what threads wait for is seen at random moments, not told of every wait (sudo sysctl \
+             kernel.perf_event_paranoid=1; in a container: docker run --cap-add PERFMON)",
+        ),
+    ]
+    .into_iter()
+    .flatten()
+}
+
 fn quality(recording: &Recording, items: Option<&Items>, seen: u64, exact: u64) -> Quality {
     let rounds = recording.schedule.rounds;
     let mut quality = Quality {
@@ -371,6 +442,13 @@ fn quality(recording: &Recording, items: Option<&Items>, seen: u64, exact: u64) 
     if recording.launched {
         quality.sources_used.push("rusage".to_owned());
     }
+    let level = level(recording);
+    for (least, source) in [(Level::Switch, SWITCHES), (Level::Kernel, REASONS)] {
+        if level >= least {
+            quality.sources_used.insert(0, source.to_owned());
+        }
+    }
+    quality.refused.extend(levels_refused(recording));
     let locked: Vec<_> =
         books.processes.values().filter(|process| process.runtime.gil == Some(true)).collect();
     if locked.iter().any(|process| process.lock_samples != (0, 0)) {
@@ -439,7 +517,7 @@ fn quality(recording: &Recording, items: Option<&Items>, seen: u64, exact: u64) 
                 .to_owned(),
         });
     }
-    if books.threads.is_empty() && recording.wall > Duration::from_millis(50) {
+    if books.threads_seen == books.lives && recording.wall > Duration::from_millis(50) {
         quality.refused.push(Refused {
             source: "procfs".to_owned(),
             reason: "no thread of the program could be read under /proc".to_owned(),
@@ -458,10 +536,52 @@ fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
             crate::units::count(recording.left_running as u64, "process")
         ));
     }
-    if recording.launched && exact > 20_000_000 && (seen as f64) < 0.9 * exact as f64 {
+    let beyond = exact.saturating_sub(seen);
+    let missed = unseen_cpu(&recording.books, beyond);
+    let switching = (beyond - missed) as f64 / exact.max(1) as f64;
+    if recording.launched && exact > 20_000_000 && switching >= SWITCHING {
+        remarks.push(format!(
+            "{} of the CPU time went into switching between threads, and starting and ending them",
+            crate::units::percent(switching)
+        ));
+    }
+    let told = exact_share(&recording.books);
+    if recording.levels.followed && told < 0.99 {
+        let why = match (recording.levels.pauses, recording.levels.lost) {
+            (0, 0) => "some threads could not be followed".to_owned(),
+            (_, 0) => {
+                "they came too fast to have each written down (--level s does so all the same)".to_owned()
+            }
+            (_, lost) => format!("{} of them were lost", crate::units::count(lost, "record")),
+        };
+        remarks.push(format!(
+            "switches are not known one by one for {} of the time: {why}",
+            crate::units::percent(1.0 - told)
+        ));
+    }
+    let reasons = &recording.levels.reasons;
+    if let Some(told) = reasons.share().filter(|told| *told < 0.99) {
+        let why = match reasons.pauses {
+            0 => "they were the first, or threads could not be followed",
+            _ => "they came too fast to have the kernel asked about each",
+        };
+        remarks.push(format!(
+            "the reasons of {} of the waiting were not told, but are taken for those of the rest: {why}",
+            crate::units::percent(1.0 - told)
+        ));
+    }
+    if let Some((function, time)) = reasons.others.first()
+        && *time as f64 >= OTHERS * reasons.told.max(1) as f64
+    {
+        remarks.push(format!(
+            "nobody here knows what threads wait for in {function} of the kernel ({} of the waiting)",
+            crate::units::percent(*time as f64 / reasons.told.max(1) as f64)
+        ));
+    }
+    if recording.launched && exact > 20_000_000 && missed as f64 > 0.1 * exact as f64 {
         remarks.push(format!(
             "processes too short-lived to be sampled used {} of the CPU time",
-            crate::units::percent(1.0 - seen as f64 / exact as f64)
+            crate::units::percent(missed as f64 / exact as f64)
         ));
     }
     if recording.schedule.late * 5 > recording.schedule.rounds {

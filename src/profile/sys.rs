@@ -118,15 +118,18 @@ impl Image {
     }
 
     /// Starts it with the streams, the process group, the signal mask and the ignored signals boundby was born with;
-    /// `handled` are the signals boundby has handlers for now. Returns its pid.
+    /// `handled` are the signals boundby has handlers for now. The process waits until `prepare` has returned, and becomes
+    /// the command if it says so. Returns its pid.
     ///
     /// # Errors
     /// What `fork`, or the best of the calls to `exec`, failed with.
-    pub(super) fn start(&self, handled: &[i32]) -> Result<i32, Refusal> {
+    pub(super) fn start(&self, handled: &[i32], prepare: impl FnOnce(i32) -> bool) -> Result<i32, Refusal> {
         let mut pointers: Vec<_> = self.arguments.iter().map(|word| word.as_ptr()).collect();
         pointers.push(ptr::null());
-        let (failure, report) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| Refusal::Fork(error.into()))?;
+        let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(|error| Refusal::Fork(error.into()));
+        let ((failure, report), (gate, release)) = (pipe()?, pipe()?);
         let everything = set_of(|_| true);
+        let mut at_gate = 0u8;
         let at_birth = set_of(|signal| BLOCKED.load(Ordering::Relaxed) & bit(signal) != 0);
         // SAFETY: between fork and exec the child only calls what is safe in a signal handler, and allocates nothing.
         // Signals are blocked meanwhile, so that one that is meant for the command finds the command's dispositions
@@ -141,6 +144,11 @@ impl Image {
                     libc::signal(signal, action);
                 }
                 libc::sigprocmask(libc::SIG_SETMASK, &raw const at_birth, ptr::null_mut());
+                // If boundby closes the gate, or ends, there will be no command; only it may hold it open.
+                libc::close(release.as_raw_fd());
+                if libc::read(gate.as_raw_fd(), (&raw mut at_gate).cast(), 1) != 1 {
+                    libc::_exit(127);
+                }
                 let error = self.exec(&pointers).to_ne_bytes();
                 libc::write(report.as_raw_fd(), error.as_ptr().cast(), error.len());
                 libc::_exit(127);
@@ -151,7 +159,13 @@ impl Image {
         if pid < 0 {
             return Err(Refusal::Fork(io::Error::last_os_error()));
         }
-        drop(report);
+        drop((report, gate));
+        await_sleep(pid);
+        if prepare(pid) {
+            // It may have been killed meanwhile: then there is nobody to let through.
+            let _ = rustix::io::write(&release, &[0]);
+        }
+        drop(release);
         match reported(failure) {
             None => Ok(pid),
             Some(error) => {
@@ -179,6 +193,17 @@ impl Image {
             }
         }
         error
+    }
+}
+
+/// Waits a moment for a process of ours to have come to where it waits.
+fn await_sleep(pid: i32) {
+    for _ in 0..100 {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        if stat.rsplit_once(')').is_none_or(|(_, fields)| !fields.starts_with(" R")) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_micros(50));
     }
 }
 

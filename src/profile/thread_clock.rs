@@ -15,7 +15,11 @@
 //!
 //! No clock, no I/O. Law: `cpu + delay + blocked + pending = closed - born`, to the nanosecond.
 
+mod told;
+
 use std::collections::BTreeMap;
+
+pub use told::Told;
 
 /// Index of a blocking point in the table of sites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,14 +5,20 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::clients::{Clients, SOCK_DIAG};
+use super::following::Following;
 use super::ledger::{Ledger, Reading};
-use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended};
+use super::observation::Life;
+use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended, told_of_the_gone};
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::host::Host;
 use super::source::native::Images;
-use super::source::procfs::{children, descendants, parents, parse_schedstat, read_small, read_stat};
+use super::source::procfs::{
+    children, descendants, numbered, parents, parse_schedstat, read_small, read_stat,
+};
 use super::stack_reads::StackReads;
+use super::switching::{Ended, Exact};
+use super::thread_clock::Counters;
 
 /// How often processes are looked for that no known one lists as its child: orphans, and every child on a kernel
 /// that keeps no such lists.
@@ -39,6 +45,8 @@ pub(super) struct Tree {
     processes: BTreeMap<i32, Process>,
     /// Processes that have ended but may still be listed as children: nobody has asked for them yet.
     ended: BTreeSet<i32>,
+    /// Processes nobody looked at, some of whose threads have ended.
+    brief: BTreeSet<i32>,
     readings: Vec<Reading>,
     adopts: bool,
     /// Not of the tree, though a process of it may be their parent: boundby, and children it was born with.
@@ -46,6 +54,8 @@ pub(super) struct Tree {
     lists_children: bool,
     next_search: u64,
     host: Host,
+    /// When the recording ends; what is learnt later was so then.
+    end: u64,
     clients: Clients,
 }
 
@@ -59,8 +69,11 @@ impl Tree {
         adopts: bool,
         mut strangers: Vec<i32>,
         descriptors_left: usize,
+        following: Option<Following>,
     ) -> Self {
         strangers.push(own_pid());
+        let in_use = following.as_ref().map_or(0, Following::descriptors);
+        let descriptors_left = descriptors_left.saturating_sub(in_use);
         let mut tree = Self {
             ledger,
             lookups: Lookups {
@@ -73,7 +86,9 @@ impl Tree {
                 stack_reads: StackReads::default(),
                 images: Images::default(),
                 samplers_left: SAMPLERS,
+                following,
             },
+            brief: BTreeSet::new(),
             processes: BTreeMap::new(),
             ended: BTreeSet::new(),
             readings: Vec::new(),
@@ -82,6 +97,7 @@ impl Tree {
             lists_children: own_children().is_some(),
             next_search: 0,
             host: Host::open(),
+            end: u64::MAX,
             clients: Clients::new(),
         };
         tree.add(root, 0, 0);
@@ -93,8 +109,8 @@ impl Tree {
             return;
         }
         if self.ended.contains(&pid) {
-            // Listed a moment ago, and it may have been asked for since.
-            if !is_alive(pid) {
+            // Listed a moment ago, and it may have been asked for since. An end may be told before it shows.
+            if self.lookups.has_told_the_end_of(pid) || !is_alive(pid) {
                 return;
             }
             // The number was given to a new process.
@@ -139,6 +155,7 @@ impl Tree {
     /// One round of readings over every process, newly found ones included. `attached`: what is found now was there
     /// before the recording began.
     pub(super) fn round(&mut self, now: u64, attached: bool) {
+        self.catch_up(now);
         self.readings.clear();
         self.lookups.preemptions_left = PREEMPTIONS_COUNTED;
         if now >= self.next_search {
@@ -166,6 +183,12 @@ impl Tree {
         if self.ended.len() > ENDED_KEPT {
             self.ended.retain(|pid| is_zombie(*pid));
         }
+        let processes = &self.processes;
+        let is_there = |tid: i32| processes.values().any(|process| process.has(tid));
+        let overlap = self.lookups.following.as_mut().and_then(|following| following.overlap(now, is_there));
+        if let Some(overlap) = overlap {
+            self.ledger.exactly(overlap);
+        }
         self.ledger.round(now, &self.readings);
         if let Some(share) = self.host.since_last(now) {
             self.ledger.host(share);
@@ -184,6 +207,49 @@ impl Tree {
         }
         if let Some(why) = refused {
             self.lookups.stack_reads.refuse(SOCK_DIAG, why.to_owned());
+        }
+    }
+
+    /// The recording ends now.
+    pub(super) fn ends_at(&mut self, now: u64) {
+        self.end = now;
+    }
+
+    /// Takes in what the kernel told of switches, births and ends up to now.
+    pub(super) fn catch_up(&mut self, now: u64) {
+        let Some(following) = &mut self.lookups.following else { return };
+        let (appeared, ended) = following.advance(now);
+        for end in ended {
+            self.end(&end);
+        }
+        for (pid, parent) in appeared {
+            self.add(pid, parent, now);
+        }
+    }
+
+    /// A thread has ended.
+    fn end(&mut self, end: &Ended) {
+        let Ended { pid, parent, tid, at, .. } = *end;
+        let at = at.min(self.end);
+        if let Some(process) = self.processes.get_mut(&pid) {
+            if let Some(reading) = process.end(end, &mut self.lookups, &mut self.ledger) {
+                self.ledger.last_words(at, reading);
+                self.ledger.thread_gone(tid);
+                return;
+            }
+        } else if !self.ended.contains(&pid) && self.brief.insert(pid) {
+            let born = end.exact.map_or(at, |exact| exact.since.min(at));
+            self.ledger.process(pid, parent, born);
+        }
+        if let Some(Exact { run, waits, since: born, .. }) = end.exact.filter(|exact| exact.since <= at) {
+            let counters = Counters { run, delay: end.ready, slices: waits };
+            let waits = told_of_the_gone(pid, end.waits.clone(), &mut self.lookups, &mut self.ledger);
+            self.ledger.lived(Life { pid, tid, name: end.name.clone(), born, died: at, counters, waits });
+        }
+        // Told of before it was found, it may have been found to be gone before its end was told.
+        if tid == pid && self.brief.remove(&pid) {
+            self.ledger.process_gone(pid, at);
+            self.ended.insert(pid);
         }
     }
 
@@ -221,6 +287,8 @@ impl Tree {
 
     /// A child of boundby has ended but is not reaped yet: its counters can be read a last time.
     pub(super) fn last_words(&mut self, pid: i32, now: u64) {
+        self.catch_up(now);
+        let now = now.min(self.end);
         let counters = read_small(format!("/proc/{pid}/task/{pid}/schedstat").as_ref())
             .ok()
             .and_then(|text| parse_schedstat(&text));
@@ -261,6 +329,15 @@ pub(super) fn own_children() -> Option<Vec<i32>> {
     children(PROC.as_ref(), "self").ok()
 }
 
+/// All threads of a process and of those it started, as far as they are listed.
+pub(super) fn threads_below(root: i32) -> Vec<i32> {
+    let proc = Path::new(PROC);
+    let mut processes = vec![root];
+    processes.extend(descendants(&[root], &parents(proc)).into_iter().map(|(pid, _)| pid));
+    let threads = |pid: &i32| numbered(&proc.join(pid.to_string()).join("task")).unwrap_or_default();
+    processes.iter().flat_map(threads).collect()
+}
+
 fn own_pid() -> i32 {
     i32::try_from(std::process::id()).unwrap_or(i32::MAX)
 }
@@ -282,7 +359,7 @@ mod tests {
         // The innermost process has started, so all of them have.
         shell.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let root = i32::try_from(shell.id()).unwrap();
-        let mut tree = Tree::new(root, Ledger::new(1.0), false, Vec::new(), 1000);
+        let mut tree = Tree::new(root, Ledger::new(1.0), false, Vec::new(), 1000, None);
         tree.lists_children = lists_children;
         tree.round(0, true);
         let count = tree.pids().len();

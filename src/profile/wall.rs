@@ -11,13 +11,17 @@
 //! 3. What remains is quiet: everybody waited. It belongs to the wait whose end let the program go on, so it is
 //!    charged to the waits that threads came out of, in proportion to the CPU they used afterwards: a poll that looks
 //!    and sleeps again gets next to nothing, the answer that starts the next piece of work gets it all.
-//!    Waits that only another thread of the program can end explain a quiet period only if no external one does.
+//!    Waits that only another thread of the program can end explain a quiet period only if no external one does, and none
+//!    that began when they were over.
+//!
+//! Where the kernel told of every switch of a span, the first two are not estimated: see [`WallClock::exactly`].
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::history::{Doing, History};
 use super::observation::HostShare;
 use super::places::Place;
+use super::switching::Overlap;
 use super::thread_clock::SiteId;
 
 /// A thread that ran or was delayed during a span.
@@ -72,6 +76,8 @@ pub struct WallTotals {
     pub running: Vec<u64>,
     /// The same, by when it was.
     pub history: History,
+    /// Time of which every switch is known.
+    pub exact: u64,
 }
 
 impl WallTotals {
@@ -106,12 +112,12 @@ const BELIEVED: f64 = 10.0;
 
 /// How far threads ran at the same time, from random sightings.
 #[derive(Debug, Clone, Copy, Default)]
-struct Overlap {
+struct Sightings {
     any: f64,
     sum: f64,
 }
 
-impl Overlap {
+impl Sightings {
     fn observe(&mut self, active: usize) {
         self.any = self.any * MEMORY + f64::from(u8::from(active > 0));
         self.sum = self.sum * MEMORY + active as f64;
@@ -123,12 +129,22 @@ impl Overlap {
     }
 }
 
+/// What waits at one place may explain.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    credit: Credit,
+    /// When the last of them was over, nanoseconds since the beginning.
+    until: u64,
+}
+
 /// Quiet time of one span, not charged yet; nanoseconds since the beginning.
 #[derive(Debug, Clone, Copy)]
 struct Quiet {
     began: u64,
     ended: u64,
     time: u64,
+    /// What lies before has been charged.
+    open_from: u64,
 }
 
 /// The state of the wall book.
@@ -137,7 +153,9 @@ pub struct WallClock {
     cpus: f64,
     open: u64,
     quiet: u64,
-    credits: BTreeMap<Place, Credit>,
+    claims: BTreeMap<Place, Claim>,
+    /// Those of the span that is going on, and so are not over before it is.
+    fresh: Vec<Place>,
     /// Uncharged quiet time, the oldest first: counters that lag may yet turn it into something else.
     recent: VecDeque<Quiet>,
     /// Time that went by, nanoseconds.
@@ -150,7 +168,12 @@ pub struct WallClock {
     asked: u64,
     /// Threads active at the last sighting.
     active: usize,
-    overlap: Overlap,
+    overlap: Sightings,
+    /// What the switches up to now tell of the open span, if all are known.
+    exact: Option<Overlap>,
+    /// Whether they told of the span before; and what moved since then without a round.
+    is_exact: bool,
+    held: Vec<Mover>,
     totals: WallTotals,
 }
 
@@ -162,23 +185,40 @@ impl WallClock {
             cpus: cpus.max(1.0),
             open: 0,
             quiet: 0,
-            credits: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            fresh: Vec::new(),
             recent: VecDeque::new(),
             now: 0,
             ahead: (0, 0),
             computed: 0,
             asked: 0,
             active: 0,
-            overlap: Overlap::default(),
+            overlap: Sightings::default(),
+            exact: None,
+            is_exact: false,
+            held: Vec::new(),
             totals: WallTotals::default(),
         }
     }
 
     /// Adds a wait that somebody came out of.
     pub fn credit(&mut self, credit: Credit) {
-        let entry = self.credits.entry(credit.place).or_insert(Credit { progress: 0, blocked: 0, ..credit });
-        entry.progress += credit.progress.max(1);
-        entry.blocked = entry.blocked.saturating_add(credit.blocked);
+        let none = Credit { progress: 0, blocked: 0, ..credit };
+        let claim = self.claims.entry(credit.place).or_insert(Claim { credit: none, until: self.now });
+        claim.credit.progress = claim.credit.progress.saturating_add(credit.progress.max(1));
+        claim.credit.blocked = claim.credit.blocked.saturating_add(credit.blocked);
+        self.fresh.push(credit.place);
+    }
+
+    /// So much time went by; whoever came out of a wait did so in it.
+    fn pass(&mut self, elapsed: u64) {
+        self.open += elapsed;
+        self.now += elapsed;
+        for place in self.fresh.drain(..) {
+            if let Some(claim) = self.claims.get_mut(&place) {
+                claim.until = self.now;
+            }
+        }
     }
 
     /// A random moment at which this many threads were active.
@@ -187,10 +227,65 @@ impl WallClock {
         self.overlap.observe(active);
     }
 
+    /// The next round closes a span of which every switch is known: this is what they say.
+    pub fn exactly(&mut self, overlap: Overlap) {
+        self.exact = Some(overlap);
+    }
+
+    /// Between two rounds, `elapsed` nanoseconds went by, in which these threads moved.
+    pub fn between(&mut self, elapsed: u64, movers: &[Mover], contention: Contention) {
+        if self.is_exact {
+            // The next round may know it exactly.
+            self.pass(elapsed);
+            self.held.extend_from_slice(movers);
+        } else {
+            self.round(elapsed, movers, contention);
+        }
+    }
+
     /// `elapsed` nanoseconds went by, in which these threads moved.
     pub fn round(&mut self, elapsed: u64, movers: &[Mover], contention: Contention) {
-        self.open += elapsed;
-        self.now += elapsed;
+        self.pass(elapsed);
+        let held = std::mem::take(&mut self.held);
+        let overlap = self.exact.take();
+        self.is_exact = overlap.is_some();
+        match overlap {
+            Some(overlap) => self.close_exactly(&overlap, contention),
+            None if held.is_empty() => self.estimate(movers, contention),
+            None => self.estimate(&[held.as_slice(), movers].concat(), contention),
+        }
+    }
+
+    /// The open span, as its switches tell it.
+    fn close_exactly(&mut self, overlap: &Overlap, contention: Contention) {
+        let span = std::mem::take(&mut self.open);
+        self.ahead = (0, 0);
+        self.totals.exact += span;
+        let active = overlap.active().min(span);
+        let began = self.now - span;
+        match overlap.serialised.map(|time| time.min(active)) {
+            Some(serialised) => {
+                self.activity(began, serialised, Contention::Serialised);
+                self.activity(began, active - serialised, Contention::Free);
+            }
+            None => self.activity(began, active, contention),
+        }
+        if self.totals.running.len() < overlap.running.len() {
+            self.totals.running.resize(overlap.running.len(), 0);
+        }
+        for (sum, time) in self.totals.running.iter_mut().zip(&overlap.running) {
+            *sum += time;
+        }
+        let woken = overlap.woken.min(span - active - overlap.ready.min(span - active));
+        let runnable = overlap.ready.min(span - active) + woken;
+        self.runnable(began, runnable);
+        // Who ran first in this span may have been woken before it began.
+        let before = self.take_back(overlap.woken - woken, 0, Doing::Runnable);
+        self.totals.runnable += before;
+        self.quiet(began, span - active - runnable);
+    }
+
+    fn estimate(&mut self, movers: &[Mover], contention: Contention) {
         if movers.is_empty() || self.open == 0 {
             return;
         }
@@ -200,6 +295,17 @@ impl WallClock {
 
         let active = (active_time(span, movers, self.cpus, self.overlap.apart()) + ran_ahead).min(span);
         let began = self.now - span;
+        self.activity(began, active, contention);
+        let sum: u64 = movers.iter().map(|mover| mover.run.min(span)).sum();
+        self.count_running(span - active, active, sum as f64);
+        let delay = movers.iter().map(|mover| mover.delay).max().unwrap_or(0);
+        let runnable = (delay + queued_ahead).min(span - active);
+        self.runnable(began, runnable);
+        self.quiet(began, span - active - runnable);
+    }
+
+    /// So much of the time since then, threads ran.
+    fn activity(&mut self, began: u64, active: u64, contention: Contention) {
         let doing = match contention {
             Contention::Free => {
                 self.totals.cpu += active;
@@ -212,16 +318,19 @@ impl WallClock {
         };
         self.totals.history.add(began, self.now, doing, active);
         self.computed += active;
-        let sum: u64 = movers.iter().map(|mover| mover.run.min(span)).sum();
-        self.count_running(span - active, active, sum as f64);
-        let delay = movers.iter().map(|mover| mover.delay).max().unwrap_or(0);
-        let runnable = (delay + queued_ahead).min(span - active);
+    }
+
+    /// So much of the time since then, nobody ran, but somebody could have.
+    fn runnable(&mut self, began: u64, runnable: u64) {
         self.totals.runnable += runnable;
         self.totals.history.add(began, self.now, Doing::Runnable, runnable);
-        let quiet = span - active - runnable;
+    }
+
+    /// So much of the time since then, everybody waited.
+    fn quiet(&mut self, began: u64, quiet: u64) {
         self.quiet += quiet;
         if quiet > 0 {
-            self.recent.push_back(Quiet { began, ended: self.now, time: quiet });
+            self.recent.push_back(Quiet { began, ended: self.now, time: quiet, open_from: began });
         }
         if self.quiet >= CHARGE_AFTER && (self.active == 0 || self.quiet >= CHARGE_AT_LAST) {
             self.charge(LAG);
@@ -229,12 +338,21 @@ impl WallClock {
     }
 
     /// The host gave CPUs to others while they had something to do. No counter of a thread knows of that time, so it looked
-    /// quiet. Whoever computed lost as much of it as all that the machine computed: not more than there was.
+    /// quiet; where switches were told, it looked like running. Whoever computed lost as much of it as all that the machine
+    /// computed: not more than there was.
     pub fn stolen(&mut self, HostShare { stolen, used }: HostShare) {
         let (computed, since) = (std::mem::take(&mut self.computed), self.asked);
         self.asked = self.now;
         let share = stolen as f64 / used.max(stolen).max(1) as f64;
-        let taken = self.take_back((computed as f64 * share) as u64, since, Doing::Runnable);
+        let lost = (computed as f64 * share) as u64;
+        let taken = if self.is_exact {
+            let taken = self.totals.history.turn((since, self.now), Doing::Running, Doing::Runnable, lost);
+            let taken = taken.min(self.totals.cpu);
+            self.totals.cpu -= taken;
+            taken
+        } else {
+            self.take_back(lost, since, Doing::Runnable)
+        };
         self.totals.runnable += taken;
         self.totals.stolen += taken;
     }
@@ -300,33 +418,48 @@ impl WallClock {
     /// what waits took and did not show as quiet time, `kept` explains later quiet time, if nothing else does: it shows
     /// late where counters do.
     fn charge(&mut self, kept: u64) {
-        let credits = std::mem::take(&mut self.credits);
+        let claims = std::mem::take(&mut self.claims);
         let (external, internal): (Vec<_>, Vec<_>) =
-            credits.into_values().partition(|credit| credit.external);
+            claims.into_values().partition(|claim| claim.credit.external);
         for mut claims in [external, internal] {
+            let mut left = Vec::new();
             while self.quiet > 0 && !claims.is_empty() {
                 self.share_out(&mut claims);
+                left.extend(claims.extract_if(.., |claim| self.open_to(claim) == 0));
             }
-            let left = |claim: Credit| Credit { progress: 1, blocked: claim.blocked.min(kept), ..claim };
-            self.credits.extend(claims.into_iter().map(|claim| (claim.place, left(claim))));
+            for mut claim in left.into_iter().chain(claims).filter(|claim| claim.credit.blocked > 0) {
+                claim.credit.progress = 1;
+                claim.credit.blocked = claim.credit.blocked.min(kept);
+                self.claims.insert(claim.credit.place, claim);
+            }
         }
     }
 
-    /// Gives each claim its share of the quiet time or all it can explain, and drops those that are satisfied.
-    fn share_out(&mut self, claims: &mut Vec<Credit>) {
-        let (quiet, sum) = (self.quiet, claims.iter().map(|claim| claim.progress as f64).sum::<f64>());
+    /// How much of the quiet time a claim may have. What nobody outside ended, and was over before, explains nothing; but
+    /// counters may be late.
+    fn open_to(&self, claim: &Claim) -> u64 {
+        if claim.credit.external {
+            return claim.credit.blocked.min(self.quiet);
+        }
+        let until = claim.until.saturating_add(LAG);
+        let in_time = |quiet: &Quiet| quiet.time.min(until.saturating_sub(quiet.open_from));
+        self.recent.iter().map(in_time).sum::<u64>().min(claim.credit.blocked)
+    }
+
+    /// Gives each claim its share of the quiet time or all it can explain.
+    fn share_out(&mut self, claims: &mut [Claim]) {
+        let (quiet, sum) = (self.quiet, claims.iter().map(|claim| claim.credit.progress as f64).sum::<f64>());
         let last = claims.len() - 1;
         for (i, claim) in claims.iter_mut().enumerate() {
-            let fair =
-                if i == last { self.quiet } else { (quiet as f64 * claim.progress as f64 / sum) as u64 };
-            let share = fair.min(claim.blocked).min(self.quiet);
-            claim.blocked -= share;
+            let progress = claim.credit.progress as f64;
+            let fair = if i == last { self.quiet } else { (quiet as f64 * progress / sum) as u64 };
+            let share = fair.min(self.open_to(claim));
+            claim.credit.blocked -= share;
             if share > 0 {
-                *self.totals.waits.entry(claim.place).or_default() += share;
+                *self.totals.waits.entry(claim.credit.place).or_default() += share;
             }
-            self.settle(share, claim.place.site);
+            self.settle(share, claim.credit.place.site);
         }
-        claims.retain(|claim| claim.blocked > 0);
     }
 
     /// Quiet time that is charged can no longer be taken back; the oldest goes first.
@@ -337,6 +470,9 @@ impl WallClock {
             && let Some(quiet) = self.recent.front_mut()
         {
             let settled = left.min(quiet.time);
+            // What is left of it lies behind.
+            let length = u128::from(quiet.ended.saturating_sub(quiet.open_from));
+            quiet.open_from += (length * u128::from(settled) / u128::from(quiet.time.max(1))) as u64;
             quiet.time -= settled;
             left -= settled;
             self.totals.history.add(quiet.began, quiet.ended, Doing::Waiting(to), settled);
@@ -350,14 +486,17 @@ impl WallClock {
     #[must_use]
     pub fn finish(mut self, current: &[Credit]) -> WallTotals {
         // The last span is still open: it may be just what the waits that are over took.
+        self.pass(0);
         self.charge(u64::MAX);
         let open = self.open;
         self.quiet += open;
-        self.recent.push_back(Quiet { began: self.now - open, ended: self.now, time: open });
+        let began = self.now - open;
+        self.recent.push_back(Quiet { began, ended: self.now, time: open, open_from: began });
         self.count_running(open, 0, 0.0);
         for credit in current {
             self.credit(*credit);
         }
+        self.pass(0);
         self.charge(0);
         if self.quiet > 0 {
             *self.totals.waits.entry(Place::UNKNOWN).or_default() += self.quiet;

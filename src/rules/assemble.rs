@@ -16,7 +16,7 @@ use super::suggest::nearest;
 use super::validate::Validation;
 
 /// Schemas of other parts of boundby, whose files may stand anywhere in a user's directory.
-const FOREIGN: [&str; 2] = [super::source::FAMILY, "boundby/catalog/"];
+const FOREIGN: [&str; 3] = [super::source::FAMILY, "boundby/catalog/", "boundby/kernel/"];
 
 /// What a file holds, told by its path.
 enum Content {

@@ -5,7 +5,9 @@
 //! descriptor, then the wait channel.
 
 use super::WaitKind;
+pub use super::calls::{CALLS, Means, call};
 pub use super::evidence::{Call, Evidence, Target, Watched};
+use super::kernel::KernelFunctions;
 
 /// Why a thread is blocked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,121 +43,6 @@ impl Reason {
     }
 }
 
-/// How the arguments of a system call lead to the reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Means {
-    /// The first argument is a descriptor and decides.
-    Descriptor,
-    /// The descriptor decides, and a listening socket is expected.
-    Accept,
-    /// A futex: the address decides.
-    Futex,
-    /// A timer.
-    Sleep,
-    /// A child process.
-    Child,
-    /// `poll` and `ppoll`: array of descriptors.
-    Poll,
-    /// `select` and `pselect6`: bit sets of descriptors.
-    Select,
-    /// `epoll_wait` and kin: the registered descriptors.
-    Epoll,
-    /// A queue of asynchronous disk or network requests.
-    Batch,
-    /// A file lock: another process or thread releases it.
-    FileLock,
-    /// A signal.
-    Signal,
-    /// Metadata of a file system.
-    FileSystem,
-    /// Memory management.
-    Memory,
-}
-
-/// The table: system call number, plain name, what decides. One row per call that can block for long.
-pub const CALLS: &[(i64, &str, Means)] = &[
-    (libc::SYS_read, "read", Means::Descriptor),
-    (libc::SYS_write, "write", Means::Descriptor),
-    (libc::SYS_pread64, "read", Means::Descriptor),
-    (libc::SYS_pwrite64, "write", Means::Descriptor),
-    (libc::SYS_readv, "read", Means::Descriptor),
-    (libc::SYS_writev, "write", Means::Descriptor),
-    (libc::SYS_preadv, "read", Means::Descriptor),
-    (libc::SYS_pwritev, "write", Means::Descriptor),
-    (libc::SYS_preadv2, "read", Means::Descriptor),
-    (libc::SYS_pwritev2, "write", Means::Descriptor),
-    (libc::SYS_sendfile, "write", Means::Descriptor),
-    (libc::SYS_splice, "read", Means::Descriptor),
-    (libc::SYS_copy_file_range, "read", Means::Descriptor),
-    (libc::SYS_fsync, "fsync", Means::Descriptor),
-    (libc::SYS_fdatasync, "fsync", Means::Descriptor),
-    (libc::SYS_sync_file_range, "fsync", Means::Descriptor),
-    (libc::SYS_syncfs, "fsync", Means::Descriptor),
-    (libc::SYS_fallocate, "write", Means::Descriptor),
-    (libc::SYS_ftruncate, "write", Means::Descriptor),
-    (libc::SYS_getdents64, "read", Means::Descriptor),
-    (libc::SYS_recvfrom, "recv", Means::Descriptor),
-    (libc::SYS_recvmsg, "recv", Means::Descriptor),
-    (libc::SYS_recvmmsg, "recv", Means::Descriptor),
-    (libc::SYS_sendto, "send", Means::Descriptor),
-    (libc::SYS_sendmsg, "send", Means::Descriptor),
-    (libc::SYS_sendmmsg, "send", Means::Descriptor),
-    (libc::SYS_connect, "connect", Means::Descriptor),
-    (libc::SYS_accept, "accept", Means::Accept),
-    (libc::SYS_accept4, "accept", Means::Accept),
-    (libc::SYS_close, "close", Means::Descriptor),
-    (libc::SYS_ioctl, "ioctl", Means::Descriptor),
-    (libc::SYS_futex, "futex", Means::Futex),
-    (449, "futex", Means::Futex),
-    (libc::SYS_nanosleep, "sleep", Means::Sleep),
-    (libc::SYS_clock_nanosleep, "sleep", Means::Sleep),
-    (libc::SYS_wait4, "wait", Means::Child),
-    (libc::SYS_waitid, "wait", Means::Child),
-    (libc::SYS_clone, "vfork", Means::Child),
-    (libc::SYS_clone3, "vfork", Means::Child),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_vfork, "vfork", Means::Child),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_poll, "poll", Means::Poll),
-    (libc::SYS_ppoll, "poll", Means::Poll),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_select, "select", Means::Select),
-    (libc::SYS_pselect6, "select", Means::Select),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_epoll_wait, "epoll", Means::Epoll),
-    (libc::SYS_epoll_pwait, "epoll", Means::Epoll),
-    (441, "epoll", Means::Epoll),
-    (426, "io_uring", Means::Batch),
-    (libc::SYS_io_getevents, "io_getevents", Means::Batch),
-    (libc::SYS_flock, "flock", Means::FileLock),
-    (libc::SYS_fcntl, "flock", Means::FileLock),
-    (libc::SYS_semtimedop, "semop", Means::FileLock),
-    (libc::SYS_rt_sigtimedwait, "sigwait", Means::Signal),
-    (libc::SYS_rt_sigsuspend, "sigwait", Means::Signal),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_pause, "pause", Means::Signal),
-    (libc::SYS_openat, "open", Means::FileSystem),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_open, "open", Means::FileSystem),
-    (libc::SYS_newfstatat, "stat", Means::FileSystem),
-    (libc::SYS_statx, "stat", Means::FileSystem),
-    (libc::SYS_unlinkat, "unlink", Means::FileSystem),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_unlink, "unlink", Means::FileSystem),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_rename, "rename", Means::FileSystem),
-    (libc::SYS_renameat2, "rename", Means::FileSystem),
-    (libc::SYS_mkdirat, "mkdir", Means::FileSystem),
-    (libc::SYS_sync, "fsync", Means::FileSystem),
-    (libc::SYS_execve, "exec", Means::FileSystem),
-    (libc::SYS_msync, "fsync", Means::FileSystem),
-    (libc::SYS_madvise, "madvise", Means::Memory),
-    (libc::SYS_munmap, "munmap", Means::Memory),
-    (libc::SYS_mmap, "mmap", Means::Memory),
-    (libc::SYS_mprotect, "mprotect", Means::Memory),
-    (libc::SYS_brk, "brk", Means::Memory),
-];
-
 /// What a thread does that is in no system call but blocked.
 const PAGE_FAULT: &str = "page fault";
 /// What a futex inside the interpreter's own structure is for.
@@ -175,50 +62,10 @@ pub fn operation(name: &str) -> Option<&'static str> {
     names.into_iter().find(|known| *known == name)
 }
 
-/// The row of a system call.
-#[must_use]
-pub fn call(number: i64) -> Option<(&'static str, Means)> {
-    CALLS.iter().find(|(row, _, _)| *row == number).map(|(_, name, means)| (*name, *means))
-}
-
-/// Kernel functions that settle what a system call leaves open. Matched by prefix: names change between kernels.
-const CHANNELS: &[(&str, WaitKind)] = &[
-    ("futex_", WaitKind::Lock),
-    ("hrtimer_nanosleep", WaitKind::Sleep),
-    ("do_nanosleep", WaitKind::Sleep),
-    ("do_wait", WaitKind::Child),
-    ("__do_wait", WaitKind::Child),
-    ("kernel_clone", WaitKind::Child),
-    ("pipe_", WaitKind::Pipe),
-    ("anon_pipe_", WaitKind::Pipe),
-    ("unix_", WaitKind::Pipe),
-    ("tcp_", WaitKind::Network),
-    ("inet_", WaitKind::Network),
-    ("sk_", WaitKind::Network),
-    ("__skb_", WaitKind::Network),
-    ("io_schedule", WaitKind::Disk),
-    ("folio_wait", WaitKind::Disk),
-    ("jbd2_", WaitKind::Disk),
-    ("submit_bio", WaitKind::Disk),
-    ("blk_", WaitKind::Disk),
-    ("rq_qos_wait", WaitKind::Disk),
-    ("wait_on_page", WaitKind::Disk),
-    ("__iomap", WaitKind::Disk),
-    ("ext4_", WaitKind::Disk),
-    ("xfs_", WaitKind::Disk),
-    ("btrfs_", WaitKind::Disk),
-    ("balance_dirty", WaitKind::Disk),
-    ("nfs", WaitKind::Network),
-    ("rpc_", WaitKind::Network),
-    ("fuse_", WaitKind::Disk),
-    ("do_swap_page", WaitKind::Paging),
-    ("n_tty_read", WaitKind::Tty),
-    ("wait_woken", WaitKind::Tty),
-];
-
+/// What a kernel function settles that a system call leaves open. That a thread polls says nothing yet.
 fn by_channel(wchan: Option<&str>) -> Option<WaitKind> {
-    let wchan = wchan?;
-    CHANNELS.iter().find(|(prefix, _)| wchan.starts_with(prefix)).map(|(_, kind)| *kind)
+    let kind = KernelFunctions::builtin().family(wchan?).map(|family| family.kind);
+    kind.filter(|kind| *kind != WaitKind::Idle)
 }
 
 /// The reason of a wait; `None`: the thread is not blocked, or nothing tells why.

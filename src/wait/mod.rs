@@ -1,10 +1,13 @@
 //! What a thread can be doing with its time: the kinds of waiting, the accounts of a book, and the books.
 //!
-//! Knows the names and their order; [`classify`] is the one table from a kernel reading to a kind. Pure. Must not
-//! know rules, strategies or output formats.
+//! Knows the names and their order; [`classify`] is the one table from a kernel reading to a kind, with what is known of
+//! system calls ([`calls`]) and of the kernel's functions ([`kernel`]). Pure. Must not know rules, strategies or output
+//! formats.
 
+pub mod calls;
 pub mod classify;
 mod evidence;
+pub mod kernel;
 
 use std::ops::{AddAssign, Index, IndexMut};
 use std::time::Duration;

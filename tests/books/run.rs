@@ -74,6 +74,7 @@ pub(crate) struct Measured {
     pub(crate) status: i32,
     pub(crate) report: Vec<u8>,
     pub(crate) wall: f64,
+    pub(crate) level: String,
     pub(crate) wall_book: BTreeMap<String, f64>,
     pub(crate) cpu: f64,
     pub(crate) thread_book: BTreeMap<String, f64>,
@@ -111,6 +112,7 @@ pub(crate) fn measured(scratch: &Scratch, program: &Program, options: &[&str]) -
         cpu: seconds(&profile["cpu_user_s"]) + seconds(&profile["cpu_system_s"]),
         thread_book: book("threads_total"),
         cpu_of_children,
+        level: profile["level"].as_str().unwrap_or_default().to_owned(),
         report,
     }
 }

@@ -45,6 +45,8 @@ pub(crate) enum Birth {
     Mortal,
     /// Without the right to borrow descriptors of other processes, as in a container with the usual profile.
     Unlent,
+    /// Without the right to this system call, as a container's filter may have it.
+    Refusing(i64),
 }
 
 /// Lets the command be born so.
@@ -72,6 +74,7 @@ pub(crate) fn born(command: &mut Command, birth: Birth) -> &mut Command {
                     }
                 }
                 Birth::Unlent => return refuse(libc::SYS_pidfd_getfd),
+                Birth::Refusing(call) => return refuse(call),
             }
         }
         Ok(())

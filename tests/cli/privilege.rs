@@ -95,6 +95,26 @@ fn a_plain_user_gets_the_same_from_its_own_program() {
 }
 
 #[test]
+fn a_plain_user_is_told_why_reasons_are_not_and_what_would_change_that() {
+    let paranoid = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").unwrap_or_default();
+    if paranoid.trim() != "2" {
+        return eprintln!("skipped: perf_event_paranoid is {}", paranoid.trim());
+    }
+    let Some(stage) = Stage::build() else { return };
+    let arguments = |level| ["profile", "--no-probe", "--level", level, "-o", "profile.json", "--", "true"];
+    let ran = run(&mut stage.boundby(&arguments("k"))).expect(125);
+    assert_eq!(ran.out(), "");
+    ran.says("level k cannot be had here").says("--level auto");
+    // The best that can be had is every switch, unless a filter refuses that, too.
+    run(&mut stage.boundby(&arguments("auto"))).expect(0).reports();
+    let profile = saved(&stage.place());
+    if profile["profile"]["level"] == "s" {
+        let reason = refused(&profile, "perf-reasons");
+        assert!(reason.is_some(), "{profile}");
+    }
+}
+
+#[test]
 fn a_program_that_forks_until_it_is_refused_is_reported() {
     let Some(stage) = Stage::build() else { return };
     // Every generation starts two of the next; what the limit refuses is the program's own affair.

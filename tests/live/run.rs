@@ -196,6 +196,9 @@ impl Ready<'_> {
         let mut words: Vec<String> =
             ["profile", "--format", "json", "-o"].into_iter().map(str::to_owned).collect();
         words.push(written.display().to_string());
+        if let Ok(level) = std::env::var("BOUNDBY_LEVEL") {
+            words.extend(["--level".to_owned(), level]);
+        }
         words.push("--".to_owned());
         words.extend(self.expand(&self.workload.truth.command, 1)?);
         let output = self.run_within_patience(&self.stage.boundby, &words)?;
@@ -297,6 +300,7 @@ pub(crate) struct Profile {
     pub(crate) cpu_user_s: f64,
     pub(crate) cpu_system_s: f64,
     pub(crate) threads: f64,
+    pub(crate) level: String,
     /// An account that was not measured is null.
     pub(crate) wall: BTreeMap<String, Option<f64>>,
     pub(crate) threads_total: BTreeMap<String, Option<f64>>,

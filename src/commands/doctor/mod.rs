@@ -111,15 +111,21 @@ fn summary(checks: &[Check]) -> String {
             "Level P (/proc) is impossible here: {names}. A profile could tell no more than the total CPU time."
         );
     }
-    let refused = checks.iter().filter(|check| {
-        matches!(check.outcome, Outcome::Refused(_)) && !check.source.starts_with(perf::PREFIX)
-    });
+    let refused = checks.iter().filter(|check| matches!(check.outcome, Outcome::Refused(_)));
     let names: Vec<_> = refused.map(|check| check.source).collect();
     let missing = match names.as_slice() {
         [] => "All sources of this version work.".to_owned(),
         names => format!("Missing: {}; profiles say so where it matters.", names.join(", ")),
     };
-    format!("Profiling works here (levels P and R: /proc and rusage). {missing}")
+    let works = |source: &str| {
+        checks.iter().any(|check| check.source == source && matches!(check.outcome, Outcome::Works(_)))
+    };
+    let levels = match (works(perf::SWITCHES), works(perf::REASONS)) {
+        (true, true) => "up to level K: every switch is told, and why",
+        (true, false) => "up to level S: every switch is told",
+        (false, _) => "levels P and R: /proc and rusage",
+    };
+    format!("Profiling works here ({levels}). {missing}")
 }
 
 /// What the survey has to say where it may have missed a quota.
@@ -182,6 +188,7 @@ mod tests {
             "cgroup",
             "CPU clock",
             "perf level S",
+            "perf level K",
             "attach",
         ] {
             assert!(text.contains(source), "{source} is missing from:\n{text}");

@@ -75,18 +75,19 @@ impl Ledger {
     /// What was paid of the wait in progress belongs to another place.
     pub(super) fn move_wait(&mut self, record: &mut ThreadRecord, to: Place) {
         let to = self.places.admit(to);
-        let Some((before, paid)) = record.in_progress.as_mut().filter(|(before, _)| *before != to) else {
+        let Some(wait) = record.in_progress.as_mut().filter(|wait| wait.place != to) else {
             return;
         };
-        self.places.repay(*before, to, record.tid, *paid);
+        let (before, paid) = (wait.place, wait.blocked);
+        wait.place = to;
+        self.places.repay(before, to, record.tid, paid);
         if before.site != to.site {
-            self.sites.repay(before.site, to.site, *paid);
+            self.sites.repay(before.site, to.site, paid);
             if let Some(entry) = record.sites.get_mut(&before.site) {
-                entry.0 -= *paid;
+                entry.0 -= paid;
             }
-            record.sites.entry(to.site).or_default().0 += *paid;
+            record.sites.entry(to.site).or_default().0 += paid;
         }
-        *before = to;
     }
 
     /// Shares CPU time among the samples that were taken while it passed.

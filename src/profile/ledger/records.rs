@@ -8,7 +8,7 @@ use crate::profile::places::{Place, Places};
 use crate::profile::segments::Segments;
 use crate::profile::sites::Sites;
 use crate::profile::stack::{StackId, Stacks};
-use crate::profile::thread_clock::{Counters, Seen, SiteId, ThreadClock};
+use crate::profile::thread_clock::{Counters, Seen, SiteId, ThreadClock, Told};
 use crate::profile::tracking::Tracking;
 use crate::profile::traffic::Traffic;
 use crate::profile::wall::WallTotals;
@@ -39,6 +39,9 @@ pub struct Reading {
     pub under: Under,
     /// The code it was found in.
     pub stack: StackId,
+    /// While it waited since its last reading, nobody else ran either, or was ready to, for so long, nanoseconds. `None`:
+    /// not known.
+    pub quiet: Option<u64>,
 }
 
 /// One live or finished thread.
@@ -71,11 +74,50 @@ pub struct ThreadRecord {
     /// Where the last reading found it waiting. Its clock may know of a later wait only: an interval stays open until
     /// the counters move, and a thread that was woken is no longer waiting before it runs.
     pub(super) waits_at: Option<SiteId>,
-    /// The wait it is in, and what was paid of it so far.
-    pub(super) in_progress: Option<(Place, u64)>,
+    /// The wait it is in.
+    pub(super) in_progress: Option<InProgress>,
+    /// Quiet time it waited in that was not paid yet; `None`: not known.
+    pub(super) quiet: Option<u64>,
+    /// The wait that was paid last.
+    pub(super) waited_last: Option<Place>,
+    /// What it waited for since its last reading, where the kernel told.
+    pub(super) told: Vec<Told>,
+}
+
+/// A wait that is not over, as far as it was paid.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InProgress {
+    pub(super) place: Place,
+    /// Its length, nanoseconds.
+    pub(super) blocked: u64,
+    /// The quiet time it may explain.
+    pub(super) quiet: u64,
 }
 
 impl ThreadRecord {
+    /// A thread with what its clock knows.
+    pub(super) fn new(pid: i32, tid: i32, clock: ThreadClock) -> Self {
+        Self {
+            pid,
+            tid,
+            cpu_unseen: clock.cpu(),
+            cpu_unplaced: clock.cpu(),
+            samples: Vec::new(),
+            stack: StackId::UNSEEN,
+            clock,
+            sites: BTreeMap::new(),
+            segments: Segments::default(),
+            cpu_under: 0,
+            cpu_outside: 0,
+            unexplained: 0,
+            waits_at: None,
+            in_progress: None,
+            quiet: Some(0),
+            waited_last: None,
+            told: Vec::new(),
+        }
+    }
+
     /// The code it waits in, if its clock saw it waiting.
     pub(super) fn waits_in(&self) -> Option<StackId> {
         matches!(self.clock.seen(), Some(Seen::Blocked(_))).then_some(self.stack)
@@ -139,6 +181,8 @@ pub struct Closed {
     pub wall: WallTotals,
     /// Threads seen.
     pub threads_seen: u64,
+    /// Those of them that were known from their ends alone.
+    pub lives: u64,
     /// Processes that are only part of the sum under pid 0.
     pub processes_summed: u64,
     /// What came over the connections that processes accepted.

@@ -18,8 +18,9 @@ impl Ledger {
             last_round: self.last_round,
             last_elapsed: self.last_elapsed,
             threads_seen: self.threads_seen,
+            lives: self.lives,
             processes_summed: self.processes_summed,
-            ended_in: self.ended_in.clone(),
+            children: self.children.clone(),
             newborn: self.newborn.clone(),
             traffic: self.traffic.clone(),
             tape: None,
@@ -62,7 +63,7 @@ mod tests {
                 let turn = look * u64::from(tid.unsigned_abs());
                 let counters = Counters { run: turn * MS, delay: look * MS / 10, slices: turn };
                 let seen = if turn % 3 == 0 { Seen::Active } else { Seen::Blocked(site) };
-                Reading { tid, counters, seen, under: Under::Unknown, stack: StackId::UNSEEN }
+                Reading { tid, counters, seen, under: Under::Unknown, stack: StackId::UNSEEN, quiet: None }
             };
             books.round(look * 10 * MS, &[reading(1), reading(2)]);
             if is_asked {

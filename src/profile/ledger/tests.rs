@@ -1,10 +1,12 @@
 //! Laws of the books: they hold for whatever the kernel may show, in whatever order.
 
+mod quiet;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::profile::stack::Frame;
-use crate::profile::thread_clock::Counters;
+use crate::profile::thread_clock::{Counters, Told};
 
 const MS: u64 = 1_000_000;
 const CPUS: f64 = 2.0;
@@ -45,6 +47,8 @@ enum Event {
     Sampled { tid: i32, stacks: Vec<u32> },
     /// The code a thread waits in is seen only now.
     Placed { tid: i32, stack: u32 },
+    /// The kernel tells what a thread waited for: where, for how long, how often, how much of it everybody did.
+    Told { tid: i32, waits: Vec<(u32, u64, u64, u64)> },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -106,6 +110,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (1..=THREADS, 0..=STACKS).prop_map(|(tid, stack)| Event::Placed { tid, stack }),
         1 => (1..=THREADS, proptest::collection::vec(0..=STACKS, 0..4))
             .prop_map(|(tid, stacks)| Event::Sampled { tid, stacks }),
+        2 => (1..=THREADS, proptest::collection::vec((0..4u32, 0..20 * MS, 0..4u64, 0..20 * MS), 0..4))
+            .prop_map(|(tid, waits)| Event::Told { tid, waits }),
     ]
 }
 
@@ -147,7 +153,14 @@ impl World {
             0 => Seen::Active,
             place => Seen::Blocked(self.places[place as usize - 1]),
         };
-        Reading { tid: look.tid, counters: *counters, seen, under: look.under, stack: StackId(look.stack) }
+        Reading {
+            tid: look.tid,
+            counters: *counters,
+            seen,
+            under: look.under,
+            stack: StackId(look.stack),
+            quiet: None,
+        }
     }
 
     fn tell(&mut self, event: &Event) {
@@ -179,6 +192,17 @@ impl World {
             }
             Event::Placed { tid, stack } => self.books.placed(*tid, StackId(*stack)),
             Event::Named { tid, place } => self.books.named(*tid, self.places[*place as usize]),
+            Event::Told { tid, waits } => {
+                let told = waits.iter().map(|(place, time, ended, quiet)| Told {
+                    site: self.places[*place as usize],
+                    time: *time,
+                    ended: *ended,
+                    quiet: *quiet,
+                    progress: *ended * MS,
+                    lengths: (0..*ended).map(|_| time / ended.max(&1)).collect(),
+                });
+                self.books.told(*tid, told.collect());
+            }
         }
     }
 
@@ -317,7 +341,7 @@ proptest! {
                 } else {
                     (Counters { run: done.run + run, ..dispatched }, Seen::Blocked(network))
                 };
-                world.books.round(at, &[Reading { tid: 1, counters, seen, under: Under::Unknown, stack: StackId::UNSEEN }]);
+                world.books.round(at, &[Reading { tid: 1, counters, seen, under: Under::Unknown, stack: StackId::UNSEEN, quiet: None }]);
                 at += looks.next().unwrap();
             }
             done = Counters { run: done.run + run, ..dispatched };
@@ -325,7 +349,7 @@ proptest! {
             waited += wait;
         }
         world.now = start;
-        let last = Reading { tid: 1, counters: done, seen: Seen::Active, under: Under::Unknown, stack: StackId::UNSEEN };
+        let last = Reading { tid: 1, counters: done, seen: Seen::Active, under: Under::Unknown, stack: StackId::UNSEEN, quiet: None };
         world.books.last_words(start, last);
         let books = world.close(0);
         let network = books.wall.by_site().get(&network).copied().unwrap_or(0);
@@ -421,6 +445,7 @@ fn a_clock_that_goes_back_stands_still() {
         seen: Seen::Active,
         under: Under::Unknown,
         stack: StackId::UNSEEN,
+        quiet: None,
     };
     world.books.round(10 * MS, &[reading(10 * MS)]);
     world.books.round(4 * MS, &[reading(10 * MS)]);
@@ -462,6 +487,7 @@ fn threads_beyond_the_limit_are_booked_in_full() {
             seen: Seen::Blocked(site),
             under: Under::Unknown,
             stack: StackId::UNSEEN,
+            quiet: None,
         };
         books.round(at, &[blocked]);
         books.round(at + MS, &[]);
@@ -471,90 +497,6 @@ fn threads_beyond_the_limit_are_booked_in_full() {
     assert_eq!((books.threads.len(), books.threads_seen), (FINISHED_KEPT, lives));
     assert_eq!(books.folded.blocked, BTreeMap::from([(site, 10 * MS)]));
     assert_eq!(books.sites.get(site).waits.blocked, lives * MS);
-}
-
-#[test]
-fn a_thread_that_lives_for_one_wait_explains_the_quiet_it_leaves() {
-    let mut books = Ledger::new(CPUS);
-    books.process(1, 0, 0);
-    let sleep = books.site(1, 8, &reason(WaitKind::Sleep, "sleep", true), 0);
-    let join = books.site(1, 9, &reason(WaitKind::Lock, "futex", false), 0);
-    books.thread(Birth { pid: 1, tid: 1, at: 0, counters: Counters::default(), newborn: true });
-    for i in 0..100 {
-        let (tid, at) = (i as i32 + 2, i * 10 * MS);
-        let main = Counters { run: i * MS, delay: 0, slices: i + 1 };
-        books.thread(Birth { pid: 1, tid, at, counters: Counters::default(), newborn: true });
-        let blocked = |tid, counters, site| Reading {
-            tid,
-            counters,
-            seen: Seen::Blocked(site),
-            under: Under::Unknown,
-            stack: StackId::UNSEEN,
-        };
-        books.round(at, &[blocked(1, main, join), blocked(tid, Counters::default(), sleep)]);
-        books.thread_gone(tid);
-    }
-    let books = books.close(1, 10 * MS);
-    assert!(
-        books.wall.by_site()[&sleep] > 20 * books.wall.by_site().get(&join).copied().unwrap_or(0),
-        "{:?}",
-        books.wall
-    );
-}
-
-/// As a recording had it: the dispatch that ended the last wait was taken for one after a preemption.
-#[test]
-fn a_wait_nobody_saw_end_still_explains_the_quiet_it_took() {
-    let mut books = Ledger::new(CPUS);
-    books.process(1, 0, 0);
-    let reason = reason(WaitKind::Network, "recv", true);
-    let site = books.site(1, 9, &reason, 0);
-    let started = Counters { run: MS, delay: 0, slices: 1 };
-    books.thread(Birth { pid: 1, tid: 1, at: 0, counters: started, newborn: true });
-    let reading = |run, seen| Reading {
-        tid: 1,
-        counters: Counters { run, ..started },
-        seen,
-        under: Under::Unknown,
-        stack: StackId::UNSEEN,
-    };
-    books.round(2 * MS, &[reading(2 * MS, Seen::Blocked(site))]);
-    books.round(352 * MS, &[reading(10 * MS, Seen::Active)]);
-    books.thread_gone(1);
-    let books = books.close(1, MS);
-    assert!(books.wall.by_site()[&site] >= 340 * MS, "{:?}", books.wall);
-}
-
-#[test]
-fn a_wait_whose_name_is_found_late_is_booked_under_it_whole() {
-    let mut books = Ledger::new(CPUS);
-    books.process(1, 0, 0);
-    let unnamed = books.site(1, 9, &reason(WaitKind::Network, "recv", true), 0);
-    let client = Reason { resource: Some("client".to_owned()), ..reason(WaitKind::Idle, "recv", true) };
-    let inbound = books.site(1, 9, &client, 0);
-    let started = Counters { run: MS, delay: 0, slices: 1 };
-    books.thread(Birth { pid: 1, tid: 1, at: 0, counters: started, newborn: false });
-    let reading = |counters, site| Reading {
-        tid: 1,
-        counters,
-        seen: Seen::Blocked(site),
-        under: Under::Unknown,
-        stack: StackId::UNSEEN,
-    };
-    books.round(5 * MS, &[reading(started, unnamed)]);
-    assert_eq!(books.sites.waiting(WaitKind::Network), 1);
-    books.named(1, inbound);
-    assert_eq!((books.sites.waiting(WaitKind::Network), books.sites.waiting(WaitKind::Idle)), (0, 1));
-    // Nobody who moves is renamed, nor who is not there.
-    books.named(2, inbound);
-    books.round(101 * MS, &[Reading { seen: Seen::Active, ..reading(started, inbound) }]);
-    books.named(1, unnamed);
-    books.round(102 * MS, &[reading(Counters { run: 2 * MS, delay: 0, slices: 2 }, inbound)]);
-    let books = books.close(1, 0);
-    assert_eq!(books.sites.get(unnamed).waits.blocked, 0);
-    assert_eq!(books.sites.get(inbound).waits.blocked, 101 * MS);
-    assert_eq!(books.wall.by_site().get(&unnamed), None);
-    assert_eq!(books.threads[0].sites.get(&unnamed).map_or(0, |(blocked, _)| *blocked), 0);
 }
 
 /// A build that runs for hours: ever new processes, each with a thread that computes and waits.
@@ -573,7 +515,14 @@ fn a_long_recording_takes_no_more_memory_than_a_short_one() {
             let seen = Seen::Blocked(site);
             ledger.round(
                 now,
-                &[Reading { tid: pid, counters, seen, under: Under::Unknown, stack: StackId::UNSEEN }],
+                &[Reading {
+                    tid: pid,
+                    counters,
+                    seen,
+                    under: Under::Unknown,
+                    stack: StackId::UNSEEN,
+                    quiet: None,
+                }],
             );
         }
         ledger.thread_gone(pid);

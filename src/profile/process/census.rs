@@ -9,6 +9,7 @@ use crate::profile::model::Language;
 use crate::profile::observation::Census;
 use crate::profile::runtime::detect;
 use crate::profile::source::descriptors::has_event_loop;
+use crate::profile::source::interpreter::Interpreter;
 use crate::profile::source::procfs::{parse_io, read_small, read_stat};
 
 /// Ages of a process at which its runtime is looked for (again): at first, once its libraries are mapped, and
@@ -32,6 +33,10 @@ impl Process {
             self.image_since = now;
             self.runtime_looks = 0;
             self.interpreter = None;
+            self.told_sites.clear();
+            if let Some(following) = &mut lookups.following {
+                following.lock(self.pid, None);
+            }
             self.forget_callers(lookups);
             lookups.stack_reads.untold.remove(&self.pid);
             self.semaphore_locks = false;
@@ -56,6 +61,10 @@ impl Process {
                 let language = found.runtime.language;
                 ledger.runtime(self.pid, found.runtime);
                 self.interpreter = found.interpreter;
+                if let Some(following) = &mut lookups.following {
+                    let lock = self.interpreter.as_ref().filter(|interpreter| !interpreter.free_threaded);
+                    following.lock(self.pid, lock.map(Interpreter::range));
+                }
                 match (found.python, self.memory.as_ref()) {
                     (Some(state), Some(memory)) => {
                         self.callers = Callers::python(memory, state, &mut lookups.stack_reads);

@@ -60,7 +60,7 @@ impl Process {
         let Some(wait) = self.threads[index].last.filter(|wait| wait.site == site) else { return seen };
         let told = match (wait.kind, tasks.for_time) {
             (WaitKind::Network, true) | (WaitKind::Sleep, false) => {
-                self.reason(self.threads[index].tid, &wait.at, now, lookups)
+                self.reason(self.threads[index].tid, &wait.at, None, now, lookups)
             }
             _ => None,
         };

@@ -45,10 +45,20 @@ impl Timeouts {
         self.deadline = memory.and_then(|memory| deadline(memory, args));
         self.deadline.is_some() && self.expired > self.woken
     }
+
+    /// Whether waits with these arguments, which may be over, mostly last until their time is up.
+    pub(super) fn are_sleeps(&self, args: &[u64; 6]) -> bool {
+        is_timed(args) && self.expired > self.woken
+    }
+}
+
+/// Whether a futex is waited for until a point in time.
+fn is_timed(args: &[u64; 6]) -> bool {
+    args[1] & COMMAND == UNTIL && args[3] != 0
 }
 
 fn deadline(memory: &File, args: &[u64; 6]) -> Option<Deadline> {
-    if args[1] & COMMAND != UNTIL || args[3] == 0 {
+    if !is_timed(args) {
         return None;
     }
     let mut time = [0u8; 16];
@@ -84,10 +94,10 @@ mod tests {
             assert_eq!(timeouts.waits(Some(&until(offset)), &args), sleeps);
             timeouts.went_on();
         }
-        assert!(timeouts.waits(Some(&until(-1)), &args));
+        assert!(timeouts.waits(Some(&until(-1)), &args) && timeouts.are_sleeps(&args));
         // Without a time-out, or where memory is not to be read, it is no sleep.
         let untimed = [args[0], args[1], 0, 0, 0, 0];
-        assert!(!timeouts.waits(Some(&until(-1)), &untimed));
+        assert!(!timeouts.waits(Some(&until(-1)), &untimed) && !timeouts.are_sleeps(&untimed));
         assert!(!timeouts.waits(None, &args));
         assert!(!timeouts.waits(Some(&until(-1)), &[args[0], args[1], 0, u64::MAX, 0, 0]));
     }

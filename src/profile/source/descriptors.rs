@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::Path;
 
 use super::network::{Protocol, Sockets};
@@ -62,6 +62,10 @@ pub struct Descriptors {
 /// Ports remembered on which processes listen.
 const SERVING: usize = 64;
 
+fn is_fifo(pid: i32, fd: i32) -> bool {
+    std::fs::metadata(format!("/proc/{pid}/fd/{fd}")).is_ok_and(|file| file.file_type().is_fifo())
+}
+
 impl Descriptors {
     /// Look-ups that know boundby's own standard streams.
     #[must_use]
@@ -77,6 +81,8 @@ impl Descriptors {
     pub fn target(&mut self, pid: i32, fd: i32, pids: &[i32], now: u64) -> Option<Target> {
         let link = std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok()?;
         match parse_link(&link.to_string_lossy(), &self.own) {
+            // A FIFO has a name like a file.
+            Link::Direct(Target::File(_)) if is_fifo(pid, fd) => Some(Target::Pipe { outside: false }),
             Link::Direct(target) => Some(target),
             Link::Socket(inode) => Some(self.socket(pid, fd, inode, pids, now)),
         }

@@ -99,6 +99,12 @@ impl Interpreter {
         }
     }
 
+    /// Where futexes belong to the lock.
+    #[must_use]
+    pub fn range(&self) -> std::ops::Range<u64> {
+        self.range.clone()
+    }
+
     /// Whether a futex address belongs to the lock.
     #[must_use]
     pub fn contains(&self, address: u64) -> bool {

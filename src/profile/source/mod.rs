@@ -7,6 +7,7 @@ pub mod interpreter;
 mod memory;
 pub mod native;
 pub mod network;
+pub(crate) mod perf;
 pub mod procfs;
 pub mod python;
 pub mod replay;

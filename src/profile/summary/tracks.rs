@@ -103,7 +103,14 @@ mod tests {
         for round in 1..=rounds {
             counters = Counters { run: counters.run + MS, delay: 0, slices: counters.slices + 1 };
             let seen = Seen::Blocked(SiteId::UNKNOWN);
-            let reading = Reading { tid: 1, counters, seen, under: Under::Unknown, stack: StackId::UNSEEN };
+            let reading = Reading {
+                tid: 1,
+                counters,
+                seen,
+                under: Under::Unknown,
+                stack: StackId::UNSEEN,
+                quiet: None,
+            };
             books.round(round * 10 * MS, &[reading]);
         }
         let books = books.close(1, 0);

@@ -50,6 +50,23 @@ fn a_poll_that_only_looks_and_sleeps_again_is_not_what_the_program_waits_for() {
     assert!(totals.waits[&NET] > 30 * totals.waits[&SLEEP]);
 }
 
+/// A shell that waits for one sleeping child and then for another, the second of which is found gone late.
+#[test]
+fn what_another_thread_ended_explains_no_quiet_time_that_came_later() {
+    let mut wall = WallClock::new(2.0);
+    wall.credit(Credit { blocked: 195 * MS, ..after(NET, MS, true) });
+    wall.credit(Credit { blocked: 195 * MS, ..after(LOCK, MS, false) });
+    wall.round(196 * MS, &[ran(1)], Contention::Free);
+    wall.round(150 * MS, &[], Contention::Free);
+    wall.round(50 * MS, &[ran(1)], Contention::Free);
+    wall.credit(Credit { blocked: 200 * MS, ..after(SLEEP, MS, true) });
+    wall.round(MS, &[ran(1)], Contention::Free);
+    let totals = wall.finish(&[]);
+    // Counters may be late, so what ended a moment before is not ruled out.
+    assert_eq!(totals.waits[&NET], 195 * MS);
+    assert!(totals.waits[&SLEEP] >= 199 * MS - LAG, "{totals:?}");
+}
+
 #[test]
 fn threads_that_take_turns_under_one_lock_leave_no_gap() {
     let half = Mover { lock: Some((7, 1.0)), ..ran(5) };
@@ -63,8 +80,8 @@ fn threads_that_take_turns_under_one_lock_leave_no_gap() {
 #[test]
 fn threads_that_are_never_seen_active_together_take_turns() {
     let half = ran(5);
-    let mut turns = Overlap::default();
-    let mut together = Overlap::default();
+    let mut turns = Sightings::default();
+    let mut together = Sightings::default();
     for round in 0..50 {
         turns.observe(1);
         together.observe(if round % 2 == 0 { 2 } else { 0 });

@@ -19,8 +19,8 @@ use crate::advice::{
 use crate::facts::Value;
 use crate::machine::Machine;
 use crate::profile::{
-    BlockingPoint, Counted, CpuSplit, EventLoop, Exit, Items, Parallelism, ProcessGroup, Profile, Quality,
-    Refused, Requests, Runtime, Segment, Throttling,
+    BlockingPoint, Counted, CpuSplit, EventLoop, Exit, Items, Level, Parallelism, ProcessGroup, Profile,
+    Quality, Refused, Requests, Runtime, Segment, Throttling,
 };
 use crate::wait::{Account, Book, WaitKind};
 
@@ -283,12 +283,19 @@ fn profile(profile: &ProfileV1) -> Result<Profile, JsonError> {
         items: profile.items.as_ref().map(items).transpose()?,
         process_groups: groups.map(|(i, one)| process_group(one, i)).collect::<Result<_, _>>()?,
         throttling: throttling(&profile.throttling)?,
+        level: level(profile.level.as_deref())?,
         quality,
         // These three stand beside the profile in the contract, and are filled in by the caller.
         command: Vec::new(),
         exit: None,
         runtime: Runtime::default(),
     })
+}
+
+/// Older reports do not say it: there was one level.
+fn level(name: Option<&str>) -> Result<Level, JsonError> {
+    let name = name.unwrap_or(Level::Proc.name());
+    named(Level::ALL.into_iter().find(|level| level.name() == name), name, format_args!("profile.level"))
 }
 
 fn book(book: &BookV1, at: &str, remarks: &mut Vec<String>) -> Result<Book, JsonError> {

@@ -141,6 +141,10 @@ pub(super) struct ProfileV1 {
     /// Whether the program was seen from its start; false: attached while it ran.
     #[serde(default)]
     pub(super) launched: bool,
+    /// How times were measured: `k` by every switch of every thread and its reason, `s` by every switch, `p` by the
+    /// scheduler's counters.
+    #[serde(default)]
+    pub(super) level: Option<String>,
     /// What the program was doing at each moment; sums to `wall_s`. `gil` is time in which one thread ran while
     /// others queued for the interpreter lock.
     #[serde(serialize_with = "names::book_in_order")]

@@ -143,6 +143,7 @@ fn profile_v1(report: &Report<'_>) -> ProfileV1 {
         processes: profile.processes,
         threads: profile.threads,
         launched: profile.launched,
+        level: Some(profile.level.name().to_owned()),
         wall: book(&profile.wall_book, profile, machine),
         threads_total: book(&profile.thread_book, profile, machine),
         parallelism: ParallelismV1 {

@@ -3,7 +3,7 @@
 use super::page::{Page, Paragraph, Role, Text};
 use crate::advice::NotDecided;
 use crate::facts::FactSpec;
-use crate::profile::{Profile, Quality};
+use crate::profile::{Level, Profile, Quality};
 use crate::report::Report;
 use crate::units;
 
@@ -78,6 +78,9 @@ fn measured(profile: &Profile, quality: &Quality) -> String {
     if quality.samples > 0 {
         let interval = units::rough_seconds(quality.interval.as_secs_f64());
         parts.push(format!("{} {interval} apart", units::count(quality.samples, "sample")));
+    }
+    if profile.level != Level::default() {
+        parts.push(format!("level {}", profile.level.name()));
     }
     if !quality.sources_used.is_empty() {
         parts.push(quality.sources_used.join(", "));

@@ -5,12 +5,12 @@ use syn::visit::{self, Visit};
 use super::paths::{is_for_tests, is_test_file};
 
 /// Starting a process and asking the kernel for what no safe crate offers.
-const UNSAFE: &[&str] = &["profile/launch.rs", "profile/sys.rs", "profile/source/native/ring.rs"];
+const UNSAFE: &[&str] = &["profile/launch.rs", "profile/sys.rs", "profile/source/perf/ring.rs"];
 /// Modules whose types are ours alone: what is written or read has types of its own.
 const INTERNAL: &[&str] = &["wait", "machine", "profile", "facts", "advice"];
 
 /// Where a format of ours is defined inside such a module: recordings, for tests.
-const FORMATS: &[&str] = &["profile/source/replay/wire.rs"];
+const FORMATS: &[&str] = &["profile/source/replay/wire.rs", "profile/source/replay/wire/machine.rs"];
 
 /// `unsafe` outside of the files that may have it.
 pub(super) fn unsafe_elsewhere(file: &str, source: &str) -> Vec<String> {

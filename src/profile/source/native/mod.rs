@@ -26,7 +26,6 @@ mod ownership;
 mod packed;
 mod perf_map;
 mod registers;
-mod ring;
 mod space;
 mod symbols;
 #[cfg(test)]

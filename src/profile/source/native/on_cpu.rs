@@ -3,14 +3,12 @@
 //!
 //! Knows the records of `perf_event_open(2)`. Must not know what code is there, nor how time is accounted.
 
-use std::io;
-
 use perf_event::Builder;
 use perf_event::events::Software;
 
 use super::super::memory::{half, word};
+use super::super::perf::{LOST, Refused, Watch};
 use super::registers::Registers;
-use super::ring::{Event, Ring};
 
 /// Time on a CPU between two samples of a thread; odd, so as not to keep step with what a program does in rounds.
 pub const PERIOD_NS: u64 = 1_000_000_000 / 97;
@@ -18,17 +16,12 @@ pub const PERIOD_NS: u64 = 1_000_000_000 / 97;
 const STACK: u32 = 16 * 1024;
 /// Pages for the records of one CPU: with the first one as much as any user may lock by default.
 const PAGES: usize = 128;
-/// Fewest pages that are of use: room for a few records.
-const FEWEST_PAGES: usize = 16;
-/// Most CPUs: every thread that is started gets an event for each, which takes it time.
-const CPUS: usize = 64;
 /// Most events opened at once: as many descriptors.
 const EVENTS: usize = 512;
 
 /// `PERF_SAMPLE_TID`, `_TIME`, `_REGS_USER`, `_STACK_USER`; a sample has them in this order.
 const PARTS: u64 = 1 << 1 | 1 << 2 | 1 << 12 | 1 << 13;
-/// `PERF_RECORD_LOST`, `PERF_RECORD_SAMPLE`.
-const LOST: u32 = 2;
+/// `PERF_RECORD_SAMPLE`.
 const SAMPLE: u32 = 9;
 /// The part of a record's flags that says where the program was, and its value for the kernel.
 const MODE: u16 = 7;
@@ -73,26 +66,6 @@ const REGISTERS: [(u8, u8); 33] = {
 /// The address of the next instruction.
 const PC: u8 = u8::MAX;
 
-/// Why running threads cannot be looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// The system does not allow it: a setting, or a container's filter.
-    #[error("perf_event_open was refused (kernel.perf_event_paranoid, or a container's filter)")]
-    NotAllowed,
-    /// The kernel cannot do it.
-    #[error("this kernel does not offer it")]
-    NotSupported,
-    /// There are more CPUs, or more threads already, than can be looked at without cost.
-    #[error("there are too many threads or CPUs to look at without cost")]
-    TooMany,
-    /// No memory may be locked for the records.
-    #[error("no memory may be locked for it (ulimit -l)")]
-    NoMemory,
-    /// The threads are gone.
-    #[error("the threads are gone")]
-    Gone,
-}
-
 /// What was seen of a thread that ran.
 #[derive(Debug, Clone, Copy)]
 pub struct CpuSample<'s> {
@@ -113,8 +86,7 @@ pub struct CpuSample<'s> {
 /// Looks at threads that run, and at all threads and processes they start.
 #[derive(Debug)]
 pub struct CpuSampler {
-    rings: Vec<Ring>,
-    events: Vec<Event>,
+    watch: Watch,
     with_kernel: bool,
     lost: u64,
     unread: u64,
@@ -135,63 +107,22 @@ impl CpuSampler {
     }
 
     fn open_with(tids: &[i32], with_kernel: bool) -> Result<Self, Refused> {
-        let mut sampler = Self { rings: Vec::new(), events: Vec::new(), with_kernel, lost: 0, unread: 0 };
-        let mut cpu = 0;
-        while sampler.watch(tids, cpu)? {
-            cpu += 1;
-        }
-        Ok(sampler)
-    }
-
-    /// Looks at the threads while they run on one CPU; `false`: there are no further CPUs.
-    fn watch(&mut self, tids: &[i32], cpu: usize) -> Result<bool, Refused> {
-        let mut gone = 0;
-        let mut first: Option<usize> = None;
-        for tid in tids {
-            if self.events.len() == EVENTS {
-                return Err(Refused::TooMany);
-            }
-            let event = match Event::open(description(*tid, cpu, self.with_kernel)) {
-                Ok(event) => event,
-                Err(error) => match error.raw_os_error() {
-                    // This CPU is not there now; and then, no further one may be.
-                    Some(libc::ENODEV) => return Ok(true),
-                    Some(libc::EINVAL) if !self.events.is_empty() => return Ok(false),
-                    Some(libc::ESRCH) => {
-                        gone += 1;
-                        continue;
-                    }
-                    _ => return Err(refusal(&error)),
-                },
-            };
-            if let Some(first) = first {
-                event.write_to(&self.events[first]).map_err(|error| refusal(&error))?;
-            } else {
-                if self.rings.len() == CPUS {
-                    return Err(Refused::TooMany);
-                }
-                self.rings.push(ring(&event).map_err(|error| refusal(&error))?);
-                first = Some(self.events.len());
-            }
-            self.events.push(event);
-        }
-        if gone == tids.len() { Err(Refused::Gone) } else { Ok(true) }
+        let watch = Watch::open(tids, PAGES, EVENTS, |tid, cpu| description(tid, cpu, with_kernel))?;
+        Ok(Self { watch, with_kernel, lost: 0, unread: 0 })
     }
 
     /// Hands over what was seen since the last time. To be called a few times a second at least: what there is no room
     /// for is lost, and counted.
     pub fn drain(&mut self, mut take: impl FnMut(&CpuSample<'_>)) {
         let (mut lost, mut unread) = (0, 0);
-        for ring in &mut self.rings {
-            ring.drain(|kind, flags, record| match kind {
-                SAMPLE => match sample(flags, record) {
-                    Some(sample) => take(&sample),
-                    None => unread += 1,
-                },
-                LOST => lost += word(record, 8).unwrap_or(0),
-                _ => {}
-            });
-        }
+        self.watch.drain(|_, kind, flags, record| match kind {
+            SAMPLE => match sample(flags, record) {
+                Some(sample) => take(&sample),
+                None => unread += 1,
+            },
+            LOST => lost += word(record, 8).unwrap_or(0),
+            _ => {}
+        });
         self.lost = self.lost.saturating_add(lost);
         self.unread += unread;
     }
@@ -225,26 +156,6 @@ fn description<'b>(tid: i32, cpu: usize, with_kernel: bool) -> Builder<'b> {
     attributes.clockid = libc::CLOCK_MONOTONIC;
     attributes.set_use_clockid(1);
     builder
-}
-
-/// As many pages as may be had.
-fn ring(event: &Event) -> io::Result<Ring> {
-    let mut pages = PAGES;
-    loop {
-        match Ring::map(event, pages) {
-            Err(error) if pages > FEWEST_PAGES && error.raw_os_error() != Some(libc::EINVAL) => pages /= 2,
-            result => return result,
-        }
-    }
-}
-
-fn refusal(error: &io::Error) -> Refused {
-    match error.raw_os_error() {
-        Some(libc::EACCES | libc::EPERM) => Refused::NotAllowed,
-        Some(libc::ENOMEM) => Refused::NoMemory,
-        Some(libc::EMFILE | libc::ENFILE) => Refused::TooMany,
-        _ => Refused::NotSupported,
-    }
 }
 
 /// A sample; `None`: it is not of a 64-bit program that was seen.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::layout::{Layout, Source};
-use super::on_cpu::{CpuSampler, Refused};
+use super::on_cpu::CpuSampler;
 use super::*;
+use crate::profile::source::perf::Refused;
 use crate::profile::source::procfs::parse_syscall;
 use crate::profile::stack::Frame;
 use crate::wait::classify::Call;

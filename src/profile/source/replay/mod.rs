@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Write};
 use self::wire::{FORMAT, Line};
 use crate::machine::Machine;
 use crate::profile::ledger::{Ledger, Reading};
-use crate::profile::observation::Observation;
+use crate::profile::observation::{Life, Observation};
 use crate::profile::record::Recording;
 use crate::profile::stack::{FrameId, StackId};
 use crate::profile::thread_clock::Seen;
@@ -106,6 +106,9 @@ fn unknown(observation: &Observation, books: &mut Ledger) -> Option<&'static str
     };
     let knows_site = match observation {
         Observation::Named { site, .. } => books.knows(*site),
+        Observation::Told { waits, .. } | Observation::Lived(Life { waits, .. }) => {
+            waits.iter().all(|told| books.knows(told.site))
+        }
         _ => readings.iter().all(|reading| match reading.seen {
             Seen::Active => true,
             Seen::Blocked(site) => books.knows(site),

@@ -5,17 +5,18 @@ use proptest::prelude::*;
 use super::*;
 use crate::profile::ledger::Under;
 use crate::profile::model::{Language, Runtime};
-use crate::profile::observation::{Birth, Census, HostShare};
+use crate::profile::observation::{Birth, Census, HostShare, Life};
 use crate::profile::replay;
 use crate::profile::stack::Frame;
-use crate::profile::thread_clock::{Counters, SiteId};
+use crate::profile::switching::Overlap;
+use crate::profile::thread_clock::{Counters, SiteId, Told};
 use crate::profile::traffic::Traffic;
 use crate::wait::WaitKind;
 use crate::wait::classify::{CALLS, Reason};
 
 fn one_of_each() -> Vec<Observation> {
     let counters = Counters { run: 1, delay: 2, slices: 3 };
-    let reading = |seen, under| Reading { tid: 11, counters, seen, under, stack: StackId(1) };
+    let reading = |seen, under| Reading { tid: 11, counters, seen, under, stack: StackId(1), quiet: Some(4) };
     let reason = Reason {
         kind: WaitKind::Network,
         operation: "recv",
@@ -37,6 +38,7 @@ fn one_of_each() -> Vec<Observation> {
         line: Some(42),
         own: true,
     };
+    let told = Told { site: SiteId(1), time: 5, ended: 2, quiet: 4, progress: 1, lengths: vec![2, 3] };
     let traffic = Traffic {
         connections: 20,
         once: 1,
@@ -70,6 +72,17 @@ fn one_of_each() -> Vec<Observation> {
         Observation::Named { tid: 11, site: SiteId(1) },
         Observation::LastWords { at: 8, reading: reading(Seen::Active, Under::Unknown) },
         Observation::Called { tid: 11, name: "worker \"1\"".to_owned() },
+        Observation::Exactly(Overlap { running: vec![3, 4, 1], ready: 2, woken: 1, serialised: Some(2) }),
+        Observation::Told { tid: 11, waits: vec![told.clone()] },
+        Observation::Lived(Life {
+            pid: 10,
+            tid: 12,
+            name: "true".to_owned(),
+            born: 3,
+            died: 9,
+            counters,
+            waits: vec![told],
+        }),
         Observation::ThreadGone { tid: 11 },
         Observation::ProcessGone { pid: 10, at: 9 },
     ]
@@ -114,7 +127,7 @@ fn every_name_a_wait_can_have_is_known() {
 fn a_recording_is_played_to_its_end() {
     let (profile, machine) = replay(texts().join("\n").as_bytes()).unwrap();
     assert_eq!((profile.wall.as_nanos(), profile.wall_book.total().as_nanos()), (1000, 1000));
-    assert_eq!((profile.threads, profile.runtime.language), (1, Language::Python));
+    assert_eq!((profile.threads, profile.runtime.language), (2, Language::Python));
     assert!(machine.effective.to_bits() == (0.1f64 + 0.2).to_bits());
 }
 
@@ -136,6 +149,8 @@ fn what_cannot_be_played_says_where_and_why() {
     assert!(said(&with(1, &texts()[0])).contains("a second `begin`"));
     assert!(said(&with(4, r#"{"event-loop":{"pid":1,"at":2}}"#)).contains("line 5"));
     let far = r#"{"round":{"at":7,"readings":[[11,1,2,3,9]]}}"#;
+    assert!(said(&with(7, far)).contains("site that was not introduced"));
+    let far = r#"{"told":{"tid":11,"waits":[[9,1,1,1,1,[]]]}}"#;
     assert!(said(&with(7, far)).contains("site that was not introduced"));
     let far = r#"{"placed":{"tid":11,"stack":9}}"#;
     assert!(said(&with(12, far)).contains("stack or a frame is named that was not introduced"));

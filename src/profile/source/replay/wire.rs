@@ -1,19 +1,23 @@
 //! The lines of a recording, version 1. A format of its own: the types that are measured with may change without it.
 //! Times are nanoseconds since the recording began, sizes are bytes.
 
+mod machine;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::Machine;
+use self::machine::MachineLine;
 use crate::profile::ledger::{Ledger, Reading, Under};
+use crate::profile::levels::{Levels, Reasons};
 use crate::profile::model::{Exit, Language, Runtime, Throttling};
-use crate::profile::observation::{Birth, Census, HostShare, Observation};
+use crate::profile::observation::{Birth, Census, HostShare, Life, Observation};
 use crate::profile::record::Recording;
 use crate::profile::sampler::Schedule;
 use crate::profile::stack::{Frame, FrameId, StackId};
 use crate::profile::stack_reads::StackReads;
-use crate::profile::thread_clock::{Counters, Seen, SiteId};
+use crate::profile::switching::Overlap;
+use crate::profile::thread_clock::{Counters, Seen, SiteId, Told};
 use crate::profile::traffic::{CROWD, Remainders, Traffic};
 use crate::wait::WaitKind;
 use crate::wait::classify::{Reason, operation};
@@ -23,6 +27,9 @@ pub(super) const FORMAT: &str = "boundby/recording/1";
 
 /// Longest time believed: eleven days. Sums of many still fit into 64 bits.
 const LONGEST: u64 = 1_000_000_000_000_000;
+
+/// Most threads at once that are believed: there are no larger machines.
+const THREADS: usize = 65_536;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +126,32 @@ pub(super) enum Line {
         at: u64,
         reading: ReadingLine,
     },
+    /// What every switch up to the next round says: time with so many threads running, with somebody ready, and with
+    /// somebody woken already.
+    Exactly {
+        running: Vec<u64>,
+        ready: u64,
+        woken: u64,
+        /// Of the time with one: others waited for an interpreter lock.
+        #[serde(default)]
+        serialised: Option<u64>,
+    },
+    /// What a thread waited for, as the kernel told.
+    Told {
+        tid: i32,
+        waits: Vec<ToldLine>,
+    },
+    /// A thread nobody looked at.
+    Lived {
+        pid: i32,
+        tid: i32,
+        name: String,
+        born: u64,
+        died: u64,
+        counters: [u64; 3],
+        #[serde(default)]
+        waits: Vec<ToldLine>,
+    },
     End(EndLine),
     Machine(MachineLine),
 }
@@ -194,9 +227,39 @@ fn levels<A: Into<B>, B>(levels: Vec<A>) -> Vec<B> {
     levels.into_iter().map(Into::into).collect()
 }
 
-/// Thread, time on a CPU, time runnable, dispatches, where it was, and in which stack (0: not seen).
+/// The number of a site; time, waits that are over, time in which everybody waited, time on a CPU after them; the lengths
+/// of single waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct ReadingLine(i32, u64, u64, u64, Place, #[serde(default)] u32);
+pub(super) struct ToldLine(u32, u64, u64, u64, u64, Vec<u64>);
+
+impl From<Told> for ToldLine {
+    fn from(Told { site, time, ended, quiet, progress, lengths }: Told) -> Self {
+        Self(site.0, time, ended, quiet, progress, lengths)
+    }
+}
+
+fn told(waits: Vec<ToldLine>) -> Result<Vec<Told>, String> {
+    let told = |ToldLine(site, time, ended, quiet, progress, lengths)| {
+        for number in lengths.iter().chain([&time, &ended, &quiet, &progress]) {
+            believed(*number)?;
+        }
+        Ok(Told { site: SiteId(site), time, ended, quiet, progress, lengths })
+    };
+    waits.into_iter().map(told).collect()
+}
+
+/// Thread, time on a CPU, time runnable, dispatches, where it was, in which stack (0: not seen), and how much of its
+/// waiting everybody waited.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ReadingLine(
+    i32,
+    u64,
+    u64,
+    u64,
+    Place,
+    #[serde(default)] u32,
+    #[serde(default)] Option<u64>,
+);
 
 /// The number of a site, or what it does instead of waiting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -245,6 +308,9 @@ pub(super) struct EndLine {
     /// Older tapes have none.
     #[serde(default)]
     stack_reads: StackReadsLine,
+    /// Older tapes were made without.
+    #[serde(default)]
+    levels: LevelsLine,
     left_running: usize,
     interrupted: bool,
 }
@@ -266,22 +332,28 @@ impl From<StackReadsLine> for StackReads {
     }
 }
 
-/// The machine as it was known in the end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MachineLine {
-    cpus_logical: u32,
-    cpus_affinity: Option<u32>,
-    quota: Option<f64>,
-    effective: f64,
-    capacity: Option<f64>,
-    memory_total: Option<u64>,
-    memory_available: Option<u64>,
-    memory_limit: Option<u64>,
-    max_open_files: Option<u64>,
-    max_tasks: Option<u64>,
-    kernel: String,
-    notes: Vec<String>,
+/// How switches were told: whether at all, why not, records lost, pauses; and how their reasons were.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct LevelsLine(bool, Option<String>, u64, u64, #[serde(default)] ReasonsLine);
+
+/// Whether they were told at all, why not, time of the waits that were told and of the others, functions nobody knows with
+/// theirs, and how often the kernel was not asked for a while.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct ReasonsLine(bool, Option<String>, u64, u64, Vec<(String, u64)>, u64);
+
+impl From<Levels> for LevelsLine {
+    fn from(Levels { followed, refused, lost, pauses, reasons }: Levels) -> Self {
+        let Reasons { followed: asked, refused: why, told, missed, others, pauses: breaks } = reasons;
+        Self(followed, refused, lost, pauses, ReasonsLine(asked, why, told, missed, others, breaks))
+    }
+}
+
+impl From<LevelsLine> for Levels {
+    fn from(LevelsLine(followed, refused, lost, pauses, reasons): LevelsLine) -> Self {
+        let ReasonsLine(asked, why, told, missed, others, breaks) = reasons;
+        let reasons = Reasons { followed: asked, refused: why, told, missed, others, pauses: breaks };
+        Self { followed, refused, lost, pauses, reasons }
+    }
 }
 
 impl From<&Observation> for Line {
@@ -329,6 +401,14 @@ impl From<&Observation> for Line {
                 Self::Round { at, readings: readings.iter().map(ReadingLine::from).collect() }
             }
             Observation::LastWords { at, reading } => Self::LastWords { at, reading: (&reading).into() },
+            Observation::Exactly(Overlap { running, ready, woken, serialised }) => {
+                Self::Exactly { running, ready, woken, serialised }
+            }
+            Observation::Told { tid, waits } => Self::Told { tid, waits: levels(waits) },
+            Observation::Lived(Life { pid, tid, name, born, died, counters, waits }) => {
+                let counters = [counters.run, counters.delay, counters.slices];
+                Self::Lived { pid, tid, name, born, died, counters, waits: levels(waits) }
+            }
         }
     }
 }
@@ -378,6 +458,23 @@ impl Line {
             Self::LastWords { at, reading } => {
                 Observation::LastWords { at: believed(at)?, reading: reading.reading()? }
             }
+            Self::Exactly { running, ready, woken, serialised } => {
+                let times = running.iter().chain([&ready, &woken]).copied();
+                believed(times.fold(0, u64::saturating_add))?;
+                if running.len() > THREADS {
+                    return Err(format!("{} threads cannot run at once", running.len()));
+                }
+                Observation::Exactly(Overlap { running, ready, woken, serialised })
+            }
+            Self::Told { tid, waits } => Observation::Told { tid, waits: told(waits)? },
+            Self::Lived { pid, tid, name, born, died, counters: [run, delay, slices], waits } => {
+                if born > believed(died)? {
+                    return Err("a thread ends before it begins".to_owned());
+                }
+                let counters = counters(run, delay, slices)?;
+                let waits = told(waits)?;
+                Observation::Lived(Life { pid, tid, name, born, died, counters, waits })
+            }
             Self::Begin { .. } | Self::End(_) | Self::Machine(_) => {
                 return Err("it is no observation".to_owned());
             }
@@ -420,13 +517,13 @@ impl From<&Reading> for ReadingLine {
             (Seen::Active, Under::Queued) => Place::Active(Activity::QueuesForLock),
         };
         let Counters { run, delay, slices } = reading.counters;
-        Self(reading.tid, run, delay, slices, place, reading.stack.0)
+        Self(reading.tid, run, delay, slices, place, reading.stack.0, reading.quiet)
     }
 }
 
 impl ReadingLine {
     fn reading(self) -> Result<Reading, String> {
-        let Self(tid, run, delay, slices, place, stack) = self;
+        let Self(tid, run, delay, slices, place, stack, quiet) = self;
         let (seen, under) = match place {
             Place::Site(site) => (Seen::Blocked(SiteId(site)), Under::Unknown),
             Place::Active(Activity::Runs) => (Seen::Active, Under::Unknown),
@@ -435,7 +532,8 @@ impl ReadingLine {
             Place::Active(Activity::QueuesForLock) => (Seen::Active, Under::Queued),
         };
         let stack = StackId(stack);
-        Ok(Reading { tid, counters: counters(run, delay, slices)?, seen, under, stack })
+        let quiet = quiet.map(believed).transpose()?;
+        Ok(Reading { tid, counters: counters(run, delay, slices)?, seen, under, stack, quiet })
     }
 }
 
@@ -469,6 +567,7 @@ impl From<&Recording> for Line {
             own_cpu: nanos(recording.own_cpu),
             hidden: recording.hidden,
             stack_reads: recording.stack_reads.clone().into(),
+            levels: recording.levels.clone().into(),
             lists_children: recording.lists_children,
             left_running: recording.left_running,
             interrupted: recording.interrupted,
@@ -506,48 +605,10 @@ impl EndLine {
             own_cpu: Duration::from_nanos(self.own_cpu),
             hidden: self.hidden,
             stack_reads: self.stack_reads.into(),
+            levels: self.levels.into(),
             lists_children: self.lists_children,
             left_running: self.left_running,
             interrupted: self.interrupted,
         })
-    }
-}
-
-impl From<&Machine> for Line {
-    fn from(machine: &Machine) -> Self {
-        let machine = machine.clone();
-        Self::Machine(MachineLine {
-            cpus_logical: machine.cpus_logical,
-            cpus_affinity: machine.cpus_affinity,
-            quota: machine.quota,
-            effective: machine.effective,
-            capacity: machine.capacity,
-            memory_total: machine.memory_total,
-            memory_available: machine.memory_available,
-            memory_limit: machine.memory_limit,
-            max_open_files: machine.max_open_files,
-            max_tasks: machine.max_tasks,
-            kernel: machine.kernel,
-            notes: machine.notes,
-        })
-    }
-}
-
-impl From<MachineLine> for Machine {
-    fn from(line: MachineLine) -> Self {
-        Self {
-            cpus_logical: line.cpus_logical,
-            cpus_affinity: line.cpus_affinity,
-            quota: line.quota,
-            effective: line.effective,
-            capacity: line.capacity,
-            memory_total: line.memory_total,
-            memory_available: line.memory_available,
-            memory_limit: line.memory_limit,
-            max_open_files: line.max_open_files,
-            max_tasks: line.max_tasks,
-            kernel: line.kernel,
-            notes: line.notes,
-        }
     }
 }

@@ -12,6 +12,9 @@ use perf_event::Builder;
 
 /// `PERF_EVENT_IOC_SET_OUTPUT`, the same on all architectures Rust knows: no argument, type `$`, number 5.
 const SET_OUTPUT: u64 = 0x2405;
+/// `PERF_EVENT_IOC_ENABLE` and `PERF_EVENT_IOC_DISABLE`: no argument that matters, numbers 0 and 1.
+const ENABLE: u64 = 0x2400;
+const DISABLE: u64 = 0x2401;
 /// Where in the first page the kernel says up to where it wrote, and reads up to where was read (`data_head`,
 /// `data_tail` of `struct perf_event_mmap_page`).
 const HEAD: usize = 1024;
@@ -21,14 +24,14 @@ const HEADER: usize = 8;
 
 /// An event that was opened; it counts until it is dropped.
 #[derive(Debug)]
-pub(super) struct Event(OwnedFd);
+pub(in crate::profile::source) struct Event(OwnedFd);
 
 impl Event {
     /// Opens what was described.
     ///
     /// # Errors
     /// What the kernel says.
-    pub(super) fn open(builder: Builder<'_>) -> io::Result<Self> {
+    pub(in crate::profile::source) fn open(builder: Builder<'_>) -> io::Result<Self> {
         let raw = builder.build()?.into_raw_fd();
         // SAFETY: the descriptor was just handed over, and nobody else has it.
         let event = Self(unsafe { OwnedFd::from_raw_fd(raw) });
@@ -41,16 +44,25 @@ impl Event {
     ///
     /// # Errors
     /// What the kernel says.
-    pub(super) fn write_to(&self, other: &Self) -> io::Result<()> {
+    pub(in crate::profile::source) fn write_to(&self, other: &Self) -> io::Result<()> {
         // SAFETY: takes two descriptors that are open and changes no memory of ours.
         let result = unsafe { libc::ioctl(self.0.as_raw_fd(), SET_OUTPUT as _, other.0.as_raw_fd()) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Stops counting, or goes on; whatever inherited it does, too.
+    pub(in crate::profile::source) fn pause(&self, paused: bool) {
+        let request = if paused { DISABLE } else { ENABLE };
+        // SAFETY: takes a descriptor that is open and a number; changes no memory of ours. It cannot fail for an event.
+        unsafe {
+            libc::ioctl(self.0.as_raw_fd(), request as _, 0);
+        }
     }
 }
 
 /// Memory the kernel writes an event's records into.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub(in crate::profile::source) struct Ring {
     pages: NonNull<u8>,
     page: usize,
     /// Bytes of records there is room for, a power of two.
@@ -63,7 +75,7 @@ impl Ring {
     ///
     /// # Errors
     /// What the kernel says: most often that it would lock more memory than is allowed.
-    pub(super) fn map(event: &Event, pages: usize) -> io::Result<Self> {
+    pub(in crate::profile::source) fn map(event: &Event, pages: usize) -> io::Result<Self> {
         let page = rustix::param::page_size();
         let size = page * pages.next_power_of_two();
         // SAFETY: a new mapping where the kernel likes; it lives until `drop`, and its length is that of the request.
@@ -84,8 +96,13 @@ impl Ring {
         Ok(Self { pages, page, size, record: Vec::new() })
     }
 
+    /// Pages it has room for.
+    pub(in crate::profile::source) fn pages(&self) -> usize {
+        self.size / self.page
+    }
+
     /// Hands over what was written since the last time, record by record: type, flags, and what follows.
-    pub(super) fn drain(&mut self, mut take: impl FnMut(u32, u16, &[u8])) {
+    pub(in crate::profile::source) fn drain(&mut self, mut take: impl FnMut(u32, u16, &[u8])) {
         let head = self.mark(HEAD).load(Ordering::Acquire);
         let mut tail = self.mark(TAIL).load(Ordering::Relaxed);
         let mut record = std::mem::take(&mut self.record);
