@@ -19,6 +19,7 @@ mod following;
 mod governor;
 mod handed;
 pub mod history;
+mod inbox;
 mod items;
 pub mod launch;
 pub mod ledger;

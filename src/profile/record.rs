@@ -2,18 +2,10 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::time::{ClockId, clock_gettime};
-use signal_hook::consts::SIGCHLD;
-use signal_hook::iterator::SignalsInfo;
-use signal_hook::iterator::exfiltrator::origin::WithOrigin;
-use signal_hook::low_level::siginfo::Cause;
-
 use super::following::Following;
+use super::inbox::{Inbox, News};
 use super::launch::{self, LaunchError, Launching};
 use super::ledger::{Closed, Ledger};
 use super::levels::{Levels, Switches};
@@ -23,10 +15,11 @@ use super::sampler::Schedule;
 use super::source::perf::Refused;
 use super::source::procfs::{command_line, numbered, parse_group, read_small, read_stat};
 use super::stack_reads::StackReads;
-use super::sys::{self, Witness};
+use super::sys::Witness;
 use super::tree::{Tree, own_children, threads_below};
 use super::watch::{Standing, Watcher};
 use crate::machine::{Machine, QuotaReader, QuotaReading, survey};
+use rustix::time::{ClockId, clock_gettime};
 
 /// Ages of a run at which it is asked again what the program may use: it may have entered a cgroup of its own.
 const SURVEYS: [Duration; 3] =
@@ -246,7 +239,7 @@ pub fn record(
         if let Some(limit) = limit {
             planned = planned.min(limit);
         }
-        let news = inbox.wait_until(started, planned, &mut tree);
+        let news = wait_until(&mut inbox, started, planned, &mut tree);
         if launched {
             for signal in news.to_pass_on {
                 launch::pass_on(root, signal);
@@ -495,80 +488,15 @@ fn may_be_measured(pid: i32) -> Result<(), ProfileError> {
     }
 }
 
-/// What arrived while waiting.
-#[derive(Debug, Default)]
-struct News {
-    /// From the kernel, which told boundby alone.
-    to_pass_on: Vec<i32>,
-    /// From somebody, who may have sent it to the command as well.
-    sent: Vec<i32>,
-    child_ended: bool,
-    interrupted: bool,
-}
-
-impl News {
-    fn has_any(&self) -> bool {
-        self.child_ended || self.interrupted
-    }
-}
-
-/// Signals to boundby, and a way to sleep that they interrupt.
-struct Inbox {
-    signals: SignalsInfo<WithOrigin>,
-    wake: UnixStream,
-}
-
-impl Inbox {
-    fn open(launching: Launching) -> io::Result<Self> {
-        let watched = launch::signals_to_watch(launching);
-        let signals = SignalsInfo::<WithOrigin>::new(&watched)?;
-        let (wake, sender) = UnixStream::pair()?;
-        wake.set_nonblocking(true)?;
-        for signal in &watched {
-            signal_hook::low_level::pipe::register(*signal, sender.try_clone()?)?;
+/// Waits for the time that was `planned`. What the kernel tells is read meanwhile, if that is long.
+fn wait_until(inbox: &mut Inbox, started: Instant, planned: Duration, tree: &mut Tree) -> News {
+    loop {
+        let left = planned.saturating_sub(started.elapsed());
+        let news = inbox.wait(left.min(UNREAD));
+        if left <= UNREAD || news.has_any() {
+            return news;
         }
-        sys::listen_to(&watched);
-        Ok(Self { signals, wake })
-    }
-
-    /// Waits for the time that was `planned`. What the kernel tells is read meanwhile, if that is long.
-    fn wait_until(&mut self, started: Instant, planned: Duration, tree: &mut Tree) -> News {
-        loop {
-            let left = planned.saturating_sub(started.elapsed());
-            let news = self.wait(left.min(UNREAD));
-            if left <= UNREAD || news.has_any() {
-                return news;
-            }
-            tree.catch_up(nanos(started.elapsed()));
-        }
-    }
-
-    fn wait(&mut self, longest: Duration) -> News {
-        let timeout = Timespec {
-            tv_sec: i64::try_from(longest.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(longest.subsec_nanos()),
-        };
-        // An interrupted poll is as good as one that woke up: the signals are looked at.
-        if poll(&mut [PollFd::new(&self.wake.as_fd(), PollFlags::IN)], Some(&timeout)) == Ok(0) {
-            return News::default();
-        }
-        let mut drained = [0u8; 64];
-        while io::Read::read(&mut self.wake, &mut drained).is_ok_and(|count| count > 0) {}
-        let mut news = News::default();
-        for origin in self.signals.pending() {
-            match origin.signal {
-                SIGCHLD => news.child_ended = true,
-                signal => {
-                    news.interrupted = true;
-                    if origin.cause != Cause::Kernel {
-                        news.sent.push(signal);
-                    } else if !launch::reaches_the_command_too(signal) {
-                        news.to_pass_on.push(signal);
-                    }
-                }
-            }
-        }
-        news
+        tree.catch_up(nanos(started.elapsed()));
     }
 }
 

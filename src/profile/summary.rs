@@ -1,5 +1,6 @@
 //! Sums a recording up into a [`Profile`]: both books, sites, groups, quality. Pure.
 
+mod blocking_points;
 pub(super) mod code;
 pub(super) mod event_loops;
 mod timeline;
@@ -14,12 +15,12 @@ use super::items;
 use super::ledger::{Closed, ProcessRecord};
 use super::levels::{REASONS, SWITCHES};
 use super::model::{
-    BlockingPoint, CpuSplit, EventLoop, Items, Language, Level, Parallelism, ProcessGroup, Profile, Quality,
-    Refused, Runtime,
+    CpuSplit, EventLoop, Items, Language, Level, Parallelism, ProcessGroup, Profile, Quality, Refused,
+    Runtime,
 };
 use super::record::Recording;
 use super::requests;
-use super::sites::{Durations, SiteRecord, is_counted};
+use super::sites::SiteRecord;
 use super::thread_clock::SiteId;
 use crate::wait::{Account, Book, WaitKind};
 
@@ -33,10 +34,6 @@ const MOSTLY: f64 = 0.5;
 const SWITCHING: f64 = 0.03;
 /// A function of the kernel that nobody knows is named from this share of the waiting on.
 const OTHERS: f64 = 0.01;
-/// Sites reported; the rest has next to no weight.
-const SITES_REPORTED: usize = 100;
-/// A percentile is given from this many waits seen one by one.
-const COUNTED_ENOUGH: u64 = 10;
 
 /// The profile of a recording.
 #[must_use]
@@ -60,7 +57,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
     let critical = books.wall.by_site();
     let runtime = deciding_runtime(books, &critical);
     let total_cpu = nanos(cpu_user + cpu_system);
-    let blocking_points = blocking_points(books, &critical);
+    let blocking_points = blocking_points::blocking_points(books, &critical);
     let (sites, call_stacks) = code::by_code(books, &recording.stack_reads);
     let items = items::find(books, nanos(recording.wall));
     let tracks = tracks::tracks(books);
@@ -275,58 +272,6 @@ fn deciding_runtime(books: &Closed, waits: &BTreeMap<SiteId, u64>) -> Runtime {
         .max_by_key(|(runtime, weight)| (decides(runtime) && *weight > 0, *weight))
         .map(|(runtime, _)| (*runtime).clone())
         .unwrap_or_default()
-}
-
-fn blocking_points(books: &Closed, critical: &BTreeMap<SiteId, u64>) -> Vec<BlockingPoint> {
-    type Point<'a> = (String, WaitKind, &'a str, Option<&'a str>);
-    let mut merged: BTreeMap<Point<'_>, (BlockingPoint, Durations, u64)> = BTreeMap::new();
-    for (id, site) in books.sites.iter().filter(|(id, site)| *id != SiteId::UNKNOWN && site.waits.blocked > 0)
-    {
-        let name = books.process_name(site.key.pid);
-        let kind = site.kind();
-        // The address of a parking spot means nothing to a reader; that of a contended lock tells locks apart.
-        let resource = site.key.resource.as_deref().filter(|_| site.operation() != "park");
-        let entry = merged.entry((name.clone(), kind, site.operation(), resource)).or_insert_with(|| {
-            let empty = BlockingPoint {
-                kind,
-                operation: site.operation().to_owned(),
-                resource: resource.map(str::to_owned),
-                thread: name,
-                episodes: 0,
-                counted: false,
-                wait: Duration::ZERO,
-                critical: Duration::ZERO,
-                queued: Duration::ZERO,
-                p95: None,
-                cpu: Duration::ZERO,
-                threads: 0,
-                in_event_loop: site.event_loop,
-            };
-            (empty, Durations::default(), 0)
-        });
-        let critical = critical.get(&id).copied().unwrap_or(0);
-        entry.0.episodes += site.waits.ended;
-        entry.0.wait += Duration::from_nanos(site.waits.blocked);
-        entry.0.critical += Duration::from_nanos(critical);
-        entry.0.queued = entry.0.queued.max(Duration::from_nanos(site.waited(1)));
-        entry.0.cpu += Duration::from_nanos(site.waits.progress);
-        entry.0.threads += site.waits.threads.len() as u64;
-        entry.1.merge(&site.waits.durations);
-        entry.2 += site.waits.counted;
-    }
-    let mut sites: Vec<BlockingPoint> = merged
-        .into_values()
-        .map(|(mut site, durations, counted)| {
-            site.counted = is_counted(counted, site.episodes);
-            if site.counted && counted >= COUNTED_ENOUGH {
-                site.p95 = durations.quantile(0.95).map(Duration::from_nanos);
-            }
-            site
-        })
-        .collect();
-    sites.sort_by_key(|site| std::cmp::Reverse((site.critical, site.wait)));
-    sites.truncate(SITES_REPORTED);
-    sites
 }
 
 fn event_loop(books: &Closed) -> Option<EventLoop> {
