@@ -35,6 +35,11 @@ const SWITCHING: f64 = 0.03;
 /// A function of the kernel that nobody knows is named from this share of the waiting on.
 const OTHERS: f64 = 0.01;
 
+/// Sites reported; the rest has next to no weight.
+const SITES_REPORTED: usize = 100;
+/// A percentile is given from this many waits seen one by one.
+const COUNTED_ENOUGH: u64 = 10;
+
 /// The profile of a recording.
 #[must_use]
 pub(super) fn summarise(recording: Recording) -> Profile {

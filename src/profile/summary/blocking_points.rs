@@ -3,16 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::{COUNTED_ENOUGH, SITES_REPORTED};
 use crate::profile::ledger::Closed;
 use crate::profile::model::BlockingPoint;
 use crate::profile::sites::{Durations, is_counted};
 use crate::profile::thread_clock::SiteId;
 use crate::wait::WaitKind;
-
-/// Sites reported; the rest has next to no weight.
-const SITES_REPORTED: usize = 100;
-/// A percentile is given from this many waits seen one by one.
-const COUNTED_ENOUGH: u64 = 10;
 
 /// The sites of all waits, those that held the program up most in front.
 pub(super) fn blocking_points(books: &Closed, critical: &BTreeMap<SiteId, u64>) -> Vec<BlockingPoint> {
