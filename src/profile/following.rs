@@ -17,6 +17,9 @@ use crate::wait::kernel::KernelFunctions;
 
 /// Functions of the kernel remembered that nobody knows.
 const UNKNOWN_KEPT: usize = 64;
+/// Time of waits without a reason from which on it is worth forty milliseconds of a CPU to learn what the kernel's functions
+/// are called, nanoseconds: whoever only computes waits less.
+const WORTH_NAMES: u64 = 1_000_000;
 
 /// What a call chain of the kernel says of a wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,17 +95,12 @@ impl Following {
         let open = if reasons { SwitchRecords::open_with_reasons } else { SwitchRecords::open };
         let records = open(tids, began, patience)?;
         let is_limited = patience == Patience::Limited;
-        let mut names = Names::default();
-        if reasons {
-            // They are there when the first waits are over.
-            names.get();
-        }
         Ok(Self {
             reasons: records.tells_reasons().then(|| governor::Reasons::new(!is_limited)),
             records,
             state: Switching::default(),
             governor: is_limited.then(Governor::default),
-            names,
+            names: Names::default(),
             chains: Vec::new(),
             told: (0, 0),
             unknown: BTreeMap::new(),
@@ -170,6 +168,9 @@ impl Following {
         let at = why.chain as usize;
         if let Some(Some(chain)) = self.chains.get(at) {
             return Some(Rc::clone(chain));
+        }
+        if self.told.0 + self.told.1 < WORTH_NAMES {
+            return None;
         }
         let symbols = self.names.get()?;
         let functions: Vec<&str> =

@@ -13,7 +13,7 @@ use super::callers::{CPU_CLOCK, NATIVE_STACKS, PYTHON_STACKS};
 use super::clients::SOCK_DIAG;
 use super::items;
 use super::ledger::{Closed, ProcessRecord};
-use super::levels::{REASONS, SWITCHES};
+use super::levels::{REASONS, Reasons, SWITCHES};
 use super::model::{
     CpuSplit, EventLoop, Items, Language, Level, Parallelism, ProcessGroup, Profile, Quality, Refused,
     Runtime,
@@ -30,6 +30,8 @@ const NO_REQUESTS: &str = "requests are told by the waits for them alone, which 
 const STOLEN: f64 = 0.01;
 /// A level is that of a recording if it was measured so for this share of the time.
 const MOSTLY: f64 = 0.5;
+/// Waits that take one part in so many of the run need no reasons.
+const HARDLY: u64 = 100;
 /// What switching took is said from this share of the CPU time on.
 const SWITCHING: f64 = 0.03;
 /// A function of the kernel that nobody knows is named from this share of the waiting on.
@@ -107,10 +109,14 @@ fn level(recording: &Recording) -> Level {
     if exact_share(&recording.books) < MOSTLY {
         return Level::Proc;
     }
-    // A program that never waits is known as well without reasons.
-    let reasons = &recording.levels.reasons;
-    let told = reasons.share().unwrap_or(if reasons.followed { 1.0 } else { 0.0 });
-    if told >= MOSTLY { Level::Kernel } else { Level::Switch }
+    let Reasons { followed, told, missed, .. } = recording.levels.reasons;
+    let knows_why = followed && (missed <= told || is_hardly_any(missed, recording));
+    if knows_why { Level::Kernel } else { Level::Switch }
+}
+
+/// Whether waits of so many nanoseconds in all need no reasons.
+fn is_hardly_any(waits: u64, recording: &Recording) -> bool {
+    waits <= nanos(recording.wall) / HARDLY
 }
 
 /// What the kernel counted beyond what was seen of threads. Where every switch is known, nobody was missed: it is what
@@ -510,7 +516,9 @@ fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
         ));
     }
     let reasons = &recording.levels.reasons;
-    if let Some(told) = reasons.share().filter(|told| *told < 0.99) {
+    if let Some(told) =
+        reasons.share().filter(|told| *told < 0.99 && !is_hardly_any(reasons.missed, recording))
+    {
         let why = match reasons.pauses {
             0 => "they were the first, or threads could not be followed",
             _ => "they came too fast to have the kernel asked about each",
