@@ -114,7 +114,7 @@ pub struct ProfileArgs {
     pub no_probe: bool,
     /// How to measure: `k` has the kernel write down every switch of every thread and why, `s` every switch, `p` reads
     /// counters only
-    #[arg(long, value_enum, default_value_t = LevelArg::UNASKED)]
+    #[arg(long, value_enum, default_value_t)]
     pub level: LevelArg,
     /// Show everything: code, comparisons, every open question
     #[arg(short, long)]
@@ -137,9 +137,10 @@ pub struct ProfileArgs {
 }
 
 /// How to measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LevelArg {
     /// The best of the others that the system permits and the program can bear
+    #[default]
     Auto,
     /// Counters and states, read again and again
     P,
@@ -147,11 +148,6 @@ pub enum LevelArg {
     S,
     /// Every switch, and why; an error where that cannot be had
     K,
-}
-
-impl LevelArg {
-    /// Where nobody says how to measure.
-    pub const UNASKED: Self = Self::P;
 }
 
 /// Show a saved profile again, with the advice of the present rules
