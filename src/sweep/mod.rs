@@ -2,6 +2,7 @@
 //! certain, what the curve says. Pure: it is given times and names numbers; somebody else runs commands.
 
 pub mod search;
+pub mod shape;
 pub mod usl;
 
 use std::collections::BTreeMap;
