@@ -137,9 +137,8 @@ fn advised(swept: &Swept<'_>) -> Vec<Paragraph> {
             let noise = units::percent(swept.noise);
             format!("not shown to be {} better beside runs that differ by {noise}", units::percent(allowed))
         };
-        lines.push(
-            Text::plain(&format!("{best} take {}, which is {better}", units::seconds(fastest))).into(),
-        );
+        lines
+            .push(Text::plain(&format!("{best} take {}, which is {better}", units::seconds(fastest))).into());
     }
     lines
 }

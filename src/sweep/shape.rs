@@ -138,8 +138,7 @@ mod tests {
         let points: Vec<(u32, f64)> = shape.points.iter().map(|point| (point.workers, point.runs)).collect();
         assert_eq!(points, [(1, 1.0), (2, 1.0), (3, 1.0), (4, 2.0), (5, 1.0)]);
         assert_eq!(shape.best(), Some((3, 2.0)));
-        let flat =
-            Shape::of(&samples(&[(1, &[8.0]), (2, &[4.0]), (3, &[4.1]), (4, &[3.9])]), 0.01).unwrap();
+        let flat = Shape::of(&samples(&[(1, &[8.0]), (2, &[4.0]), (3, &[4.1]), (4, &[3.9])]), 0.01).unwrap();
         assert_eq!(flat.points[1].runs, 2.0);
         assert_eq!(flat.best().unwrap().0, 4);
     }
