@@ -81,7 +81,7 @@ pub fn run(args: &SweepArgs) -> Result<u8> {
         }
     };
     bar.clear();
-    let knee = knee(&samples, settings.near_best);
+    let knee = knee(&samples, &settings);
     let swept = Swept {
         command: args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         samples: &samples,

@@ -130,14 +130,15 @@ fn advised(swept: &Swept<'_>) -> Vec<Paragraph> {
     let workers = units::count(u64::from(knee), "worker");
     let mut lines: Vec<Paragraph> = vec![Text::new(Role::Strong, &workers).and(Role::Plain, &said).into()];
     if let Some((best, fastest)) = swept.samples.best().filter(|(best, _)| *best != knee) {
-        lines.push(
-            Text::plain(&format!(
-                "{best} take {}, which is no more than {} better",
-                units::seconds(fastest),
-                units::percent(1.0 / swept.near_best - 1.0)
-            ))
-            .into(),
-        );
+        let allowed = 1.0 / swept.near_best - 1.0;
+        let better = if time / fastest - 1.0 <= allowed {
+            format!("no more than {} better", units::percent(allowed))
+        } else {
+            let noise = units::percent(swept.noise);
+            format!("not shown to be {} better beside runs that differ by {noise}", units::percent(allowed))
+        };
+        lines
+            .push(Text::plain(&format!("{best} take {}, which is {better}", units::seconds(fastest))).into());
     }
     lines
 }

@@ -2,6 +2,7 @@
 //! certain, what the curve says. Pure: it is given times and names numbers; somebody else runs commands.
 
 pub mod search;
+pub mod shape;
 pub mod usl;
 
 use std::collections::BTreeMap;
@@ -68,17 +69,51 @@ impl Samples {
     }
 
     /// By how much a single run is off, as a share: of the runs that were repeated; while there are few of them, mixed
-    /// with what is assumed.
+    /// with what is assumed. One that something else held up counts as one: of all pairs of runs with as many workers, the
+    /// middle one says how far they lie apart.
     #[must_use]
     pub fn noise(&self, assumed: f64) -> f64 {
         /// Repeats that what is assumed counts for.
         const PRIOR: f64 = 3.0;
-        let (mut sum, mut freedom) = (assumed * assumed * PRIOR, PRIOR);
-        for (workers, times) in &self.times {
-            let Some(median) = self.median(*workers).filter(|median| *median > 0.0) else { continue };
-            sum += times.iter().map(|time| (time / median).ln().powi(2)).sum::<f64>();
-            freedom += times.len() as f64 - 1.0;
+        /// So many deviations lies the middle pair of a normal distribution apart: 0.6745 √2.
+        const MIDDLE_PAIR: f64 = 0.9539;
+        let repeats: f64 = self.times.values().map(|times| times.len() as f64 - 1.0).sum();
+        let mut apart: Vec<f64> = self
+            .times
+            .values()
+            .flat_map(|times| {
+                times
+                    .iter()
+                    .enumerate()
+                    .flat_map(|(at, one)| times[..at].iter().map(move |other| (one / other).ln().abs()))
+            })
+            .filter(|apart| apart.is_finite())
+            .collect();
+        apart.sort_by(f64::total_cmp);
+        let seen = apart.get(apart.len() / 2).map_or(0.0, |middle| middle / MIDDLE_PAIR);
+        ((assumed * assumed * PRIOR + seen * seen * repeats) / (PRIOR + repeats)).sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_that_was_held_up_does_not_make_all_of_them_noisy() {
+        let mut samples = Samples::default();
+        assert_eq!(samples.noise(0.05), 0.05);
+        for workers in 1..=8 {
+            [1.00, 1.01, 0.99, 1.00].iter().for_each(|time| samples.add(workers, time / f64::from(workers)));
         }
-        (sum / freedom).sqrt()
+        let quiet = samples.noise(0.05);
+        assert!((0.01..0.03).contains(&quiet), "{quiet}");
+        samples.add(1, 3.0);
+        assert!(samples.noise(0.05) < 1.3 * quiet);
+        // Runs that all differ by so much are another matter.
+        for workers in 1..=8 {
+            [1.2, 0.8, 1.3].iter().for_each(|time| samples.add(workers, time / f64::from(workers)));
+        }
+        assert!(samples.noise(0.05) > 0.08);
     }
 }

@@ -2,6 +2,7 @@
 //! from both sides, and what decides is repeated until it is certain.
 
 use super::Samples;
+use super::shape::{Shape, Standing};
 
 /// What is looked for, and how hard.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,11 +31,19 @@ pub enum Next {
     },
 }
 
-/// The smallest number that is about as good as the best.
+/// The smallest number that is not shown to be worse than the best.
 #[must_use]
-pub fn knee(samples: &Samples, near_best: f64) -> Option<u32> {
-    let (_, best) = samples.best()?;
-    samples.curve().into_iter().find(|(_, time)| *time <= best / near_best).map(|(workers, _)| workers)
+pub fn knee(samples: &Samples, settings: &Settings) -> Option<u32> {
+    knee_of(&shape(samples, settings)?, samples, settings)
+}
+
+fn knee_of(shape: &Shape, samples: &Samples, settings: &Settings) -> Option<u32> {
+    let is_worse = |workers: &u32| shape.standing(*workers, settings.near_best) == Some(Standing::Worse);
+    samples.times().keys().copied().find(|workers| !is_worse(workers))
+}
+
+fn shape(samples: &Samples, settings: &Settings) -> Option<Shape> {
+    Shape::of(samples, samples.noise(settings.noise))
 }
 
 /// Numbers that differ by one in so many hardly differ in time.
@@ -45,8 +54,6 @@ const WORSE: f64 = 1.15;
 const LEAST: usize = 4;
 /// Runs of a number before anything is made to hang on it: two may be lucky both.
 const CONFIRMED: usize = 3;
-/// Deviations between what two numbers take and what would make them equal, to be certain: 90 % of cases on one side.
-const CERTAIN: f64 = 1.282;
 
 /// Decides what to run next.
 #[must_use]
@@ -59,7 +66,7 @@ pub fn next(samples: &Samples, settings: &Settings) -> Next {
         let open = settings.grid.iter().filter(|workers| !samples.failed().contains_key(workers));
         return match open.min_by_key(|workers| runs(workers)) {
             Some(workers) if runs(workers) < settings.repeats => Next::Run(*workers),
-            _ => Next::Done { certain: true },
+            _ => Next::Done { certain: is_certain(samples, settings) },
         };
     }
     // A search that takes longer than trying everything half as often is none.
@@ -72,7 +79,7 @@ pub fn next(samples: &Samples, settings: &Settings) -> Next {
     if let Some(workers) = beside(samples, settings).filter(untried) {
         return Next::Run(workers);
     }
-    let Some(knee) = knee(samples, settings.near_best) else { return Next::Done { certain: false } };
+    let Some(knee) = knee(samples, settings) else { return Next::Done { certain: false } };
     // Between the knee and the largest smaller number that is not good enough.
     let below = samples.times().keys().rfind(|workers| **workers < knee).copied().unwrap_or(0);
     let between: Vec<u32> =
@@ -124,7 +131,7 @@ fn climb(samples: &Samples, settings: &Settings) -> Option<u32> {
 
 /// Beside the best number something better may lie, up to the next ones that were tried; `None`: too little to matter.
 fn beside(samples: &Samples, settings: &Settings) -> Option<u32> {
-    let (best, _) = samples.best()?;
+    let best = best(samples, settings)?;
     let tried = || samples.times().keys().copied();
     let middle = |low: u32, high: u32| {
         let between: Vec<u32> = settings.grid.iter().copied().filter(|n| *n > low && *n < high).collect();
@@ -137,29 +144,33 @@ fn beside(samples: &Samples, settings: &Settings) -> Option<u32> {
 
 /// Repeats what the decision hangs on.
 fn doubtful(samples: &Samples, settings: &Settings, knee: u32, below: u32) -> Next {
-    let noise = samples.noise(settings.noise);
     let runs = |workers: u32| samples.times().get(&workers).map_or(0, Vec::len);
-    let Some((best_at, best)) = samples.best() else { return Next::Done { certain: false } };
-    let apart = |workers: u32| {
-        let time = samples.median(workers).unwrap_or(best);
-        let deviation =
-            noise * (1.0 / runs(workers).max(1) as f64 + 1.0 / runs(best_at).max(1) as f64).sqrt();
-        ((time / best * settings.near_best).ln() / deviation).abs()
-    };
+    let Some(best) = best(samples, settings) else { return Next::Done { certain: false } };
     // Of many single runs the best is the luckiest, and what looks not good enough beside it may be the unluckiest; with
     // both run again it is also seen how much runs differ here.
-    let decisive = [best_at, below, knee].into_iter().filter(|workers| *workers > 0);
+    let decisive = [best, below, knee].into_iter().filter(|workers| *workers > 0);
     if let Some(once) = decisive.into_iter().find(|workers| runs(*workers) < CONFIRMED.min(settings.repeats))
     {
         return Next::Run(once);
     }
-    let is_decided = |workers: u32| workers == 0 || workers == best_at || apart(workers) >= CERTAIN;
-    let sides: Vec<u32> = [below, knee].into_iter().filter(|workers| !is_decided(*workers)).collect();
-    let undecided = sides.iter().copied().chain((!sides.is_empty()).then_some(best_at));
-    match undecided.filter(|workers| runs(*workers) < settings.repeats).min_by_key(|workers| runs(*workers)) {
+    let certain = is_certain(samples, settings);
+    let open = [knee, best].into_iter().filter(|workers| !certain && runs(*workers) < settings.repeats);
+    match open.min_by_key(|workers| runs(*workers)) {
         Some(workers) => Next::Run(workers),
-        None => Next::Done { certain: sides.is_empty() },
+        None => Next::Done { certain },
     }
+}
+
+/// Whether the knee is shown to be as good as the best; that what is below is worse is part of being the knee.
+fn is_certain(samples: &Samples, settings: &Settings) -> bool {
+    let Some(shape) = shape(samples, settings) else { return false };
+    knee_of(&shape, samples, settings).and_then(|knee| shape.standing(knee, settings.near_best))
+        == Some(Standing::Good)
+}
+
+/// The number with the least time as its neighbours bear it out.
+fn best(samples: &Samples, settings: &Settings) -> Option<u32> {
+    shape(samples, settings)?.best().map(|(workers, _)| workers)
 }
 
 #[cfg(test)]
@@ -180,7 +191,7 @@ mod tests {
                     Some(time) => samples.add(workers, time),
                     None => samples.fail(workers, "no".to_owned()),
                 },
-                Next::Done { .. } => return (knee(&samples, settings.near_best), samples.runs()),
+                Next::Done { .. } => return (knee(&samples, settings), samples.runs()),
             }
         }
         panic!("it does not end");
@@ -226,6 +237,63 @@ mod tests {
         assert!(runs <= 16, "{runs}");
     }
 
+    /// A number of a distribution like the normal one, of a seed and a turn.
+    fn noise(seed: u64, turn: usize) -> f64 {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(turn as u64 + 1);
+        let mut uniform = || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+        };
+        (0..12).map(|_| uniform()).sum::<f64>() - 6.0
+    }
+
+    /// Curves that are flat beyond their knee, slightly falling, or rising again; with noise of 1 to 4 %.
+    #[test]
+    fn beside_noise_search_and_trying_everything_agree_within_a_step() {
+        let curves: [(&str, fn(f64) -> f64); 5] = [
+            ("flat", |n| 0.1 + 1.0 / n.min(2.0)),
+            ("at the threshold", |n| {
+                if n < 2.0 {
+                    2.0
+                } else if n < 3.0 {
+                    1.06
+                } else {
+                    1.0
+                }
+            }),
+            ("slowly falling", |n| 1.0 + 0.3 / n),
+            ("rising", |n| 1.0 / n.min(4.0) + 0.01 * n),
+            ("none", |_| 1.0),
+        ];
+        let computing: Vec<u32> = (1..=8).collect();
+        let waiting: Vec<u32> = vec![1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
+        let (mut far, mut all) = (Vec::new(), 0);
+        for (name, curve) in curves {
+            for grid in [&computing, &waiting] {
+                for seed in 0..60 {
+                    let share = [0.01, 0.02, 0.04][seed as usize % 3];
+                    let time =
+                        |n: u32, run: usize| Some(curve(f64::from(n)) * (share * noise(seed, run)).exp());
+                    let mut settings = settings(grid.clone());
+                    let (searched, runs) = found(&settings, time);
+                    settings.exhaustive = true;
+                    let again = |n: u32, run: usize| time(n, run + 1000);
+                    let (tried, most) = found(&settings, again);
+                    assert!(runs * 2 <= most, "{name}: {runs} of {most}");
+                    let at = |workers: Option<u32>| grid.iter().position(|n| Some(*n) == workers).unwrap();
+                    all += 1;
+                    if at(searched).abs_diff(at(tried)) > 1 {
+                        far.push((name, share, searched, tried));
+                    }
+                }
+            }
+        }
+        assert!(far.len() * 20 <= all, "{} of {all}: {far:?}", far.len());
+    }
+
     proptest! {
         #[test]
         fn the_search_ends_and_is_at_most_a_step_off(
@@ -240,7 +308,8 @@ mod tests {
             let (found, runs) = found(&settings(grid.clone()), noisy);
             let best = grid.iter().map(|n| exact(*n)).fold(f64::INFINITY, f64::min);
             let time = exact(found.unwrap());
-            prop_assert!(time <= best / 0.90, "{} of {}", time, best);
+            // A twentieth is as good, and so is what the three runs of a number do not show to be more.
+            prop_assert!(time <= best / 0.88, "{} of {}", time, best);
             prop_assert!(runs <= 64, "{}", runs);
         }
     }
