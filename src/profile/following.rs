@@ -17,7 +17,7 @@ use crate::wait::kernel::KernelFunctions;
 
 /// Functions of the kernel remembered that nobody knows.
 const UNKNOWN_KEPT: usize = 64;
-/// Time of waits without a reason from which on it is worth forty milliseconds of a CPU to learn what the kernel's functions
+/// Time that threads have waited from which on it is worth forty milliseconds of a CPU to learn what the kernel's functions
 /// are called, nanoseconds: whoever only computes waits less.
 const WORTH_NAMES: u64 = 1_000_000;
 
@@ -43,6 +43,8 @@ pub(super) struct Following {
     /// Whether reasons are told at present, if they may be.
     reasons: Option<governor::Reasons>,
     names: Names,
+    /// Nothing is missed any more while names are waited for.
+    is_over: bool,
     /// What chains say, by number, as far as anybody asked.
     chains: Vec<Option<Rc<Chain>>>,
     /// Time of the waits that were told, and of the others.
@@ -101,6 +103,7 @@ impl Following {
             state: Switching::default(),
             governor: is_limited.then(Governor::default),
             names: Names::default(),
+            is_over: false,
             chains: Vec::new(),
             told: (0, 0),
             unknown: BTreeMap::new(),
@@ -127,6 +130,9 @@ impl Following {
         });
         let lost = self.records.lost > self.lost;
         self.lost = self.records.lost;
+        if self.reasons.is_some() && self.state.waited() >= WORTH_NAMES {
+            self.names.ask();
+        }
         self.govern(now, lost);
         (self.state.appeared(), self.state.ended())
     }
@@ -158,6 +164,11 @@ impl Following {
         }
     }
 
+    /// The program has ended, and what it did is told to its end.
+    pub(super) fn is_over(&mut self) {
+        self.is_over = true;
+    }
+
     /// What a thread waited for since this was asked last, and why; nothing, where no reasons are asked for.
     pub(super) fn waits(&mut self, tid: i32) -> Vec<Waits> {
         if self.reasons.is_some() { self.state.waits(tid) } else { Vec::new() }
@@ -169,10 +180,7 @@ impl Following {
         if let Some(Some(chain)) = self.chains.get(at) {
             return Some(Rc::clone(chain));
         }
-        if self.told.0 + self.told.1 < WORTH_NAMES {
-            return None;
-        }
-        let symbols = self.names.get()?;
+        let symbols = if self.is_over { self.names.wait()? } else { self.names.get()? };
         let functions: Vec<&str> =
             self.records.chains().get(why.chain).iter().filter_map(|at| symbols.name(*at)).collect();
         let known = KernelFunctions::builtin();

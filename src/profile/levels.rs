@@ -6,11 +6,6 @@ use super::model::Level;
 use super::source::perf::Refused;
 use super::source::perf::events::Patience;
 
-/// The names of these sources, as the report knows them.
-pub(super) const SWITCHES: &str = "perf-switches";
-/// See [`SWITCHES`].
-pub(super) const REASONS: &str = "perf-reasons";
-
 /// The records of switches, while a target is being started.
 pub(super) enum Switches {
     /// Nobody wants them.
@@ -28,7 +23,7 @@ impl Switches {
         mut open: impl FnMut(Patience, bool) -> Result<Following, Refused>,
     ) -> Self {
         let opened = match asked {
-            Some(Level::Proc) => return Self::NotAsked,
+            Some(Level::Rusage | Level::Proc) => return Self::NotAsked,
             Some(Level::Switch) => open(Patience::Endless, false).map(|following| (following, None)),
             Some(Level::Kernel) => open(Patience::Endless, true).map(|following| (following, None)),
             None => open(Patience::Limited, true)

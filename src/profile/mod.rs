@@ -61,8 +61,8 @@ pub use model::*;
 pub use record::{ProfileError, Target};
 pub use watch::{Standing, Watcher};
 
-/// Measures a target on a `machine`, which is brought up to date with what the program may really use. Returns when the command has ended, when the time is up, or when an
-/// attached measurement is interrupted. `level`: how to measure; `None`: as well as it can be done here.
+/// Measures a target on a `machine`, which is brought up to date with what the program may really use. Returns when the
+/// command has ended, when the time is up, or when an attached measurement is interrupted. `level`: how to measure; `None`: as well as it can be done here.
 ///
 /// # Errors
 /// If the command does not start, or the process to attach to is gone or not ours.

@@ -67,6 +67,8 @@ pub struct Profile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[non_exhaustive]
 pub enum Level {
+    /// R: of processes that have ended alone, as the kernel sums them up for whoever waits for them.
+    Rusage,
     /// P: from the scheduler's counters, looked at again and again.
     #[default]
     Proc,
@@ -78,18 +80,24 @@ pub enum Level {
 
 impl Level {
     /// Every level, the best last.
-    pub const ALL: [Self; 3] = [Self::Proc, Self::Switch, Self::Kernel];
+    pub const ALL: [Self; 4] = [Self::Rusage, Self::Proc, Self::Switch, Self::Kernel];
 
     /// The name in JSON and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Rusage => "r",
             Self::Proc => "p",
             Self::Switch => "s",
             Self::Kernel => "k",
         }
     }
 }
+
+/// The source of level S, as a report names it.
+pub const SWITCHES: &str = "perf-switches";
+/// The source of level K, as a report names it.
+pub const REASONS: &str = "perf-reasons";
 
 /// The wall book by when it was.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -355,9 +355,9 @@ impl Process {
 
     /// Whether a thread that is listed has ended. Its end may be told before it shows.
     fn is_zombie(&self, tid: i32, lookups: &Lookups) -> bool {
-        // Whoever is told to have ended and waits for something changed its user, and is told of no more.
+        // Whoever is told to have ended and goes on changed its user, and is told of no more.
         let told = lookups.has_told_the_end_of(tid);
-        let is_over = |stat: Stat| ended(stat.state) || told && stat.state == 'R';
+        let is_over = |stat: Stat| ended(stat.state) || told && stat.exiting;
         self.ended.contains(&tid) && self.thread_stat(tid).is_none_or(is_over)
     }
 

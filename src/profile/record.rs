@@ -257,6 +257,7 @@ pub fn record(
         }
     }
     let wall = started.elapsed();
+    tree.is_over();
     if launched {
         tree.search(nanos(wall));
     }
@@ -387,6 +388,9 @@ struct Sum {
 
 fn reap_all(tree: &mut Tree, started: Instant, root: i32, sum: &mut Sum, witness: &mut Option<Witness>) {
     while let Some(pid) = launch::ended_child() {
+        if pid == root {
+            tree.is_over();
+        }
         // Its end is in the past of this moment.
         tree.last_words(pid, nanos(started.elapsed()));
         let Some(child) = launch::reap(pid) else { break };

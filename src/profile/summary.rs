@@ -13,10 +13,10 @@ use super::callers::{CPU_CLOCK, NATIVE_STACKS, PYTHON_STACKS};
 use super::clients::SOCK_DIAG;
 use super::items;
 use super::ledger::{Closed, ProcessRecord};
-use super::levels::{REASONS, Reasons, SWITCHES};
+use super::levels::Reasons;
 use super::model::{
-    CpuSplit, EventLoop, Items, Language, Level, Parallelism, ProcessGroup, Profile, Quality, Refused,
-    Runtime,
+    CpuSplit, EventLoop, Items, Language, Level, Parallelism, ProcessGroup, Profile, Quality, REASONS,
+    Refused, Runtime, SWITCHES,
 };
 use super::record::Recording;
 use super::requests;
@@ -107,11 +107,16 @@ fn exact_share(books: &Closed) -> f64 {
 
 fn level(recording: &Recording) -> Level {
     if exact_share(&recording.books) < MOSTLY {
-        return Level::Proc;
+        return if has_seen_no_thread(recording) { Level::Rusage } else { Level::Proc };
     }
     let Reasons { followed, told, missed, .. } = recording.levels.reasons;
     let knows_why = followed && (missed <= told || is_hardly_any(missed, recording));
     if knows_why { Level::Kernel } else { Level::Switch }
+}
+
+/// Whether no thread could be looked at, though there was time to.
+fn has_seen_no_thread(recording: &Recording) -> bool {
+    recording.books.threads_seen == recording.books.lives && recording.wall > Duration::from_millis(50)
 }
 
 /// Whether waits of so many nanoseconds in all need no reasons.
@@ -473,7 +478,7 @@ fn quality(recording: &Recording, items: Option<&Items>, seen: u64, exact: u64) 
                 .to_owned(),
         });
     }
-    if books.threads_seen == books.lives && recording.wall > Duration::from_millis(50) {
+    if has_seen_no_thread(recording) {
         quality.refused.push(Refused {
             source: "procfs".to_owned(),
             reason: "no thread of the program could be read under /proc".to_owned(),

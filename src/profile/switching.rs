@@ -191,6 +191,9 @@ pub struct Switching {
     now: u64,
     running: usize,
     ready: usize,
+    /// Threads that wait, and how long threads have waited all together, nanoseconds.
+    waiting: usize,
+    waited: u64,
     /// Threads in a state that is not known.
     unknown: usize,
     /// Where processes have their interpreter locks, threads that wait for one, and how long they did while one ran.
@@ -293,7 +296,8 @@ impl Switching {
             thread.leaves = false;
             thread.queues = false;
         }
-        (self.running, self.ready, self.unknown, self.queued) = (0, 0, self.threads.len(), 0);
+        (self.running, self.ready, self.waiting, self.queued) = (0, 0, 0, 0);
+        self.unknown = self.threads.len();
         self.quiet_since = self.now;
     }
 
@@ -348,6 +352,12 @@ impl Switching {
         thread.waited.take(waiting.then(|| (now - thread.since, quiet - thread.quiet_before)))
     }
 
+    /// How long threads have waited all together, as far as that was told, nanoseconds.
+    #[must_use]
+    pub fn waited(&self) -> u64 {
+        self.waited
+    }
+
     /// Threads that are known.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -390,6 +400,7 @@ impl Switching {
         }
         self.now = time;
         self.has_gap |= self.unknown > 0;
+        self.waited = self.waited.saturating_add(passed.saturating_mul(self.waiting as u64));
         if self.overlap.running.len() <= self.running {
             self.overlap.running.resize(self.running + 1, 0);
         }
@@ -473,6 +484,7 @@ impl Switching {
                 self.ready -= 1;
             }
             State::Waiting => {
+                self.waiting -= 1;
                 thread.waits += 1;
                 thread.quiet += quiet - thread.quiet_before;
                 thread.waited.end(time, quiet - thread.quiet_before);
@@ -486,7 +498,10 @@ impl Switching {
         thread.since = now;
         thread.quiet_before = quiet;
         match state {
-            State::Waiting => thread.waited.begin(None),
+            State::Waiting => {
+                thread.waited.begin(None);
+                self.waiting += 1;
+            }
             State::Unknown => self.unknown += 1,
             State::On => self.running += 1,
             State::New | State::Ready => self.ready += 1,
@@ -508,6 +523,7 @@ impl Switching {
         thread.recent.ready += time;
         thread.state = State::Ready;
         thread.since = now;
+        self.waiting -= 1;
         self.ready += 1;
     }
 

@@ -14,7 +14,7 @@ use super::source::elf::ElfFiles;
 use super::source::host::Host;
 use super::source::native::Images;
 use super::source::procfs::{
-    children, descendants, numbered, parents, parse_schedstat, read_small, read_stat,
+    Stat, children, descendants, numbered, parents, parse_schedstat, read_small, read_stat,
 };
 use super::stack_reads::StackReads;
 use super::switching::{Ended, Exact};
@@ -109,11 +109,13 @@ impl Tree {
             return;
         }
         if self.ended.contains(&pid) {
-            // Listed a moment ago, and it may have been asked for since. An end may be told before it shows.
-            if self.lookups.has_told_the_end_of(pid) || !is_alive(pid) {
+            // Listed a moment ago, and it may have been asked for since. An end may be told before it shows; who goes on
+            // after it changed its user, and is told of no more.
+            let told = self.lookups.has_told_the_end_of(pid);
+            if stat(pid).is_none_or(|stat| ended(stat.state) || told && stat.exiting) {
                 return;
             }
-            // The number was given to a new process.
+            // It goes on, or the number was given to a new process.
             self.ended.remove(&pid);
         }
         if let Err(at) = self.lookups.pids.binary_search(&pid) {
@@ -215,6 +217,13 @@ impl Tree {
         self.end = now;
     }
 
+    /// The program has ended: there is time to understand what was told of it.
+    pub(super) fn is_over(&mut self) {
+        if let Some(following) = &mut self.lookups.following {
+            following.is_over();
+        }
+    }
+
     /// Takes in what the kernel told of switches, births and ends up to now.
     pub(super) fn catch_up(&mut self, now: u64) {
         let Some(following) = &mut self.lookups.following else { return };
@@ -310,16 +319,11 @@ impl Tree {
 
 /// Whether a process has ended and only waits for its parent to ask for it.
 fn is_zombie(pid: i32) -> bool {
-    state(pid).is_some_and(ended)
+    stat(pid).is_some_and(|stat| ended(stat.state))
 }
 
-/// Whether a process is there and has not ended.
-fn is_alive(pid: i32) -> bool {
-    state(pid).is_some_and(|state| !ended(state))
-}
-
-fn state(pid: i32) -> Option<char> {
-    read_stat(format!("/proc/{pid}/stat").as_ref()).map(|stat| stat.state)
+fn stat(pid: i32) -> Option<Stat> {
+    read_stat(format!("/proc/{pid}/stat").as_ref())
 }
 
 /// Children of boundby itself: the command, and orphans of the tree that were handed to it; and those it was born

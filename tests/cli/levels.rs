@@ -107,7 +107,7 @@ fn both_levels_see_the_same_program() {
 }
 
 /// Long enough for the names of the kernel's functions to be there.
-const NAMES_ARE_READ: &str = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+const NAMES_ARE_READ: &str = "sleep 0.01; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
 
 #[test]
 fn every_wait_has_its_reason_however_short_the_process() {
@@ -115,7 +115,8 @@ fn every_wait_has_its_reason_however_short_the_process() {
     let Some(profile) = exact_at("k", &script) else { return };
     balances(&profile);
     assert_eq!(profile["level"], "k", "{profile}");
-    assert_eq!(count(&profile, "processes"), 201);
+    // The shell, the sleep in front of the rest, and these.
+    assert_eq!(count(&profile, "processes"), 202);
     // Most of them live too short to be looked at; no sleep is shorter than it was asked to be.
     let slept = waited(&profile, "sleep", "sleep");
     assert!(slept > 0.3, "{slept}: {profile}");
@@ -125,7 +126,7 @@ fn every_wait_has_its_reason_however_short_the_process() {
         .filter(|point| point["thread"] == "sleep" && point["kind"] == "sleep")
         .map(|point| number(point, "/episodes"))
         .sum();
-    assert!((150.0..=200.0).contains(&episodes), "{episodes}: {profile}");
+    assert!((150.0..=201.0).contains(&episodes), "{episodes}: {profile}");
 }
 
 #[test]
@@ -215,7 +216,7 @@ fn where_switches_are_not_told_it_says_so_and_counts() {
         kernel::born(&mut command, Birth::Refusing(libc::SYS_perf_event_open));
         command
     };
-    run(&mut refusing("auto")).expect(0).reports().says("perf-switches: ").says("kernel.perf_event_paranoid");
+    run(&mut refusing("auto")).expect(0).reports().says("level p (more exactly: boundby doctor)");
     assert_eq!(saved(&place)["profile"]["level"], "p");
     // Whoever wants nothing else gets an error, and the command is not run.
     for level in ["s", "k"] {

@@ -71,8 +71,16 @@ struct Expected {
 fn expected(cell: &Cell, now: i32) -> Expected {
     let paranoid = cell.paranoid.unwrap_or(now);
     match cell.proc {
-        // What the kernel says of children that have ended is all there is.
-        Proc::Nothing => Expected { levels: &["r"], clock: Some(false), verdicts: [Some("cpu"), None] },
+        // Switches are told all the same; else what the kernel says of children that have ended is all there is.
+        Proc::Nothing => {
+            let levels: &[_] = match (cell.is_filtered, cell.is_root, paranoid) {
+                (true, ..) => &["r"],
+                (false, true, _) => &["k"],
+                (false, false, ..=2) => &["s"],
+                (false, false, _) => &["s", "r"],
+            };
+            Expected { levels, clock: Some(false), verdicts: [Some("cpu"), None] }
+        }
         // One's own processes are never hidden.
         Proc::Everything | Proc::OwnOnly => {
             let (levels, clock): (&[_], _) = match (cell.is_filtered, cell.is_root, paranoid) {
@@ -212,13 +220,9 @@ impl Stage {
     }
 }
 
-/// The level a profile was taken at, by its name or by what was there to be used.
+/// The level a profile was taken at.
 fn level(profile: &Value) -> String {
-    if let Some(level) = profile["profile"]["level"].as_str() {
-        return level.to_owned();
-    }
-    let without = refusal(profile, "procfs").is_some();
-    (if without { "r" } else { "p" }).to_owned()
+    profile["profile"]["level"].as_str().unwrap_or("none").to_owned()
 }
 
 fn refusal(profile: &Value, source: &str) -> Option<String> {
@@ -249,7 +253,7 @@ fn judge(stage: &Stage, cell: &Cell, now: i32) -> (Vec<String>, String) {
         let level = level(&profile);
         let is_right = expected.levels.contains(&level.as_str());
         check(is_right, format!("level {level} instead of {}", expected.levels.join(" or ")));
-        if level == "r" {
+        if cell.proc == Proc::Nothing {
             let said = refusal(&profile, "procfs").unwrap_or_default();
             check(said.contains("boundby doctor"), format!("what is missing is not said: {said}"));
         }
@@ -266,7 +270,7 @@ fn judge(stage: &Stage, cell: &Cell, now: i32) -> (Vec<String>, String) {
                 );
             }
             // What the kernel says of a child that has ended tells nothing of the run queue.
-            Some("cpu") if found == "mixed" && level == "r" => {
+            Some("cpu") if found == "mixed" && cell.proc == Proc::Nothing => {
                 let [wall, user, system] = ["wall_s", "cpu_user_s", "cpu_system_s"]
                     .map(|name| profile["profile"][name].as_f64().unwrap_or(0.0));
                 check(user + system < 0.8 * wall, format!("mixed, but computing for {user} s of {wall} s"));
@@ -280,7 +284,7 @@ fn judge(stage: &Stage, cell: &Cell, now: i32) -> (Vec<String>, String) {
             let is_short = refused.as_ref().is_some_and(|why| why.contains("ulimit -l"));
             let is_right = expected.clock.is_none_or(|clock| clock == used || is_short);
             check(is_right, format!("perf-cpu-clock used: {used}, refused: {refused:?}"));
-            let is_said = used || refused.is_some() || level == "r";
+            let is_said = used || refused.is_some() || cell.proc == Proc::Nothing;
             check(is_said, "perf-cpu-clock is neither used nor said to be missing".to_owned());
             let _ = write!(row, " {level} | {} |", if used { "used" } else { "not used, said" });
         }

@@ -67,8 +67,9 @@ impl Process {
             return Some(*site);
         }
         // Whoever looked at the thread while it waited there knows more: what tasks wait for, what a connection is called.
+        // A single long wait was looked at when it began.
         let seen = self.threads.iter().find(|thread| thread.tid == tid).and_then(|thread| thread.last);
-        let seen = seen.filter(|wait| is_there(&wait.at, why) && now < wait.since + BELIEVED_NS);
+        let seen = seen.filter(|wait| is_there(&wait.at, why) && now < wait.since + time + BELIEVED_NS);
         let (site, until) = match seen {
             Some(wait) if !wait.unnamed => (wait.site, now + BELIEVED_NS),
             _ => {

@@ -189,6 +189,8 @@ pub struct Stat {
     pub name: String,
     /// State letter.
     pub state: char,
+    /// It is ending and will not run its program again (`PF_EXITING`); no zombie yet.
+    pub exiting: bool,
     /// Parent process.
     pub parent: i32,
     /// User, system, and waited-for children's user and system time, in clock ticks.
@@ -202,6 +204,9 @@ pub struct Stat {
     /// Bottom of the stack: changes with every exec. Zero where it is hidden.
     pub stack: u64,
 }
+
+/// A flag of `include/linux/sched.h`.
+const PF_EXITING: u64 = 4;
 
 /// `/proc/PID/stat`. The name may hold spaces and brackets; it ends at the last closing one.
 #[must_use]
@@ -218,6 +223,7 @@ pub fn parse_stat(text: &[u8]) -> Option<Stat> {
         name,
         state: field(3)?.chars().next()?,
         parent: field(4)?.parse().ok()?,
+        exiting: number(9)? & PF_EXITING != 0,
         ticks: [number(14)?, number(15)?, number(16)?, number(17)?],
         threads: number(20)?,
         started: number(22)?,
@@ -421,8 +427,19 @@ mod tests {
         }
         let stat = parse_stat(&text).unwrap();
         assert_eq!((stat.name.as_str(), stat.state, stat.parent), ("a) b (c)", 'S', 4));
+        assert!(!stat.exiting);
         assert_eq!(stat.ticks, [14, 15, 16, 17]);
         assert_eq!((stat.threads, stat.started, stat.resident, stat.stack), (20, 22, 24, 28));
+    }
+
+    #[test]
+    fn who_is_ending_is_marked_so_before_it_is_a_zombie() {
+        let fields = ["1"; 40].join(" ");
+        let exiting = |flags: u32| {
+            parse_stat(format!("17 (a) R 1 1 1 1 1 {flags} {fields}").as_bytes()).unwrap().exiting
+        };
+        // `PF_EXITING`, `PF_FORKNOEXEC`, `PF_RANDOMIZE`.
+        assert_eq!([exiting(0x40_0044), exiting(0x40_0040)], [true, false]);
     }
 
     #[test]

@@ -142,7 +142,7 @@ pub(super) struct ProfileV1 {
     #[serde(default)]
     pub(super) launched: bool,
     /// How times were measured: `k` by every switch of every thread and its reason, `s` by every switch, `p` by the
-    /// scheduler's counters.
+    /// scheduler's counters, `r` by what the kernel says of processes that have ended.
     #[serde(default)]
     pub(super) level: Option<String>,
     /// What the program was doing at each moment; sums to `wall_s`. `gil` is time in which one thread ran while

@@ -3,7 +3,7 @@
 use super::page::{Page, Paragraph, Role, Text};
 use crate::advice::NotDecided;
 use crate::facts::FactSpec;
-use crate::profile::{Level, Profile, Quality};
+use crate::profile::{Level, Profile, Quality, REASONS, Refused, SWITCHES};
 use crate::report::Report;
 use crate::units;
 
@@ -19,7 +19,9 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, verbose: bool) {
     if !profile.launched {
         say("what happened before boundby attached".to_owned());
     }
-    for refused in &profile.quality.refused {
+    // What a better level takes, doctor knows; that nobody was asked is no fault of a recording.
+    let is_shown = |refused: &&Refused| verbose || !is_of_a_level(refused);
+    for refused in profile.quality.refused.iter().filter(is_shown) {
         say(format!("{}: {}; {}", refused.source, refused.reason, refused.costs));
     }
     let quality = &profile.quality;
@@ -73,14 +75,21 @@ pub(super) fn questions(not_decided: &[NotDecided], verbose: bool) -> Vec<String
     lines
 }
 
+/// Whether it is what another level has and this one has not.
+fn is_of_a_level(refused: &Refused) -> bool {
+    [SWITCHES, REASONS].contains(&refused.source.as_str())
+}
+
 fn measured(profile: &Profile, quality: &Quality) -> String {
     let mut parts = Vec::new();
     if quality.samples > 0 {
         let interval = units::rough_seconds(quality.interval.as_secs_f64());
         parts.push(format!("{} {interval} apart", units::count(quality.samples, "sample")));
     }
-    if profile.level != Level::default() {
-        parts.push(format!("level {}", profile.level.name()));
+    let is_best = !quality.refused.iter().any(is_of_a_level);
+    if !is_best || profile.level != Level::default() {
+        let better = if is_best { "" } else { " (more exactly: boundby doctor)" };
+        parts.push(format!("level {}{better}", profile.level.name()));
     }
     if !quality.sources_used.is_empty() {
         parts.push(quality.sources_used.join(", "));

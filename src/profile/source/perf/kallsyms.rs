@@ -72,24 +72,34 @@ pub(crate) enum Names {
 }
 
 impl Names {
-    /// The names; `None`: they are not there yet.
-    pub(crate) fn get(&mut self) -> Option<&KernelSymbols> {
-        match std::mem::take(self) {
-            Self::NotAsked => {
-                let read = || {
-                    let list =
-                        File::open(PLACE).map(|file| BufReader::with_capacity(1 << 16, file.take(LONGEST)));
-                    list.map(KernelSymbols::parse).unwrap_or_default()
-                };
-                let thread = std::thread::Builder::new().name("kernel-symbols".to_owned()).spawn(read);
-                // Without a thread there are no names.
-                *self = thread.map_or_else(|_| Self::Here(KernelSymbols::default()), Self::Read);
-            }
-            Self::Read(thread) if thread.is_finished() => {
-                *self = Self::Here(thread.join().unwrap_or_default());
-            }
-            other => *self = other,
+    /// Has them read, if they are not yet.
+    pub(crate) fn ask(&mut self) {
+        if matches!(self, Self::NotAsked) {
+            let read = || {
+                let list =
+                    File::open(PLACE).map(|file| BufReader::with_capacity(1 << 16, file.take(LONGEST)));
+                list.map(KernelSymbols::parse).unwrap_or_default()
+            };
+            let thread = std::thread::Builder::new().name("kernel-symbols".to_owned()).spawn(read);
+            // Without a thread there are no names.
+            *self = thread.map_or_else(|_| Self::Here(KernelSymbols::default()), Self::Read);
         }
+    }
+
+    /// The names; `None`: they are not there yet, or nobody has asked for them.
+    pub(crate) fn get(&mut self) -> Option<&KernelSymbols> {
+        if matches!(self, Self::Read(thread) if !thread.is_finished()) {
+            return None;
+        }
+        self.wait()
+    }
+
+    /// The names, as soon as they are read; `None`: nobody has asked for them.
+    pub(crate) fn wait(&mut self) -> Option<&KernelSymbols> {
+        *self = match std::mem::take(self) {
+            Self::Read(thread) => Self::Here(thread.join().unwrap_or_default()),
+            other => other,
+        };
         match self {
             Self::Here(symbols) => Some(symbols),
             Self::NotAsked | Self::Read(_) => None,

@@ -2,20 +2,20 @@
 //! Times are nanoseconds since the recording began, sizes are bytes.
 
 mod machine;
+mod sources;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use self::machine::MachineLine;
+use self::sources::{LevelsLine, StackReadsLine};
 use crate::profile::ledger::{Ledger, Reading, Under};
-use crate::profile::levels::{Levels, Reasons};
 use crate::profile::model::{Exit, Language, Runtime, Throttling};
 use crate::profile::observation::{Birth, Census, HostShare, Life, Observation};
 use crate::profile::record::Recording;
 use crate::profile::sampler::Schedule;
 use crate::profile::stack::{Frame, FrameId, StackId};
-use crate::profile::stack_reads::StackReads;
 use crate::profile::switching::Overlap;
 use crate::profile::thread_clock::{Counters, Seen, SiteId, Told};
 use crate::profile::traffic::{CROWD, Remainders, Traffic};
@@ -313,47 +313,6 @@ pub(super) struct EndLine {
     levels: LevelsLine,
     left_running: usize,
     interrupted: bool,
-}
-
-/// How call stacks were looked at: how many, how many torn, whether native ones, whether while they ran; and what could
-/// not be used, and why.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct StackReadsLine(u64, u64, bool, bool, Vec<(String, String)>);
-
-impl From<StackReads> for StackReadsLine {
-    fn from(StackReads { read, torn, native, cpu_clock, refused, .. }: StackReads) -> Self {
-        Self(read, torn, native, cpu_clock, refused)
-    }
-}
-
-impl From<StackReadsLine> for StackReads {
-    fn from(StackReadsLine(read, torn, native, cpu_clock, refused): StackReadsLine) -> Self {
-        Self { read, torn, native, cpu_clock, refused, ..Self::default() }
-    }
-}
-
-/// How switches were told: whether at all, why not, records lost, pauses; and how their reasons were.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct LevelsLine(bool, Option<String>, u64, u64, #[serde(default)] ReasonsLine);
-
-/// Whether they were told at all, why not, time of the waits that were told and of the others, functions nobody knows with
-/// theirs, and how often the kernel was not asked for a while.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct ReasonsLine(bool, Option<String>, u64, u64, Vec<(String, u64)>, u64);
-
-impl From<Levels> for LevelsLine {
-    fn from(Levels { followed, refused, lost, pauses, reasons }: Levels) -> Self {
-        let Reasons { followed: asked, refused: why, told, missed, others, pauses: breaks } = reasons;
-        Self(followed, refused, lost, pauses, ReasonsLine(asked, why, told, missed, others, breaks))
-    }
-}
-
-impl From<LevelsLine> for Levels {
-    fn from(LevelsLine(followed, refused, lost, pauses, reasons): LevelsLine) -> Self {
-        let ReasonsLine(asked, why, told, missed, others, breaks) = reasons;
-        let reasons = Reasons { followed: asked, refused: why, told, missed, others, pauses: breaks };
-        Self { followed, refused, lost, pauses, reasons }
-    }
 }
 
 impl From<&Observation> for Line {
