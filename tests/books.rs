@@ -5,6 +5,8 @@
 mod programs;
 #[path = "books/run.rs"]
 mod run;
+#[path = "books/waited.rs"]
+mod waited;
 
 use std::io::Write as _;
 

@@ -9,6 +9,8 @@
 
 #[path = "live/check.rs"]
 mod check;
+#[path = "exact/neighbours.rs"]
+mod neighbours;
 #[path = "live/run.rs"]
 mod run;
 #[path = "live/scratch.rs"]
@@ -26,8 +28,9 @@ use std::env;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::check::judge;
+use crate::neighbours::{Neighbours, cores};
 use crate::run::Stage;
-use crate::surroundings::{Neighbours, Person, cores};
+use crate::surroundings::Person;
 use crate::table::{Row, Table};
 use crate::truth::{Mode, Workload, load_all};
 

@@ -58,14 +58,18 @@ pub(super) struct Following {
 }
 
 impl Following {
-    /// Follows a process that has yet to become the command. Times count from `began`, `CLOCK_MONOTONIC` in nanoseconds.
+    /// Follows a process that has yet to become the command, and waits until it may; see [`Following::begin`].
     ///
     /// # Errors
     /// Why it cannot be.
-    pub(super) fn launch(pid: i32, began: u64, patience: Patience, reasons: bool) -> Result<Self, Refused> {
-        let mut following = Self::open(&[pid], began, patience, reasons)?;
-        following.state.begin(pid, 0);
-        Ok(following)
+    pub(super) fn launch(pid: i32, patience: Patience, reasons: bool) -> Result<Self, Refused> {
+        Self::open(&[pid], 0, patience, reasons)
+    }
+
+    /// The recording of a process that was launched begins now: times count from `began`, `CLOCK_MONOTONIC` in nanoseconds.
+    pub(super) fn begin(&mut self, pid: i32, began: u64) {
+        self.records.count_from(began);
+        self.state.begin(pid, 0);
     }
 
     /// Follows processes that run already, whose threads `list` names each time it is asked.

@@ -34,7 +34,7 @@ impl Handed {
         match exact.filter(|exact| exact.from_birth) {
             // Both count from its birth.
             Some(exact) => {
-                let origin = Exact { run: 0, waits: 0, quiet: 0, ..exact };
+                let origin = Exact { run: 0, ready: 0, waited: 0, waits: 0, quiet: 0, ..exact };
                 (Self::since(Counters::default(), Some(origin)), Some(exact.since))
             }
             None => (Self::since(scheduler, None), None),
@@ -67,8 +67,14 @@ impl Handed {
         (self.counters, step.map(|(_, _, quiet)| quiet))
     }
 
-    /// As [`Handed::next`], of a thread that has ended: the scheduler's counters are gone.
-    pub(super) fn end(mut self, exact: Option<Exact>) -> (Counters, Option<u64>) {
+    /// As [`Handed::next`], of a thread that has ended. Its counters can be read (`last`) for as long as nobody has asked for
+    /// it; mostly they are gone.
+    pub(super) fn end(mut self, exact: Option<Exact>, last: Option<Counters>) -> (Counters, Option<u64>) {
+        let queued = match last {
+            Some(last) => last.delay.saturating_sub(self.scheduler.delay),
+            None => self.queued_since(exact),
+        };
+        self.counters.delay += queued;
         let step = self.step(exact);
         if let Some((run, waits, _)) = step {
             let late = self.beyond.saturating_sub(self.settled).clamp(0, LAG).unsigned_abs();
@@ -76,6 +82,21 @@ impl Handed {
             self.counters.slices += waits;
         }
         (self.counters, step.map(|(_, _, quiet)| quiet))
+    }
+
+    /// How long it was in the run queue since the last step: the records tell it of whoever was put off. Of the time until it
+    /// was back on a CPU after a wait, it was as large a part as before.
+    fn queued_since(&self, exact: Option<Exact>) -> u64 {
+        let Some((then, now)) = self.exact.zip(exact).filter(|(then, now)| then.gap == now.gap) else {
+            return 0;
+        };
+        let put_off = now.ready.saturating_sub(then.ready);
+        if !then.from_birth || then.waited == 0 {
+            return put_off;
+        }
+        let woken = self.scheduler.delay.saturating_sub(then.ready).min(then.waited);
+        let waited = now.waited.saturating_sub(then.waited);
+        put_off + (u128::from(waited) * u128::from(woken) / u128::from(then.waited)) as u64
     }
 
     /// What is known exactly of the time since the last step: on a CPU, waits, quiet.
@@ -115,7 +136,9 @@ mod tests {
 
     #[expect(clippy::unnecessary_wraps, reason = "what is handed in may be nothing")]
     fn exact(run: u64, waits: u64, gap: u64) -> Option<Exact> {
-        Some(Exact { run, waits, quiet: 2 * run, since: 5, from_birth: gap == 0, gap, running: false })
+        let (ready, waited) = (run / 2, 4 * run);
+        let from_birth = gap == 0;
+        Some(Exact { run, ready, waited, waits, quiet: 2 * run, since: 5, from_birth, gap, running: false })
     }
 
     fn scheduler(run: u64, slices: u64) -> Counters {
@@ -168,7 +191,7 @@ mod tests {
         let next = handed.next(scheduler(100, 1), exact(130, 1, 0)).0;
         assert_eq!(next, Counters { run: 100, delay: 40, slices: 1 });
         // Nor is it told again when the thread ends.
-        assert_eq!(handed.end(exact(140, 1, 0)).0.run, 110);
+        assert_eq!(handed.end(exact(140, 1, 0), None).0.run, 110);
     }
 
     #[test]
@@ -178,7 +201,19 @@ mod tests {
         handed.next(scheduler(100 * MS, 1), exact(100 * MS, 1, 0));
         let running = exact(103 * MS, 1, 0).map(|exact| Exact { running: true, ..exact });
         assert_eq!(handed.next(scheduler(100 * MS, 1), running).0.run, 100 * MS);
-        assert_eq!(handed.end(exact(105 * MS, 2, 0)).0.run, 105 * MS);
+        assert_eq!(handed.end(exact(105 * MS, 2, 0), None).0.run, 105 * MS);
+    }
+
+    #[test]
+    fn whoever_ends_was_in_the_queue_since_it_was_looked_at_as_its_counters_say_or_as_before() {
+        let (mut handed, _) = Handed::new(scheduler(0, 0), exact(0, 0, 0));
+        // Put off for 50 of the 90 in the queue, so that 40 of the 400 it waited were in the queue.
+        let queued = Counters { run: 100, delay: 90, slices: 1 };
+        handed.next(queued, exact(100, 1, 0));
+        // Put off for 10 more, and 80 more waited.
+        assert_eq!(handed.end(exact(120, 2, 0), None).0.delay, 90 + 10 + 8);
+        let last = Counters { delay: 95, ..queued };
+        assert_eq!(handed.end(exact(120, 2, 0), Some(last)).0.delay, 95);
     }
 
     #[test]

@@ -36,6 +36,13 @@ impl Switches {
         }
     }
 
+    /// The recording of a process that was launched begins; see [`Following::begin`].
+    pub(super) fn begin(&mut self, pid: i32, began: u64) {
+        if let Self::Open(following, _) = self {
+            following.begin(pid, began);
+        }
+    }
+
     /// Whether they should be told and are not.
     pub(super) fn are_refused(&self) -> bool {
         matches!(self, Self::Refused(_))

@@ -519,7 +519,9 @@ impl Process {
         lookups.descriptors_left += thread.descriptors;
         self.links = 0;
         self.moved = true;
-        Some(last_reading(end.tid, thread.handed.end(end.exact)))
+        let mut buffer = [0u8; 96];
+        let last = thread.schedstat.read(&mut buffer).ok().and_then(parse_schedstat);
+        Some(last_reading(end.tid, thread.handed.end(end.exact, last)))
     }
 
     /// Whether a thread that cannot be read any more has an end that is still to be told.

@@ -159,10 +159,10 @@ fn begin(target: &Target, asked: Option<Level>) -> Result<Begun, ProfileError> {
     let (root, limit) = match target {
         Target::Command(command) => {
             let prepare = |pid| {
-                // The recording begins with the command.
+                switches = Switches::of(asked, |patience, reasons| Following::launch(pid, patience, reasons));
+                // The recording begins with the command: what it took to prepare is no time of its life.
                 (started, began) = (Instant::now(), monotonic());
-                switches =
-                    Switches::of(asked, |patience, reasons| Following::launch(pid, began, patience, reasons));
+                switches.begin(pid, began);
                 asked.is_none() || !switches.are_refused()
             };
             (launch::start(command, prepare), None)

@@ -33,7 +33,7 @@ const MOSTLY: f64 = 0.5;
 /// Waits that take one part in so many of the run need no reasons.
 const HARDLY: u64 = 100;
 /// What switching took is said from this share of the CPU time on.
-const SWITCHING: f64 = 0.03;
+const SWITCHING: f64 = 0.01;
 /// A function of the kernel that nobody knows is named from this share of the waiting on.
 const OTHERS: f64 = 0.01;
 

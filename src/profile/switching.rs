@@ -95,6 +95,10 @@ impl Overlap {
 pub struct Exact {
     /// Nanoseconds on a CPU since it was first seen.
     pub run: u64,
+    /// It could have run, and the records say so: it was new, or put off.
+    pub ready: u64,
+    /// It waited, or was woken and had no CPU yet.
+    pub waited: u64,
     /// Waits it came out of.
     pub waits: u64,
     /// While it waited, nobody else ran either, or was known to be ready, for so long, nanoseconds.
@@ -154,6 +158,7 @@ struct Thread {
     since: u64,
     run: u64,
     ready: u64,
+    blocked: u64,
     waits: u64,
     quiet: u64,
     /// How long the program had been quiet when its wait began.
@@ -446,6 +451,7 @@ impl Switching {
                 since: self.now,
                 run: 0,
                 ready: 0,
+                blocked: 0,
                 waits: 0,
                 quiet: 0,
                 quiet_before: 0,
@@ -486,6 +492,7 @@ impl Switching {
             State::Waiting => {
                 self.waiting -= 1;
                 thread.waits += 1;
+                thread.blocked += time;
                 thread.quiet += quiet - thread.quiet_before;
                 thread.waited.end(time, quiet - thread.quiet_before);
                 thread.leaves = false;
@@ -588,12 +595,13 @@ impl Switching {
 
 impl Thread {
     fn exact(&self, now: u64, quiet: u64) -> Option<Exact> {
-        let running = if self.state == State::On { now - self.since } else { 0 };
-        let waiting = if self.state == State::Waiting { quiet - self.quiet_before } else { 0 };
+        let up_to_now = |state: State, time: u64| if self.state == state { time } else { 0 };
         (self.state != State::Unknown).then_some(Exact {
-            run: self.run + running,
+            run: self.run + up_to_now(State::On, now - self.since),
+            ready: self.ready,
+            waited: self.blocked + up_to_now(State::Waiting, now - self.since),
             waits: self.waits,
-            quiet: self.quiet + waiting,
+            quiet: self.quiet + up_to_now(State::Waiting, quiet.saturating_sub(self.quiet_before)),
             running: self.state == State::On,
             since: self.born,
             from_birth: self.from_birth,

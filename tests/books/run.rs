@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 
-use rustix::process::{Pid, WaitId, WaitIdOptions};
+use rustix::process::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::programs::Program;
+use crate::waited::wait;
 
 /// Lines of the text that is compressed and sorted.
 const LINES: u32 = 60_000;
@@ -136,29 +136,4 @@ fn run(scratch: &Scratch, command: &mut Command) -> (i32, Vec<u8>, f64) {
     let pid = Pid::from_child(&child);
     let (status, children) = wait(pid);
     (status, fs::read(&path).expect("what was printed can be read"), children)
-}
-
-/// Waits for a child. While it is a zombie the scheduler still tells what it used itself; the rest of what `wait4`
-/// says was used by the processes it had waited for.
-fn wait(pid: Pid) -> (i32, f64) {
-    rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-        .expect("a child can be waited for");
-    let number = pid.as_raw_nonzero().get();
-    let own = fs::read_to_string(format!("/proc/{number}/schedstat"))
-        .ok()
-        .and_then(|text| text.split(' ').next()?.parse::<u64>().ok())
-        .expect("a zombie's counters can be read");
-    let mut status = 0;
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: both places live until the call has returned, and all zeros is a valid rusage.
-    #[expect(unsafe_code, reason = "no safe crate at hand offers wait4")]
-    let usage = unsafe {
-        assert_eq!(libc::wait4(number, &raw mut status, 0, usage.as_mut_ptr()), number, "it is our child");
-        usage.assume_init()
-    };
-    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    let all = seconds(usage.ru_utime) + seconds(usage.ru_stime);
-    let status = ExitStatus::from_raw(status);
-    let told = status.code().or(status.signal().map(|signal| 128 + signal)).expect("it exited or was killed");
-    (told, (all - own as f64 / 1e9).max(0.0))
 }

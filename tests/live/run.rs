@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use tempfile::TempDir;
 
+use crate::neighbours::{Neighbours, cores};
 use crate::scratch::{compile, copy_directory, open_directory, waits_for_its_device};
-use crate::surroundings::{Neighbours, Person, Quota, RunningServer, cores, failed};
+use crate::surroundings::{Person, Quota, RunningServer, failed};
 use crate::truth::{Clients, Level, Mode, Need, Truth, Workload};
 
 /// After this long a run counts as hung. The longest workload takes some ten seconds beside neighbours.

@@ -6,7 +6,6 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::available_parallelism;
 
 use crate::truth::root;
 
@@ -84,11 +83,6 @@ fn interpreter_path(name: &str) -> Option<PathBuf> {
     asked.status.success().then(|| PathBuf::from(path.trim()))
 }
 
-/// CPUs the tests may use.
-pub(crate) fn cores() -> usize {
-    available_parallelism().map_or(1, usize::from)
-}
-
 /// The other side of a network workload, outside the measured tree.
 pub(crate) struct RunningServer {
     process: Child,
@@ -123,33 +117,6 @@ impl Drop for RunningServer {
         // The server ends when its standard input does.
         drop(self.process.stdin.take());
         let _ = self.process.wait();
-    }
-}
-
-/// Programs that do nothing but want a CPU.
-pub(crate) struct Neighbours(Vec<Child>);
-
-impl Neighbours {
-    pub(crate) fn start(count: usize) -> Result<Self, String> {
-        // Each looks now and then whether its starter still lives, so that none outlives an interrupted test run.
-        let spin =
-            "while kill -0 \"$1\" 2>/dev/null; do i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; done";
-        let own_id = std::process::id().to_string();
-        let mut neighbours = Self(Vec::new());
-        for _ in 0..count {
-            let child = Command::new("sh").args(["-c", spin, "sh", &own_id]).spawn();
-            neighbours.0.push(child.map_err(|error| format!("sh: {error}"))?);
-        }
-        Ok(neighbours)
-    }
-}
-
-impl Drop for Neighbours {
-    fn drop(&mut self) {
-        for neighbour in &mut self.0 {
-            let _ = neighbour.kill();
-            let _ = neighbour.wait();
-        }
     }
 }
 

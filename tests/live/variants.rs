@@ -7,8 +7,9 @@ use std::time::Duration;
 use boundby::machine::Others;
 
 use crate::check::{is_disturbed, judge};
+use crate::neighbours::cores;
 use crate::run::{Outcome, Predicted, Stage, Stop};
-use crate::surroundings::{Person, cores};
+use crate::surroundings::Person;
 use crate::table::{Row, Table, say};
 use crate::truth::{Concurrent, Mode, Workload};
 

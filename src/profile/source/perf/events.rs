@@ -106,6 +106,11 @@ impl SwitchRecords {
         Self { watch, began, records: Vec::new(), lost: 0, reasons: Vec::new(), chains: Chains::default() }
     }
 
+    /// Times count from then. What happened before was at the beginning.
+    pub(crate) fn count_from(&mut self, began: u64) {
+        self.began = began;
+    }
+
     /// Follows another thread that was there before; `false`: it is gone.
     ///
     /// # Errors
