@@ -2,13 +2,16 @@
 //! that was built into them.
 //!
 //! `BOUNDBY_LIVE` selects modes, separated by commas: `quiet` (as whoever runs the tests), `user` (as a plain user,
-//! where we are root), `busy` (one spinning neighbour per core) and `variants` (the advice is carried out for real and
-//! its speedup measured). Without it: `quiet`, `user`, and of `busy` the workloads marked for it. `BOUNDBY_LIVE_ONLY`
-//! selects workloads by parts of their names, `BOUNDBY_LEVEL` (`p`, `s`) how they are measured. Every mode prints a table and leaves the reports under the target
-//! directory. Nothing is retried, and what could not be run is said in the table.
+//! where we are root), `busy` (one spinning neighbour per core), `variants` (the advice is carried out for real and
+//! its speedup measured) and `levels` (each level of measuring, beside one another). Without it: `quiet`, `user`, of `busy`
+//! the workloads marked for it, and of `levels` a few. `BOUNDBY_LIVE_ONLY` selects workloads by parts of their names,
+//! `BOUNDBY_LEVEL` (`p`, `s`, `k`) how they are measured where the mode does not say. Every mode prints a table and leaves
+//! the reports under the target directory. Nothing is retried, and what could not be run is said in the table.
 
 #[path = "live/check.rs"]
 mod check;
+#[path = "live/levels.rs"]
+mod levels;
 #[path = "exact/neighbours.rs"]
 mod neighbours;
 #[path = "live/run.rs"]
@@ -182,4 +185,16 @@ fn variants() {
     if asked_for(Mode::Variants).unwrap_or(false) {
         variants::run_all(&selected());
     }
+}
+
+#[test]
+fn levels() {
+    let _alone = alone();
+    let mut workloads = selected();
+    match asked_for(Mode::Levels) {
+        Some(false) => return,
+        Some(true) => {}
+        None => workloads.retain(levels::is_in_ci),
+    }
+    levels::run_all(&workloads);
 }

@@ -136,6 +136,18 @@ impl Stage {
         Ok(Ready { stage: self, workload, directory, exe, quota, server, clients, _neighbours: neighbours })
     }
 
+    /// Why boundby cannot measure at this level here; `None`: it can.
+    ///
+    /// # Errors
+    /// boundby cannot be run at all.
+    pub(crate) fn refusal(&self, level: &str) -> Result<Option<String>, String> {
+        let words = ["profile", "--no-probe", "--level", level, "--", "true"];
+        let output = self.person.command(&self.boundby).args(words).output();
+        let output = output.map_err(|error| failed(&self.boundby, &error))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        Ok((!output.status.success()).then(|| said.trim().to_owned()))
+    }
+
     fn check_need(&self, need: Need, directory: &Path) -> Result<(), Stop> {
         let here = match need {
             Need::Python => self.python.is_some(),
@@ -192,13 +204,20 @@ impl Ready<'_> {
     /// # Errors
     /// No report, or one that is not of schema 1: what boundby said instead.
     pub(crate) fn profile(&self) -> Result<Outcome, Stop> {
-        let name = &self.workload.name;
+        self.profile_at(std::env::var("BOUNDBY_LEVEL").ok().as_deref(), &self.workload.name)
+    }
+
+    /// As [`Ready::profile`], at this level; the report is kept under this name.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn profile_at(&self, level: Option<&str>, kept_as: &str) -> Result<Outcome, Stop> {
         let written = self.directory.join("boundby-report.json");
         let mut words: Vec<String> =
             ["profile", "--format", "json", "-o"].into_iter().map(str::to_owned).collect();
         words.push(written.display().to_string());
-        if let Ok(level) = std::env::var("BOUNDBY_LEVEL") {
-            words.extend(["--level".to_owned(), level]);
+        if let Some(level) = level {
+            words.extend(["--level".to_owned(), level.to_owned()]);
         }
         words.push("--".to_owned());
         words.extend(self.expand(&self.workload.truth.command, 1)?);
@@ -210,7 +229,7 @@ impl Ready<'_> {
         let text = fs::read_to_string(&written).map_err(|error| {
             format!("no report at {} ({error}), {}; boundby said:\n{said}", written.display(), output.status)
         })?;
-        let path = self.stage.kept.join(format!("{name}.json"));
+        let path = self.stage.kept.join(format!("{kept_as}.json"));
         fs::write(&path, &text).map_err(|error| failed(&path, &error))?;
         let report = serde_json::from_str(&text)
             .map_err(|error| format!("{} is not a report of schema 1: {error}", path.display()))?;

@@ -122,31 +122,36 @@ impl Table {
 
     /// Prints the table, and keeps it as Markdown under the target directory.
     pub(crate) fn print(&self) {
-        let headings = Row(HEADINGS.map(str::to_owned));
-        let widths: Vec<usize> = (0..COLUMNS)
-            .map(|column| {
-                let cells = self.rows.iter().chain([&headings]);
-                cells.map(|row| row.0[column].chars().count()).max().unwrap_or(0)
-            })
-            .collect();
-        // What a mode does not measure has no column.
-        let is_told = |column: usize| self.rows.iter().any(|row| !row.0[column].is_empty());
-        let line = |row: &Row| {
-            let cells: Vec<String> = (0..COLUMNS)
-                .filter(|column| is_told(*column))
-                .map(|column| format!("{:<1$}", row.0[column], widths[column]))
-                .collect();
-            format!("| {} |\n", cells.join(" | "))
-        };
-        let rule = std::array::from_fn(|column| "-".repeat(widths[column]));
-        let text: String =
-            [line(&headings), line(&Row(rule))].into_iter().chain(self.rows.iter().map(line)).collect();
-        say(&format!("live, {}: {}\n\n{text}", self.mode.name(), self.circumstances));
-        let kept =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("live").join(format!("{}.md", self.mode.name()));
-        if let Err(error) = fs::write(&kept, text) {
-            say(&format!("{}: {error}", kept.display()));
-        }
+        let rows: Vec<&[String]> = self.rows.iter().map(|row| row.0.as_slice()).collect();
+        print(self.mode, &self.circumstances, &HEADINGS, &rows);
+    }
+}
+
+/// Prints a table of a mode, and keeps it as Markdown under the target directory. A column that is empty in every row is
+/// left out: the mode does not measure it.
+pub(crate) fn print(mode: Mode, circumstances: &str, headings: &[&str], rows: &[&[String]]) {
+    let headings: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    let told: Vec<(usize, usize)> = (0..headings.len())
+        .filter(|column| rows.iter().any(|row| !row[*column].is_empty()))
+        .map(|column| {
+            let cells = rows.iter().copied().chain([headings.as_slice()]);
+            (column, cells.map(|row| row[column].chars().count()).max().unwrap_or(0))
+        })
+        .collect();
+    let line = |row: &[String]| {
+        let cells: Vec<String> =
+            told.iter().map(|(column, width)| format!("{:<width$}", row[*column])).collect();
+        format!("| {} |\n", cells.join(" | "))
+    };
+    let rule: Vec<String> = told.iter().map(|(_, width)| "-".repeat(*width)).collect();
+    let text: String = [line(&headings), format!("| {} |\n", rule.join(" | "))]
+        .into_iter()
+        .chain(rows.iter().map(|row| line(row)))
+        .collect();
+    say(&format!("live, {}: {circumstances}\n\n{text}", mode.name()));
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("live").join(format!("{}.md", mode.name()));
+    if let Err(error) = fs::write(&kept, text) {
+        say(&format!("{}: {error}", kept.display()));
     }
 }
 

@@ -163,6 +163,7 @@ pub(crate) enum Mode {
     User,
     Busy,
     Variants,
+    Levels,
 }
 
 impl Mode {
@@ -172,6 +173,7 @@ impl Mode {
             Self::User => "user",
             Self::Busy => "busy",
             Self::Variants => "variants",
+            Self::Levels => "levels",
         }
     }
 }

@@ -6,6 +6,7 @@ use perf_event::Builder;
 use perf_event::events::Software;
 
 use super::super::memory::{half, word};
+use super::order::InOrder;
 use super::reasons::{self, Chains, SAMPLE};
 use super::ring::Event;
 use super::{LOST, Refused, Watch, kallsyms};
@@ -55,8 +56,7 @@ pub(crate) struct SwitchRecords {
     watch: Watch,
     /// When the recording began, `CLOCK_MONOTONIC`, nanoseconds.
     began: u64,
-    /// Read, and not handed over yet.
-    records: Vec<Record>,
+    records: InOrder,
     /// There was no room for so many.
     pub(crate) lost: u64,
     /// The events that tell why, while they are wanted, and the call chains they told.
@@ -103,7 +103,14 @@ impl SwitchRecords {
     }
 
     fn of(watch: Watch, began: u64) -> Self {
-        Self { watch, began, records: Vec::new(), lost: 0, reasons: Vec::new(), chains: Chains::default() }
+        Self {
+            watch,
+            began,
+            records: InOrder::default(),
+            lost: 0,
+            reasons: Vec::new(),
+            chains: Chains::default(),
+        }
     }
 
     /// Times count from then. What happened before was at the beginning.
@@ -127,7 +134,7 @@ impl SwitchRecords {
 
     /// Hands over all that happened before a moment that has passed, in the order of time. What a CPU has not finished
     /// writing by then is late. Returns how many there were.
-    pub(crate) fn drain(&mut self, until: u64, mut take: impl FnMut(&Record)) -> usize {
+    pub(crate) fn drain(&mut self, until: u64, take: impl FnMut(&Record)) -> usize {
         let Self { watch, records, lost, began, chains, .. } = self;
         watch.drain(|cpu, kind, flags, body| {
             if kind == LOST {
@@ -138,13 +145,7 @@ impl SwitchRecords {
                 _ => decode(cpu, kind, flags, body, *began),
             });
         });
-        // Those of one CPU stay in their order.
-        records.sort_by_key(|record| record.time);
-        let due = records.partition_point(|record| record.time < until);
-        for record in records.drain(..due) {
-            take(&record);
-        }
-        due
+        records.hand_over(until, take)
     }
 
     /// Descriptors that are spent on it.

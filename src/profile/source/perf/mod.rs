@@ -3,6 +3,7 @@
 
 pub(crate) mod events;
 pub(crate) mod kallsyms;
+mod order;
 pub(crate) mod reasons;
 mod ring;
 
