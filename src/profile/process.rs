@@ -167,6 +167,13 @@ pub(super) struct Process {
 }
 
 impl ThreadSource {
+    /// Whether its end is still to be told, if it cannot be read any more.
+    fn is_awaited(&self, lookups: &Lookups) -> bool {
+        let following = lookups.following.as_ref();
+        self.vanished <= VANISHED
+            && following.is_some_and(|following| following.will_tell_the_end_of(self.tid))
+    }
+
     fn queues(&self, interpreter: &Interpreter) -> bool {
         matches!(self.last, Some(Wait { at: Call::Inside { args, .. }, .. }) if interpreter.queues_at(args[0]))
     }
@@ -234,7 +241,7 @@ impl Process {
                     readings.push(reading);
                 }
                 Ok(None) => {}
-                Err(tid) if self.is_awaited(i, tid, lookups) => {}
+                Err(_) if self.is_awaited(i, lookups) => {}
                 Err(tid) => gone.push(tid),
             }
             self.threads[i].fresh = false;
@@ -270,7 +277,7 @@ impl Process {
             lookups.descriptors_left -= usize::from(self.directory.is_some());
         }
         let data = self.directory.as_ref().map_or_else(|| std::fs::metadata(&directory), File::metadata);
-        let Ok(data) = data else { return self.forget(lookups, ledger) };
+        let Ok(data) = data else { return self.is_told_of(lookups) || self.forget(lookups, ledger) };
         if data.st_nlink() == self.links && !self.threads.is_empty() {
             return true;
         }
@@ -282,7 +289,7 @@ impl Process {
                 self.links = 0;
                 return true;
             }
-            _ => return self.forget(lookups, ledger),
+            _ => return self.is_told_of(lookups) || self.forget(lookups, ledger),
         };
         // Whoever is not listed any more is no zombie; a program may start any number of threads.
         self.ended.retain(|tid| listed.contains(tid));
@@ -332,6 +339,12 @@ impl Process {
         !self.threads.is_empty() || starved || self.forget(lookups, ledger)
     }
 
+    /// Whether the end of one of its threads is still to be told: it ended after the records were read last.
+    fn is_told_of(&mut self, lookups: &Lookups) -> bool {
+        self.links = 0;
+        self.threads.iter().any(|thread| thread.is_awaited(lookups))
+    }
+
     /// Ends its threads in the books; always `false`.
     pub(super) fn forget(&mut self, lookups: &mut Lookups, ledger: &mut Ledger) -> bool {
         for thread in self.threads.drain(..) {
@@ -355,9 +368,9 @@ impl Process {
 
     /// Whether a thread that is listed has ended. Its end may be told before it shows.
     fn is_zombie(&self, tid: i32, lookups: &Lookups) -> bool {
-        // Whoever is told to have ended and waits for something changed its user, and is told of no more.
+        // Whoever is told to have ended and goes on all the same changed its user, and is told of no more.
         let told = lookups.has_told_the_end_of(tid);
-        let is_over = |stat: Stat| ended(stat.state) || told && stat.state == 'R';
+        let is_over = |stat: Stat| ended(stat.state) || told && stat.exiting;
         self.ended.contains(&tid) && self.thread_stat(tid).is_none_or(is_over)
     }
 
@@ -525,11 +538,10 @@ impl Process {
     }
 
     /// Whether a thread that cannot be read any more has an end that is still to be told.
-    fn is_awaited(&mut self, index: usize, tid: i32, lookups: &Lookups) -> bool {
+    fn is_awaited(&mut self, index: usize, lookups: &Lookups) -> bool {
         let thread = &mut self.threads[index];
         thread.vanished += 1;
-        thread.vanished <= VANISHED
-            && lookups.following.as_ref().is_some_and(|following| following.will_tell_the_end_of(tid))
+        thread.is_awaited(lookups)
     }
 
     /// Threads that can be found.

@@ -182,6 +182,9 @@ fn hexadecimal(word: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// `PF_EXITING` among the flags of a thread, since Linux 2.6.
+const PF_EXITING: u64 = 4;
+
 /// What boundby uses of `/proc/PID/stat`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
@@ -189,6 +192,8 @@ pub struct Stat {
     pub name: String,
     /// State letter.
     pub state: char,
+    /// It is ending: none of its program will run any more. That takes a while, and may take waiting.
+    pub exiting: bool,
     /// Parent process.
     pub parent: i32,
     /// User, system, and waited-for children's user and system time, in clock ticks.
@@ -217,6 +222,7 @@ pub fn parse_stat(text: &[u8]) -> Option<Stat> {
     Some(Stat {
         name,
         state: field(3)?.chars().next()?,
+        exiting: number(9)? & PF_EXITING != 0,
         parent: field(4)?.parse().ok()?,
         ticks: [number(14)?, number(15)?, number(16)?, number(17)?],
         threads: number(20)?,
@@ -423,6 +429,14 @@ mod tests {
         assert_eq!((stat.name.as_str(), stat.state, stat.parent), ("a) b (c)", 'S', 4));
         assert_eq!(stat.ticks, [14, 15, 16, 17]);
         assert_eq!((stat.threads, stat.started, stat.resident, stat.stack), (20, 22, 24, 28));
+        assert!(!stat.exiting);
+    }
+
+    #[test]
+    fn whoever_ends_says_so_before_it_is_a_zombie() {
+        let text = b"17 (a) D 4 17 17 0 -1 4228364 0 0 0 0 1 2 3 4 20 0 1 0 22 0 24";
+        let stat = parse_stat(text).unwrap();
+        assert_eq!((stat.exiting, stat.state), (true, 'D'));
     }
 
     #[test]
