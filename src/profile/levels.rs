@@ -5,6 +5,7 @@ use super::following::Following;
 use super::model::Level;
 use super::source::perf::Refused;
 use super::source::perf::events::Patience;
+use super::thread_clock::Counters;
 
 /// The names of these sources, as the report knows them.
 pub(super) const SWITCHES: &str = "perf-switches";
@@ -42,9 +43,9 @@ impl Switches {
     }
 
     /// The recording of a process that was launched begins; see [`Following::begin`].
-    pub(super) fn begin(&mut self, pid: i32, began: u64) {
+    pub(super) fn begin(&mut self, pid: i32, began: u64, before: Counters) {
         if let Self::Open(following, _) = self {
-            following.begin(pid, began);
+            following.begin(pid, began, before);
         }
     }
 

@@ -74,6 +74,11 @@ impl Lookups {
         self.following.as_ref()?.of(tid)
     }
 
+    /// See [`Following::before`].
+    fn before(&self, tid: i32) -> Counters {
+        self.following.as_ref().map_or_else(Counters::default, |following| following.before(tid))
+    }
+
     /// Whether a process or thread that was known is so no more.
     pub(super) fn has_told_the_end_of(&self, tid: i32) -> bool {
         self.are_told()
@@ -105,7 +110,8 @@ struct ThreadSource {
     /// How many descriptors are spent on them.
     descriptors: usize,
     children: ChildrenOf,
-    /// As the kernel showed them last.
+    /// Before the recording began, and as the kernel showed them last, beyond that.
+    before: Counters,
     counters: Counters,
     /// As the books have them.
     handed: Handed,
@@ -313,6 +319,8 @@ impl Process {
             let text = schedstat.read(&mut buffer);
             starved |= text.as_ref().is_err_and(out_of_descriptors);
             let Some(counters) = text.ok().and_then(parse_schedstat) else { continue };
+            let before = lookups.before(tid);
+            let counters = counters.since(before);
             let descriptors = if keep { DESCRIPTORS_KEPT } else { 0 };
             lookups.descriptors_left = lookups.descriptors_left.saturating_sub(descriptors);
             let (handed, born) = Handed::new(counters, lookups.exact(tid));
@@ -325,6 +333,7 @@ impl Process {
                 syscall,
                 children: ChildrenOf::at(at("children")),
                 descriptors,
+                before,
                 counters,
                 handed,
                 dispatches: Dispatches::new(counters.slices),
@@ -392,7 +401,7 @@ impl Process {
             Err(error) if out_of_descriptors(&error) => return Ok(None),
             Err(_) => return Err(tid),
         };
-        let counters = parse_schedstat(text).ok_or(tid)?;
+        let counters = parse_schedstat(text).ok_or(tid)?.since(thread.before);
         let exact = lookups.exact(tid);
         if counters == thread.counters && thread.blocked && !thread.handed.moved(exact) {
             if let Some(following) = &mut lookups.following {
@@ -509,6 +518,7 @@ impl Process {
     pub(super) fn last_words(&mut self, tid: i32, counters: Counters) -> Option<Reading> {
         let preemptions = self.preemptions(tid);
         let thread = self.threads.iter_mut().find(|thread| thread.tid == tid)?;
+        let counters = counters.since(thread.before);
         let news = thread.dispatches.since(counters.slices, thread.blocked);
         thread.dispatches.count(counters.slices, news, preemptions);
         let counted = Counters { slices: thread.dispatches.after_waits, ..counters };
@@ -534,6 +544,7 @@ impl Process {
         self.moved = true;
         let mut buffer = [0u8; 96];
         let last = thread.schedstat.read(&mut buffer).ok().and_then(parse_schedstat);
+        let last = last.map(|last| last.since(thread.before));
         Some(last_reading(end.tid, thread.handed.end(end.exact, last)))
     }
 

@@ -313,6 +313,12 @@ pub fn children(proc: &Path, process: &str) -> io::Result<Vec<i32>> {
     Ok(found)
 }
 
+/// What the scheduler counted of the first thread of a process; `None`: not readable, or not understood.
+#[must_use]
+pub fn scheduled(pid: i32) -> Option<Counters> {
+    parse_schedstat(&read_small(format!("/proc/{pid}/task/{pid}/schedstat").as_ref()).ok()?)
+}
+
 /// The `stat` of a process or thread; `None`: not readable, or not understood.
 #[must_use]
 pub fn read_stat(path: &Path) -> Option<Stat> {
