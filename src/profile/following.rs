@@ -39,6 +39,8 @@ pub(super) struct Chain {
 pub(super) struct Following {
     records: SwitchRecords,
     state: Switching,
+    /// See [`Following::before`].
+    held: (i32, Counters),
     governor: Option<Governor>,
     /// Whether reasons are told at present, if they may be.
     reasons: Option<governor::Reasons>,
@@ -66,10 +68,18 @@ impl Following {
         Self::open(&[pid], 0, patience, reasons)
     }
 
-    /// The recording of a process that was launched begins now: times count from `began`, `CLOCK_MONOTONIC` in nanoseconds.
-    pub(super) fn begin(&mut self, pid: i32, began: u64) {
+    /// The recording of a process that was launched begins now: times count from `began`, `CLOCK_MONOTONIC` in nanoseconds,
+    /// and what the scheduler counted `before` is none of the program's.
+    pub(super) fn begin(&mut self, pid: i32, began: u64, before: Counters) {
         self.records.count_from(began);
         self.state.begin(pid, 0);
+        self.held = (pid, before);
+    }
+
+    /// What the scheduler had counted of a thread before it became the program.
+    pub(super) fn before(&self, tid: i32) -> Counters {
+        let (held, before) = self.held;
+        if held == tid { before } else { Counters::default() }
     }
 
     /// Follows processes that run already, whose threads `list` names each time it is asked.
@@ -105,6 +115,7 @@ impl Following {
             reasons: records.tells_reasons().then(|| governor::Reasons::new(!is_limited)),
             records,
             state: Switching::default(),
+            held: (0, Counters::default()),
             governor: is_limited.then(Governor::default),
             names: Names::default(),
             is_over: false,

@@ -84,19 +84,22 @@ impl Handed {
         (self.counters, step.map(|(_, _, quiet)| quiet))
     }
 
-    /// How long it was in the run queue since the last step: the records tell it of whoever was put off. Of the time until it
-    /// was back on a CPU after a wait, it was as large a part as before.
+    /// How long it was in the run queue since the last step: the records tell it of whoever was put off. After each of its
+    /// waits it takes until the thread is back on a CPU; so it does after the last ones as long as after those before, but no
+    /// larger a part of them.
     fn queued_since(&self, exact: Option<Exact>) -> u64 {
-        let Some((then, now)) = self.exact.zip(exact).filter(|(then, now)| then.gap == now.gap) else {
-            return 0;
-        };
+        let known = self.exact.zip(exact).filter(|(then, now)| then.gap == now.gap);
+        let Some((then, now)) = known else { return 0 };
         let put_off = now.ready.saturating_sub(then.ready);
-        if !then.from_birth || then.waited == 0 {
+        if !then.from_birth {
             return put_off;
         }
         let woken = self.scheduler.delay.saturating_sub(then.ready).min(then.waited);
-        let waited = now.waited.saturating_sub(then.waited);
-        put_off + (u128::from(waited) * u128::from(woken) / u128::from(then.waited)) as u64
+        let share = |of: u64, all: u64| {
+            (u128::from(woken) * u128::from(of)).checked_div(u128::from(all)).unwrap_or(0) as u64
+        };
+        let by_number = share(now.waits.saturating_sub(then.waits), then.waits);
+        put_off + by_number.min(share(now.waited.saturating_sub(then.waited), then.waited))
     }
 
     /// What is known exactly of the time since the last step: on a CPU, waits, quiet.
@@ -207,11 +210,13 @@ mod tests {
     #[test]
     fn whoever_ends_was_in_the_queue_since_it_was_looked_at_as_its_counters_say_or_as_before() {
         let (mut handed, _) = Handed::new(scheduler(0, 0), exact(0, 0, 0));
-        // Put off for 50 of the 90 in the queue, so that 40 of the 400 it waited were in the queue.
+        // Put off for 50 of the 90 in the queue, so that it was there for 40 after its one wait, a tenth of it.
         let queued = Counters { run: 100, delay: 90, slices: 1 };
         handed.next(queued, exact(100, 1, 0));
         // Put off for 10 more, and 80 more waited.
         assert_eq!(handed.end(exact(120, 2, 0), None).0.delay, 90 + 10 + 8);
+        // One wait of ten times that length is no ten waits.
+        assert_eq!(handed.end(exact(1100, 2, 0), None).0.delay, 90 + 500 + 40);
         let last = Counters { delay: 95, ..queued };
         assert_eq!(handed.end(exact(120, 2, 0), Some(last)).0.delay, 95);
     }

@@ -5,6 +5,7 @@ use super::following::Following;
 use super::model::Level;
 use super::source::perf::Refused;
 use super::source::perf::events::Patience;
+use super::thread_clock::Counters;
 
 /// The records of switches, while a target is being started.
 pub(super) enum Switches {
@@ -37,9 +38,9 @@ impl Switches {
     }
 
     /// The recording of a process that was launched begins; see [`Following::begin`].
-    pub(super) fn begin(&mut self, pid: i32, began: u64) {
+    pub(super) fn begin(&mut self, pid: i32, began: u64, before: Counters) {
         if let Self::Open(following, _) = self {
-            following.begin(pid, began);
+            following.begin(pid, began, before);
         }
     }
 

@@ -74,6 +74,11 @@ impl Lookups {
         self.following.as_ref()?.of(tid)
     }
 
+    /// See [`Following::before`].
+    fn before(&self, tid: i32) -> Counters {
+        self.following.as_ref().map_or_else(Counters::default, |following| following.before(tid))
+    }
+
     /// Whether a process or thread that was known is so no more.
     pub(super) fn has_told_the_end_of(&self, tid: i32) -> bool {
         self.are_told()
@@ -105,7 +110,8 @@ struct ThreadSource {
     /// How many descriptors are spent on them.
     descriptors: usize,
     children: ChildrenOf,
-    /// As the kernel showed them last.
+    /// Before the recording began, and as the kernel showed them last, beyond that.
+    before: Counters,
     counters: Counters,
     /// As the books have them.
     handed: Handed,
@@ -167,6 +173,13 @@ pub(super) struct Process {
 }
 
 impl ThreadSource {
+    /// Whether its end is still to be told, if it cannot be read any more.
+    fn is_awaited(&self, lookups: &Lookups) -> bool {
+        let following = lookups.following.as_ref();
+        self.vanished <= VANISHED
+            && following.is_some_and(|following| following.will_tell_the_end_of(self.tid))
+    }
+
     fn queues(&self, interpreter: &Interpreter) -> bool {
         matches!(self.last, Some(Wait { at: Call::Inside { args, .. }, .. }) if interpreter.queues_at(args[0]))
     }
@@ -234,7 +247,7 @@ impl Process {
                     readings.push(reading);
                 }
                 Ok(None) => {}
-                Err(tid) if self.is_awaited(i, tid, lookups) => {}
+                Err(_) if self.is_awaited(i, lookups) => {}
                 Err(tid) => gone.push(tid),
             }
             self.threads[i].fresh = false;
@@ -270,7 +283,7 @@ impl Process {
             lookups.descriptors_left -= usize::from(self.directory.is_some());
         }
         let data = self.directory.as_ref().map_or_else(|| std::fs::metadata(&directory), File::metadata);
-        let Ok(data) = data else { return self.forget(lookups, ledger) };
+        let Ok(data) = data else { return self.is_told_of(lookups) || self.forget(lookups, ledger) };
         if data.st_nlink() == self.links && !self.threads.is_empty() {
             return true;
         }
@@ -282,7 +295,7 @@ impl Process {
                 self.links = 0;
                 return true;
             }
-            _ => return self.forget(lookups, ledger),
+            _ => return self.is_told_of(lookups) || self.forget(lookups, ledger),
         };
         // Whoever is not listed any more is no zombie; a program may start any number of threads.
         self.ended.retain(|tid| listed.contains(tid));
@@ -306,6 +319,8 @@ impl Process {
             let text = schedstat.read(&mut buffer);
             starved |= text.as_ref().is_err_and(out_of_descriptors);
             let Some(counters) = text.ok().and_then(parse_schedstat) else { continue };
+            let before = lookups.before(tid);
+            let counters = counters.since(before);
             let descriptors = if keep { DESCRIPTORS_KEPT } else { 0 };
             lookups.descriptors_left = lookups.descriptors_left.saturating_sub(descriptors);
             let (handed, born) = Handed::new(counters, lookups.exact(tid));
@@ -318,6 +333,7 @@ impl Process {
                 syscall,
                 children: ChildrenOf::at(at("children")),
                 descriptors,
+                before,
                 counters,
                 handed,
                 dispatches: Dispatches::new(counters.slices),
@@ -330,6 +346,12 @@ impl Process {
         }
         // A zombie still has its directory, but nothing of it can be read any more.
         !self.threads.is_empty() || starved || self.forget(lookups, ledger)
+    }
+
+    /// Whether the end of one of its threads is still to be told: it ended after the records were read last.
+    fn is_told_of(&mut self, lookups: &Lookups) -> bool {
+        self.links = 0;
+        self.threads.iter().any(|thread| thread.is_awaited(lookups))
     }
 
     /// Ends its threads in the books; always `false`.
@@ -355,7 +377,7 @@ impl Process {
 
     /// Whether a thread that is listed has ended. Its end may be told before it shows.
     fn is_zombie(&self, tid: i32, lookups: &Lookups) -> bool {
-        // Whoever is told to have ended and goes on changed its user, and is told of no more.
+        // Whoever is told to have ended and goes on all the same changed its user, and is told of no more.
         let told = lookups.has_told_the_end_of(tid);
         let is_over = |stat: Stat| ended(stat.state) || told && stat.exiting;
         self.ended.contains(&tid) && self.thread_stat(tid).is_none_or(is_over)
@@ -379,7 +401,7 @@ impl Process {
             Err(error) if out_of_descriptors(&error) => return Ok(None),
             Err(_) => return Err(tid),
         };
-        let counters = parse_schedstat(text).ok_or(tid)?;
+        let counters = parse_schedstat(text).ok_or(tid)?.since(thread.before);
         let exact = lookups.exact(tid);
         if counters == thread.counters && thread.blocked && !thread.handed.moved(exact) {
             if let Some(following) = &mut lookups.following {
@@ -496,6 +518,7 @@ impl Process {
     pub(super) fn last_words(&mut self, tid: i32, counters: Counters) -> Option<Reading> {
         let preemptions = self.preemptions(tid);
         let thread = self.threads.iter_mut().find(|thread| thread.tid == tid)?;
+        let counters = counters.since(thread.before);
         let news = thread.dispatches.since(counters.slices, thread.blocked);
         thread.dispatches.count(counters.slices, news, preemptions);
         let counted = Counters { slices: thread.dispatches.after_waits, ..counters };
@@ -521,15 +544,15 @@ impl Process {
         self.moved = true;
         let mut buffer = [0u8; 96];
         let last = thread.schedstat.read(&mut buffer).ok().and_then(parse_schedstat);
+        let last = last.map(|last| last.since(thread.before));
         Some(last_reading(end.tid, thread.handed.end(end.exact, last)))
     }
 
     /// Whether a thread that cannot be read any more has an end that is still to be told.
-    fn is_awaited(&mut self, index: usize, tid: i32, lookups: &Lookups) -> bool {
+    fn is_awaited(&mut self, index: usize, lookups: &Lookups) -> bool {
         let thread = &mut self.threads[index];
         thread.vanished += 1;
-        thread.vanished <= VANISHED
-            && lookups.following.as_ref().is_some_and(|following| following.will_tell_the_end_of(tid))
+        thread.is_awaited(lookups)
     }
 
     /// Threads that can be found.

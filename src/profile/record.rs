@@ -13,7 +13,7 @@ use super::model::{Exit, Level, Throttling};
 use super::own_cpu;
 use super::sampler::Schedule;
 use super::source::perf::Refused;
-use super::source::procfs::{command_line, numbered, parse_group, read_small, read_stat};
+use super::source::procfs::{command_line, numbered, parse_group, read_small, read_stat, scheduled};
 use super::stack_reads::StackReads;
 use super::sys::Witness;
 use super::tree::{Tree, own_children, threads_below};
@@ -161,8 +161,9 @@ fn begin(target: &Target, asked: Option<Level>) -> Result<Begun, ProfileError> {
             let prepare = |pid| {
                 switches = Switches::of(asked, |patience, reasons| Following::launch(pid, patience, reasons));
                 // The recording begins with the command: what it took to prepare is no time of its life.
+                let before = scheduled(pid).unwrap_or_default();
                 (started, began) = (Instant::now(), monotonic());
-                switches.begin(pid, began);
+                switches.begin(pid, began, before);
                 asked.is_none() || !switches.are_refused()
             };
             (launch::start(command, prepare), None)

@@ -41,6 +41,18 @@ pub struct Counters {
     pub slices: u64,
 }
 
+impl Counters {
+    /// What was counted since they stood so.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            run: self.run.saturating_sub(before.run),
+            delay: self.delay.saturating_sub(before.delay),
+            slices: self.slices.saturating_sub(before.slices),
+        }
+    }
+}
+
 /// What a reading saw the thread do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {

@@ -13,9 +13,7 @@ use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::host::Host;
 use super::source::native::Images;
-use super::source::procfs::{
-    Stat, children, descendants, numbered, parents, parse_schedstat, read_small, read_stat,
-};
+use super::source::procfs::{Stat, children, descendants, numbered, parents, read_stat, scheduled};
 use super::stack_reads::StackReads;
 use super::switching::{Ended, Exact};
 use super::thread_clock::Counters;
@@ -298,10 +296,8 @@ impl Tree {
     pub(super) fn last_words(&mut self, pid: i32, now: u64) {
         self.catch_up(now);
         let now = now.min(self.end);
-        let counters = read_small(format!("/proc/{pid}/task/{pid}/schedstat").as_ref())
-            .ok()
-            .and_then(|text| parse_schedstat(&text));
-        let reading = counters.and_then(|counters| self.processes.get_mut(&pid)?.last_words(pid, counters));
+        let reading =
+            scheduled(pid).and_then(|counters| self.processes.get_mut(&pid)?.last_words(pid, counters));
         if let Some(reading) = reading {
             self.ledger.last_words(now, reading);
         }

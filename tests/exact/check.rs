@@ -44,19 +44,25 @@ pub(crate) fn complaints(level: &str, run: &Measured) -> Vec<String> {
     let threads = told.map_or(processes, |sums| sums.threads);
     check(run.threads == threads, format!("{} threads, and there were {threads}", run.threads));
     let Some(sums) = told else { return wrong };
-    let edges = BEFORE_AND_AFTER * processes as f64 + FIRST_AND_LAST * threads as f64;
+    let around = BEFORE_AND_AFTER * processes as f64 + FIRST_AND_LAST * threads as f64;
     let stolen = run.stolen;
     // What the host takes is neither on a CPU nor in the queue, and no program knows of it: its sums have it as blocked.
-    let (found, truth, allowed) = (run.blocked, sums.blocked, SHARE * sums.blocked + edges);
+    let (found, truth, allowed) = (run.blocked, sums.blocked, SHARE * sums.blocked + around);
     check(
-        (truth - allowed - stolen..=truth + allowed).contains(&found),
-        format!("{found} s blocked, it says {truth} s ({stolen} s may be stolen)"),
+        (truth - allowed - stolen..=truth + allowed + sums.edges).contains(&found),
+        format!(
+            "{found} s blocked, it says {truth} s ({stolen} s stolen, {} s at the edges, at most)",
+            sums.edges
+        ),
     );
     let turns = run.turn * processes as f64;
-    let (found, truth, allowed) = (run.runnable, sums.queued, SHARE * sums.life() + edges + turns);
+    let (found, truth, allowed) = (run.runnable, sums.queued, SHARE * sums.life() + around + turns);
     check(
-        (truth - allowed..=truth + allowed + stolen).contains(&found),
-        format!("{found} s in the run queue, it says {truth} s ({stolen} s may be stolen)"),
+        (truth - allowed - sums.early..=truth + allowed + stolen + sums.edges).contains(&found),
+        format!(
+            "{found} s in the run queue, it says {truth} s ({stolen} s stolen, {} s at the edges, at most)",
+            sums.edges
+        ),
     );
     wrong
 }

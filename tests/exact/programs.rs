@@ -34,6 +34,12 @@ pub(crate) struct Sums {
     pub(crate) run: f64,
     pub(crate) queued: f64,
     pub(crate) blocked: f64,
+    /// Beyond that they can have been blocked, or in the queue, for so long.
+    #[serde(default)]
+    pub(crate) edges: f64,
+    /// What first threads were in the queue before they began to measure themselves; some of it, before boundby let it go.
+    #[serde(default)]
+    pub(crate) early: f64,
 }
 
 impl Sums {
@@ -46,6 +52,8 @@ impl Sums {
                 run: all.run + own.run,
                 queued: all.queued + own.queued,
                 blocked: all.blocked + own.blocked,
+                edges: all.edges + own.edges,
+                early: all.early + own.early,
             };
             (processes + 1, sums)
         })

@@ -182,6 +182,9 @@ fn hexadecimal(word: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// `PF_EXITING` among the flags of a thread, since Linux 2.6.
+const PF_EXITING: u64 = 4;
+
 /// What boundby uses of `/proc/PID/stat`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
@@ -189,7 +192,7 @@ pub struct Stat {
     pub name: String,
     /// State letter.
     pub state: char,
-    /// It is ending and will not run its program again (`PF_EXITING`); no zombie yet.
+    /// It is ending: none of its program will run any more. That takes a while, and may take waiting.
     pub exiting: bool,
     /// Parent process.
     pub parent: i32,
@@ -205,9 +208,6 @@ pub struct Stat {
     pub stack: u64,
 }
 
-/// A flag of `include/linux/sched.h`.
-const PF_EXITING: u64 = 4;
-
 /// `/proc/PID/stat`. The name may hold spaces and brackets; it ends at the last closing one.
 #[must_use]
 pub fn parse_stat(text: &[u8]) -> Option<Stat> {
@@ -222,8 +222,8 @@ pub fn parse_stat(text: &[u8]) -> Option<Stat> {
     Some(Stat {
         name,
         state: field(3)?.chars().next()?,
-        parent: field(4)?.parse().ok()?,
         exiting: number(9)? & PF_EXITING != 0,
+        parent: field(4)?.parse().ok()?,
         ticks: [number(14)?, number(15)?, number(16)?, number(17)?],
         threads: number(20)?,
         started: number(22)?,
@@ -311,6 +311,12 @@ pub fn children(proc: &Path, process: &str) -> io::Result<Vec<i32>> {
         }
     }
     Ok(found)
+}
+
+/// What the scheduler counted of the first thread of a process; `None`: not readable, or not understood.
+#[must_use]
+pub fn scheduled(pid: i32) -> Option<Counters> {
+    parse_schedstat(&read_small(format!("/proc/{pid}/task/{pid}/schedstat").as_ref()).ok()?)
 }
 
 /// The `stat` of a process or thread; `None`: not readable, or not understood.
@@ -427,19 +433,16 @@ mod tests {
         }
         let stat = parse_stat(&text).unwrap();
         assert_eq!((stat.name.as_str(), stat.state, stat.parent), ("a) b (c)", 'S', 4));
-        assert!(!stat.exiting);
         assert_eq!(stat.ticks, [14, 15, 16, 17]);
         assert_eq!((stat.threads, stat.started, stat.resident, stat.stack), (20, 22, 24, 28));
+        assert!(!stat.exiting);
     }
 
     #[test]
-    fn who_is_ending_is_marked_so_before_it_is_a_zombie() {
-        let fields = ["1"; 40].join(" ");
-        let exiting = |flags: u32| {
-            parse_stat(format!("17 (a) R 1 1 1 1 1 {flags} {fields}").as_bytes()).unwrap().exiting
-        };
-        // `PF_EXITING`, `PF_FORKNOEXEC`, `PF_RANDOMIZE`.
-        assert_eq!([exiting(0x40_0044), exiting(0x40_0040)], [true, false]);
+    fn whoever_ends_says_so_before_it_is_a_zombie() {
+        let text = b"17 (a) D 4 17 17 0 -1 4228364 0 0 0 0 1 2 3 4 20 0 1 0 22 0 24";
+        let stat = parse_stat(text).unwrap();
+        assert_eq!((stat.exiting, stat.state), (true, 'D'));
     }
 
     #[test]
