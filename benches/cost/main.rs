@@ -3,13 +3,16 @@
 //! means.
 //!
 //! ```text
-//! cargo bench --bench cost                 everything, about a quarter of an hour
-//! cargo bench --bench cost -- slowdown     one group: slowdown, stacks, waiting, recorder, scan
+//! cargo bench --bench cost                 everything but endurance, about half an hour
+//! cargo bench --bench cost -- slowdown     one group: slowdown, stacks, levels, waiting, recorder, scan, endurance
 //! cargo bench --bench cost -- scan --tree=DIR
+//! cargo bench --bench cost -- endurance --seconds=600 --levels=default,s,k
 //! cargo bench --bench cost -- --quick      whether the benches work; the figures mean little
 //! ```
 
+mod endurance;
 mod latency;
+mod levels;
 mod pairs;
 mod recorder;
 mod roles;
@@ -18,6 +21,7 @@ mod scan;
 mod slowdown;
 mod stacks;
 mod table;
+mod tools;
 
 use std::io;
 use std::process::ExitCode;
@@ -42,18 +46,22 @@ impl Depth {
 
 type Group = fn(Depth, &mut Table) -> io::Result<()>;
 
-const GROUPS: [(&str, Group); 5] = [
+const GROUPS: [(&str, Group); 7] = [
     ("slowdown", slowdown::measure),
     ("stacks", stacks::measure),
+    ("levels", levels::measure),
     ("waiting", latency::measure),
     ("recorder", recorder::measure),
     ("scan", scan::measure),
+    (ENDURANCE, endurance::measure),
 ];
+/// Takes half an hour, and is measured only if it is named.
+const ENDURANCE: &str = "endurance";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.split_first() {
-        Some((first, role)) if first == roles::FLAG => roles::play(role).map(|()| ExitCode::SUCCESS),
+        Some((first, role)) if first == roles::FLAG => roles::play(role),
         _ => bench(&arguments),
     };
     done.unwrap_or_else(|error| {
@@ -73,7 +81,7 @@ fn bench(arguments: &[String]) -> io::Result<ExitCode> {
     }
     let mut table = Table::begin(depth)?;
     for (name, measure) in GROUPS {
-        if wanted.is_empty() || wanted.iter().any(|wanted| *wanted == name) {
+        if wanted.is_empty() && name != ENDURANCE || wanted.iter().any(|wanted| *wanted == name) {
             measure(depth, &mut table)?;
         }
     }

@@ -35,16 +35,43 @@ impl Target {
         Some(Self(vec![path.trim().to_owned(), "-c".to_owned(), code]))
     }
 
-    fn bare(&self) -> Command {
+    /// As it is.
+    pub(crate) fn bare(&self) -> Command {
         let mut command = Command::new(&self.0[0]);
         command.args(&self.0[1..]);
         command
     }
 
-    fn under_boundby(&self, options: &[&str]) -> Command {
+    /// Under `boundby profile` with these options.
+    pub(crate) fn under_boundby(&self, options: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_boundby"));
         command.arg("profile").args(options).arg("--").args(&self.0);
         command
+    }
+
+    /// The words with which it is started.
+    pub(crate) fn words(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// CPU time of all children that ended and were waited for, and of those they waited for.
+pub(crate) fn cpu_of_children() -> Duration {
+    let usage = usage(libc::RUSAGE_CHILDREN);
+    let time = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(time.tv_usec.unsigned_abs())
+    };
+    time(usage.ru_utime) + time(usage.ru_stime)
+}
+
+/// What this process used, or its children (`RUSAGE_SELF`, `RUSAGE_CHILDREN`).
+#[expect(unsafe_code, reason = "no safe crate at hand offers getrusage, and /proc counts in ticks")]
+pub(crate) fn usage(who: i32) -> libc::rusage {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the place lives until the call has returned, and all zeros is a valid rusage.
+    unsafe {
+        libc::getrusage(who, usage.as_mut_ptr());
+        usage.assume_init()
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::Depth;
 use crate::pairs::{Estimate, bare_first};
-use crate::run::status_of;
+use crate::run::{cpu_of_children, status_of};
 use crate::table::{Table, Unit};
 
 /// What names a directory to scan instead of those that are there anyway.
@@ -147,19 +147,10 @@ fn line(table: &mut Table, what: &str, values: Vec<f64>, judged: (Unit, Option<f
 }
 
 fn ran(mut command: Command) -> io::Result<Ran> {
-    let (begun, before) = (Instant::now(), cpu_of_children()?);
+    let (begun, before) = (Instant::now(), cpu_of_children());
     let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    let ran = Ran { wall: begun.elapsed(), cpu: cpu_of_children()?.saturating_sub(before) };
+    let ran = Ran { wall: begun.elapsed(), cpu: cpu_of_children().saturating_sub(before) };
     if status.success() { Ok(ran) } else { Err(io::Error::other(format!("{command:?} ended with {status}"))) }
-}
-
-/// CPU time of all children that ended, to the kernel's tick.
-fn cpu_of_children() -> io::Result<Duration> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    // Behind the name, which may hold anything; then user and system time are the 16th and 17th field.
-    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-    let ticks: u64 = fields.split(' ').skip(13).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-    Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
 }
 
 /// Largest resident set, as long as anybody could look.

@@ -19,6 +19,23 @@ pub(crate) enum Unit {
     MebibytesPerMinute,
     /// Of something else.
     Times,
+    /// The same, where a hundredth matters.
+    Ratio,
+    /// Switches.
+    PerSecond,
+    /// Of all there were.
+    OfAll,
+}
+
+/// Over its bar is what lies above it with its whole interval; a median above the bar whose interval holds the bar is
+/// `unclear`.
+pub(crate) fn verdict(figure: Estimate, bar: Option<f64>) -> &'static str {
+    match bar {
+        None => "",
+        Some(bar) if figure.median <= bar => "ok",
+        Some(bar) if figure.low <= bar => "unclear",
+        Some(_) => "OVER",
+    }
 }
 
 /// Lines are printed as they come: a run takes minutes.
@@ -45,8 +62,7 @@ impl Table {
         Ok(Self { over: 0, skipped: 0 })
     }
 
-    /// One figure, and the same of the two least disturbed runs where two are compared. Over its bar is what lies above it with its whole interval; a median above the bar whose interval
-    /// holds the bar is `unclear`.
+    /// One figure, and the same of the two least disturbed runs where two are compared; see [`verdict`].
     pub(crate) fn line(
         &mut self,
         what: &str,
@@ -54,12 +70,7 @@ impl Table {
         best: Option<f64>,
         (unit, bar): (Unit, Option<f64>),
     ) -> io::Result<()> {
-        let verdict = match bar {
-            None => "",
-            Some(bar) if figure.median <= bar => "ok",
-            Some(bar) if figure.low <= bar => "unclear",
-            Some(_) => "OVER",
-        };
+        let verdict = verdict(figure, bar);
         self.over += usize::from(verdict == "OVER");
         let [best, bar] = [best, bar].map(|figure| figure.map_or_else(String::new, |value| unit.show(value)));
         let interval = if (figure.low, figure.high) == (figure.median, figure.median) {
@@ -85,28 +96,42 @@ impl Table {
         writeln!(io::stdout().lock(), "{what:<58} {:>10}   {why}", "not run")
     }
 
-    /// Fails if a figure was over its bar.
+    /// What is no figure.
+    pub(crate) fn said(&mut self, what: &str, words: &str) -> io::Result<()> {
+        writeln!(io::stdout().lock(), "{what:<58} {:>10}   {words}", "")
+    }
+
+    /// What is wrong, and is no matter of a figure.
+    pub(crate) fn wrong(&mut self, what: &str, why: &str) -> io::Result<()> {
+        self.over += 1;
+        writeln!(io::stdout().lock(), "{what:<58} {:>10}   {why}", "WRONG")
+    }
+
+    /// Fails if a figure was over its bar, or something was wrong.
     pub(crate) fn end(self) -> io::Result<ExitCode> {
         let Self { over, skipped } = self;
         let load = run::load();
         writeln!(
             io::stdout().lock(),
             "
-load at the end {load}; over their bar: {over}; not run: {skipped}"
+load at the end {load}; over their bar or wrong: {over}; not run: {skipped}"
         )?;
         Ok(if over == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
 impl Unit {
-    fn show(self, value: f64) -> String {
+    pub(crate) fn show(self, value: f64) -> String {
         match self {
             Self::Percent => format!("{value:+.2} %"),
-            Self::OfOneCpu => format!("{value:.2} %"),
+            Self::OfOneCpu | Self::OfAll => format!("{value:.2} %"),
             Self::Milliseconds => format!("{value:.1} ms"),
             Self::Mebibytes => format!("{value:.1} MiB"),
             Self::MebibytesPerMinute => format!("{value:+.2} MiB"),
             Self::Times => format!("{value:.2} x"),
+            Self::Ratio if value < 10.0 => format!("{value:.3}"),
+            Self::Ratio => format!("{value:.1}"),
+            Self::PerSecond => format!("{value:.0} /s"),
         }
     }
 }

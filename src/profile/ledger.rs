@@ -291,6 +291,10 @@ impl Ledger {
                     if let Some(waited) = self.children.end(parent, place) {
                         self.credit_child(waited, place);
                     }
+                    // Whoever has ended itself waits for nobody any more.
+                    if !self.live.contains_key(&parent) {
+                        self.children.forget(parent);
+                    }
                 }
                 self.credit_over(place, paid.map_or(0, |paid| paid.quiet) + unpaid);
             } else if let Some(over) = paid {

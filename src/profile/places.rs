@@ -203,8 +203,11 @@ impl Places {
 
     /// Books CPU time on the stack that a sighting found it spent in.
     pub fn compute(&mut self, pid: i32, stack: StackId, under: Under, cpu: u64) {
-        let is_full = self.computing.len() >= KEPT_APART && !self.computing.contains_key(&(pid, stack));
-        let stack = if is_full { StackId::UNSEEN } else { stack };
+        let has_room =
+            |place: &(i32, StackId)| self.computing.len() < KEPT_APART || self.computing.contains_key(place);
+        // A build starts ever new processes: those that come when it is full are one.
+        let place = [(pid, stack), (pid, StackId::UNSEEN)].into_iter().find(has_room);
+        let (pid, stack) = place.unwrap_or((0, StackId::UNSEEN));
         let entry = self.computing.entry((pid, stack)).or_default();
         entry.sightings += u64::from(stack != StackId::UNSEEN);
         match under {
@@ -254,6 +257,17 @@ mod tests {
             places.waits().map(|(at, waits)| (at.stack.0, waits.blocked, waits.ended)).collect();
         assert_eq!(found, [(1, 5_000_100, 2), (2, 1800, 18)]);
         assert_eq!(wall, BTreeMap::from([(place(1), 5_000_050), (place(2), 450)]));
+    }
+
+    #[test]
+    fn any_number_of_processes_takes_bounded_memory_and_loses_no_time() {
+        let mut places = Places::default();
+        let all = 2 * KEPT_APART as i32;
+        (1..=all).for_each(|pid| places.compute(pid, StackId::UNSEEN, Under::Unknown, 3));
+        places.compute(1, StackId(1), Under::Unknown, 3);
+        assert_eq!(places.computing().count(), KEPT_APART + 1);
+        let of = |pid| places.computing().find(|(known, ..)| *known == pid).map(|(.., time)| time.total());
+        assert_eq!((of(1), of(all), of(0)), (Some(6), None, Some(3 * KEPT_APART as u64)));
     }
 
     #[test]

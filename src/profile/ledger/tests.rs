@@ -539,3 +539,26 @@ fn a_long_recording_takes_no_more_memory_than_a_short_one() {
     assert_eq!(kept + ledger.folded.cpu, 29_999 * 3 * MS / 4);
     assert_eq!(ledger.processes.values().map(|process| process.cpu).sum::<u64>(), 29_999 * 3 * MS / 4);
 }
+
+#[test]
+fn orphans_leave_nothing_behind() {
+    let mut books = Ledger::new(CPUS);
+    books.process(1, 0, 0);
+    for pid in 2..50 {
+        // Its parent has ended before it was seen.
+        books.process(pid, 1000 + pid, 0);
+        let reading = Reading {
+            tid: pid,
+            counters: Counters { run: MS, delay: 0, slices: 1 },
+            seen: Seen::Blocked(SiteId::UNKNOWN),
+            under: Under::Unknown,
+            stack: StackId::UNSEEN,
+            quiet: None,
+        };
+        books.thread(Birth { pid, tid: pid, at: 0, counters: Counters::default(), newborn: true });
+        books.round(MS, &[reading]);
+        books.thread_gone(pid);
+        books.process_gone(pid, MS);
+    }
+    assert_eq!(format!("{:?}", books.children), format!("{:?}", Children::default()));
+}
