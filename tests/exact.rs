@@ -35,7 +35,9 @@ const LEVELS: [&str; 3] = ["p", "s", "k"];
 fn run_all(mode: &str) {
     let folder = tempfile::TempDir::with_prefix("boundby-exact-").unwrap();
     let (mut programs, missing) = programs::all(folder.path());
-    missing.iter().for_each(|why| say(&format!("skipped: {why}")));
+    for why in &missing {
+        say(&format!("skipped: {why}"));
+    }
     let only = env::var("BOUNDBY_EXACT_ONLY").unwrap_or_default();
     let is_meant = |name: &str| only.is_empty() || only.split(',').any(|part| name.contains(part));
     programs.retain(|program| is_meant(program.name));

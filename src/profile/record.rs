@@ -216,6 +216,8 @@ pub fn record(
     let mut surveys = SURVEYS.iter().peekable();
     loop {
         let age = started.elapsed();
+        // What the kernel told has to be read however seldom threads are looked at.
+        tree.catch_up(nanos(age));
         let cost_before = own_cpu::thread();
         tree.round(nanos(age), !launched && schedule.rounds == 0);
         if !launched && schedule.rounds == 0 {

@@ -9,8 +9,8 @@ const SHARE: f64 = 0.01;
 const BEFORE_AND_AFTER: f64 = 0.004;
 /// The same of a thread: until its first step, after its last.
 const FIRST_AND_LAST: f64 = 0.001;
-/// Seconds by which the CPU time of little may be off: boundby's own steps between fork and exec, and its witness. And for
-/// each process what it takes to end it, which comes after the last record of it.
+/// Seconds of CPU that are in what `wait4` says of all of boundby's children and are not the program's: boundby's own steps
+/// between fork and exec, and its witness. And for each process what it takes to end it, which comes after its last record.
 const LITTLE: f64 = 0.002;
 const ENDING: f64 = 0.0001;
 /// How far a book may be from the time it is of.
@@ -28,7 +28,7 @@ pub(crate) fn complaints(level: &str, run: &Measured) -> Vec<String> {
     let (book, wall) = (run.wall_book, run.wall);
     check((book - wall).abs() <= BALANCE, format!("the wall book sums to {book} s of {wall} s"));
     let (processes, told) = run.told;
-    let allowed = (SHARE * run.used).max(LITTLE + ENDING * processes as f64);
+    let allowed = SHARE * run.used + LITTLE + ENDING * processes as f64;
     let is_within = (run.used - allowed..=run.used + allowed).contains(&run.cpu);
     // What switching, starting and ending take is no thread's.
     let is_named = run.cpu <= run.used && run.remarks.iter().any(|remark| remark.contains("switching"));
