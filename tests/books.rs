@@ -41,7 +41,7 @@ fn complaints(program: &Program, found: &Measured) -> Vec<String> {
     let cpu = found.cpu_of_children;
     let allowed = (CPU_SHARE * cpu).max(CPU_SECONDS);
     let booked = found.thread_book["cpu"];
-    let switching = if found.level == "s" { SWITCHING * cpu } else { 0.0 };
+    let switching = if found.level == "p" { 0.0 } else { SWITCHING * cpu };
     for (what, told, gap) in [("in all", found.cpu, 0.0), ("in the thread book", booked, switching)] {
         let fits = (cpu - allowed - gap..=cpu + allowed).contains(&told);
         check(fits, format!("{told} s of CPU {what}, the kernel says {cpu} s"));

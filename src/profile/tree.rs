@@ -329,11 +329,14 @@ pub(super) fn own_children() -> Option<Vec<i32>> {
     children(PROC.as_ref(), "self").ok()
 }
 
-/// All threads of a process and of those it started, as far as they are listed.
+/// All threads of a process and of those it started, as far as they are listed; but for boundby, which may be one of them.
 pub(super) fn threads_below(root: i32) -> Vec<i32> {
     let proc = Path::new(PROC);
     let mut processes = vec![root];
-    processes.extend(descendants(&[root], &parents(proc)).into_iter().map(|(pid, _)| pid));
+    let us = own_pid();
+    let mut pairs = parents(proc);
+    pairs.retain(|(pid, _)| *pid != us);
+    processes.extend(descendants(&[root], &pairs).into_iter().map(|(pid, _)| pid));
     let threads = |pid: &i32| numbered(&proc.join(pid.to_string()).join("task")).unwrap_or_default();
     processes.iter().flat_map(threads).collect()
 }

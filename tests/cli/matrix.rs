@@ -71,12 +71,11 @@ struct Expected {
 fn expected(cell: &Cell, now: i32) -> Expected {
     let paranoid = cell.paranoid.unwrap_or(now);
     match cell.proc {
-        // Switches are told all the same; else what the kernel says of children that have ended is all there is.
+        // Switches are told all the same, but not why; else what the kernel says of children that have ended is all there is.
         Proc::Nothing => {
             let levels: &[_] = match (cell.is_filtered, cell.is_root, paranoid) {
                 (true, ..) => &["r"],
-                (false, true, _) => &["k"],
-                (false, false, ..=2) => &["s"],
+                (false, true, _) | (false, false, ..=2) => &["s"],
                 (false, false, _) => &["s", "r"],
             };
             Expected { levels, clock: Some(false), verdicts: [Some("cpu"), None] }
