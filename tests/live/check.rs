@@ -205,7 +205,7 @@ mod tests {
             "schema": "boundby/report/1",
             "exit": {"code": 0},
             "profile": {
-                "wall_s": 2.0, "cpu_user_s": 0.15, "cpu_system_s": 0.05, "threads": 1,
+                "level": "p", "wall_s": 2.0, "cpu_user_s": 0.15, "cpu_system_s": 0.05, "threads": 1,
                 "wall": {"cpu": 0.2, "network": 1.7, "paging": null, "unattributed": 0.1},
                 "threads_total": {"cpu": 0.2, "network": 1.8},
             },
