@@ -25,7 +25,7 @@ use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
 
 use children::Children;
-pub use records::{Closed, Folded, ProcessRecord, Reading, ThreadRecord, Under};
+pub use records::{Closed, Folded, ProcessRecord, Reading, SUMMED_UP, ThreadRecord, Under};
 
 /// Threads whose details are kept after they ended; of later ones only the totals.
 const FINISHED_KEPT: usize = 4096;
@@ -237,7 +237,7 @@ impl Ledger {
     }
 
     fn sum_up(&mut self, process: &ProcessRecord) {
-        let rest = self.processes.entry(0).or_default();
+        let rest = self.processes.entry(SUMMED_UP).or_default();
         rest.cpu += process.cpu;
         rest.threads = rest.threads.max(process.threads);
         self.processes_summed += 1;

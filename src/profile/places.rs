@@ -218,6 +218,12 @@ impl Places {
         self.see(stack, 0);
     }
 
+    /// Whether what comes later is booked without its stack.
+    #[must_use]
+    pub fn are_full(&self) -> bool {
+        self.waits.len() >= KEPT_APART || self.computing.len() >= KEPT_APART
+    }
+
     /// Every place that was waited at.
     pub fn waits(&self) -> impl Iterator<Item = (Place, &Waits)> {
         self.waits.iter().map(|(place, waits)| (*place, waits))

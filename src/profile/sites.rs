@@ -264,6 +264,12 @@ impl Sites {
         self.records.len()
     }
 
+    /// Whether later ones are merged.
+    #[must_use]
+    pub fn are_full(&self) -> bool {
+        self.records.len() >= KEPT_APART
+    }
+
     /// One site's record.
     #[must_use]
     pub fn get(&self, id: SiteId) -> &SiteRecord {

@@ -142,6 +142,12 @@ impl Stacks {
         self.frames.get(frame.0 as usize).map_or(&[], |levels| levels)
     }
 
+    /// Whether later ones are cut short, or not kept.
+    #[must_use]
+    pub fn are_full(&self) -> bool {
+        self.paths.len() >= STACKS_KEPT || self.frames.len() >= FRAMES_KEPT
+    }
+
     /// How many frames and stacks there are.
     #[must_use]
     pub fn count(&self) -> (usize, usize) {

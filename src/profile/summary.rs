@@ -3,6 +3,7 @@
 mod blocking_points;
 pub(super) mod code;
 pub(super) mod event_loops;
+mod summed_up;
 mod timeline;
 mod tracks;
 
@@ -12,7 +13,7 @@ use std::time::Duration;
 use super::callers::{CPU_CLOCK, NATIVE_STACKS, PYTHON_STACKS};
 use super::clients::SOCK_DIAG;
 use super::items;
-use super::ledger::{Closed, ProcessRecord};
+use super::ledger::{Closed, ProcessRecord, SUMMED_UP};
 use super::levels::Reasons;
 use super::model::{
     CpuSplit, EventLoop, Items, Language, Level, Parallelism, ProcessGroup, Profile, Quality, REASONS,
@@ -78,7 +79,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         max_rss: recording
             .max_rss
             .or_else(|| books.processes.values().filter_map(|process| process.rss).max()),
-        processes: books.processes.len() as u64 + books.processes_summed,
+        processes: summed_up::processes(books),
         threads: books.threads_seen,
         runtime,
         timeline: timeline::timeline(books, &wall_book),
@@ -326,10 +327,12 @@ fn event_loop(books: &Closed) -> Option<EventLoop> {
 fn groups(books: &Closed) -> Vec<ProcessGroup> {
     type Role = (String, Option<String>);
     let mut groups: BTreeMap<Role, (ProcessGroup, Vec<(u64, u64)>)> = BTreeMap::new();
-    for process in books.processes.values() {
-        let parent = books.processes.get(&process.parent).map(|parent| parent.name.clone());
+    for (pid, process) in &books.processes {
+        let parent = books.processes.get(&process.parent).filter(|_| process.parent != SUMMED_UP);
+        let parent = parent.map(|parent| parent.name.clone());
         let entry = groups.entry((process.name.clone(), parent)).or_default();
         add_to_group(&mut entry.0, process);
+        entry.0.count += if *pid == SUMMED_UP { books.processes_summed } else { 1 };
         entry.1.push(process.seen);
     }
     let mut groups: Vec<ProcessGroup> = groups
@@ -341,7 +344,7 @@ fn groups(books: &Closed) -> Vec<ProcessGroup> {
         })
         .collect();
     groups.sort_by(|a, b| b.cpu.cmp(&a.cpu).then_with(|| a.name.cmp(&b.name)));
-    groups
+    summed_up::groups(groups)
 }
 
 fn add_to_group(group: &mut ProcessGroup, process: &ProcessRecord) {
@@ -349,7 +352,6 @@ fn add_to_group(group: &mut ProcessGroup, process: &ProcessRecord) {
         group.runtime = process.runtime.clone();
     }
     group.name.clone_from(&process.name);
-    group.count += 1;
     group.threads = group.threads.max(process.threads);
     group.cpu += Duration::from_nanos(process.cpu);
     group.rss = group.rss.max(process.rss);
@@ -507,7 +509,7 @@ fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
         ));
     }
     let told = exact_share(&recording.books);
-    if recording.levels.followed && told < 0.99 {
+    if recording.levels.followed && (told < 0.99 || recording.levels.lost > 0) {
         let why = match (recording.levels.pauses, recording.levels.lost) {
             (0, 0) => "some threads could not be followed".to_owned(),
             (_, 0) => {
@@ -560,6 +562,7 @@ fn remarks(recording: &Recording, seen: u64, exact: u64) -> Vec<String> {
             crate::units::percent(stolen)
         ));
     }
+    remarks.extend(summed_up::remarks(&recording.books));
     remarks.extend(tracks::left_out(&recording.books, recording.wall));
     if recording.interrupted {
         remarks.push("interrupted before the program ended".to_owned());

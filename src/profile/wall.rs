@@ -416,7 +416,7 @@ impl WallClock {
     /// Charges the quiet time: waits that something outside the program ended first, then the others; each group by the
     /// CPU used afterwards, no wait with more than it took. What nothing explains yet stays for later waits. Of
     /// what waits took and did not show as quiet time, `kept` explains later quiet time, if nothing else does: it shows
-    /// late where counters do.
+    /// late where counters do, but not for ever, and there may be any number of places.
     fn charge(&mut self, kept: u64) {
         let claims = std::mem::take(&mut self.claims);
         let (external, internal): (Vec<_>, Vec<_>) =
@@ -427,7 +427,10 @@ impl WallClock {
                 self.share_out(&mut claims);
                 left.extend(claims.extract_if(.., |claim| self.open_to(claim) == 0));
             }
-            for mut claim in left.into_iter().chain(claims).filter(|claim| claim.credit.blocked > 0) {
+            let is_open = |claim: &Claim| {
+                claim.credit.blocked > 0 && claim.until.saturating_add(CHARGE_AT_LAST) >= self.now
+            };
+            for mut claim in left.into_iter().chain(claims).filter(is_open) {
                 claim.credit.progress = 1;
                 claim.credit.blocked = claim.credit.blocked.min(kept);
                 self.claims.insert(claim.credit.place, claim);

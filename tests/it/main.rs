@@ -8,6 +8,7 @@ mod architecture;
 #[path = "../timeline/check.rs"]
 mod check;
 mod compare_command;
+mod day;
 mod decide_command;
 mod replay;
 mod report_cases;

@@ -124,6 +124,9 @@ impl ThreadRecord {
     }
 }
 
+/// Under this number stand the processes that are not kept one by one.
+pub const SUMMED_UP: i32 = 0;
+
 /// What is known of a process.
 #[derive(Debug, Clone, Default)]
 pub struct ProcessRecord {

@@ -17,6 +17,8 @@ use crate::wait::{Account, WaitKind};
 
 /// Stacks reported one by one.
 const STACKS_REPORTED: usize = 2000;
+/// What is left is reported by process name and account, if these are not more.
+const RESTS_REPORTED: usize = 1000;
 /// Callers named.
 const CALLERS: usize = 3;
 /// Parents of a process that are asked.
@@ -101,6 +103,13 @@ fn stacks(books: &Closed, pieces: &[Piece<'_>], reads: &StackReads) -> CallStack
     for ((name, account, ..), sums) in all.drain(all.len().min(STACKS_REPORTED)..) {
         let rest = rest.entry((name, account)).or_default();
         *rest = (rest.0 + sums.0, rest.1 + sums.1, rest.2 + sums.2);
+    }
+    if rest.len() > RESTS_REPORTED {
+        // There may be as many names as processes.
+        for ((_, account), sums) in std::mem::take(&mut rest) {
+            let all = rest.entry((String::new(), account)).or_default();
+            *all = (all.0 + sums.0, all.1 + sums.1, all.2 + sums.2);
+        }
     }
     let mut found = CallStacks { read: reads.read, torn: reads.torn, ..CallStacks::default() };
     let mut numbers: BTreeMap<&Frame, u32> = BTreeMap::new();
