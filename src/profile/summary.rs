@@ -5,6 +5,7 @@ pub(super) mod code;
 pub(super) mod event_loops;
 mod timeline;
 mod tracks;
+mod wakeups;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -95,6 +96,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         process_groups: groups(books),
         throttling: recording.throttling,
         level: level(&recording),
+        wakeups: wakeups::wakeups(&recording.levels, books),
         quality,
         command: recording.command,
     }

@@ -10,7 +10,11 @@ const UNSAFE: &[&str] = &["profile/launch.rs", "profile/sys.rs", "profile/source
 const INTERNAL: &[&str] = &["wait", "machine", "profile", "facts", "advice"];
 
 /// Where a format of ours is defined inside such a module: recordings, for tests.
-const FORMATS: &[&str] = &["profile/source/replay/wire.rs", "profile/source/replay/wire/machine.rs"];
+const FORMATS: &[&str] = &[
+    "profile/source/replay/wire.rs",
+    "profile/source/replay/wire/machine.rs",
+    "profile/source/replay/wire/sources.rs",
+];
 
 /// `unsafe` outside of the files that may have it.
 pub(super) fn unsafe_elsewhere(file: &str, source: &str) -> Vec<String> {
