@@ -83,6 +83,7 @@ Examples:
 
 The command's own output, input, exit status and signals pass through untouched.
 Exit status: the command's own (128+n if a signal ended it); 125 boundby failed, 126 not executable, 127 not found.")]
+#[expect(clippy::struct_excessive_bools, reason = "flags as they are typed, not a state")]
 pub struct ProfileArgs {
     /// Follow this running process and its children instead of starting a command
     #[arg(long, value_name = "PID", conflicts_with = "command")]
@@ -116,6 +117,10 @@ pub struct ProfileArgs {
     /// counters only
     #[arg(long, value_enum, default_value_t)]
     pub level: LevelArg,
+    /// With --level k, as root: have the kernel tell who wakes whom on the whole machine, so that what the program waited for
+    /// is not inferred
+    #[arg(long, conflicts_with = "replay")]
+    pub wakeups: bool,
     /// Show everything: code, comparisons, every open question
     #[arg(short, long)]
     pub verbose: bool,

@@ -37,6 +37,9 @@ pub fn run(args: &ProfileArgs) -> Result<u8, (u8, anyhow::Error)> {
     // itself are known to be right, so the program need not wait for them.
     let users_rules = args.rules.as_deref().map(|overlay| load(Some(overlay))).transpose().map_err(own)?;
     let goals = args.goals.goals(args.tasks).map_err(|what| own(anyhow!(what)))?;
+    if args.wakeups && args.level != LevelArg::K {
+        return Err(own(anyhow!("--wakeups says who ended waits whose reasons are told: add --level k")));
+    }
     let mut reserved = Reserved::default();
     reserved.hold(args.output.as_deref(), "-o").map_err(own)?;
     if let Err(error) = reserved.hold(args.timeline.as_deref(), "--timeline") {
@@ -109,7 +112,8 @@ fn measure(args: &ProfileArgs, goals: &Goals) -> Result<(Profile, Machine), (u8,
         LevelArg::K => Some(Level::Kernel),
     };
     let mut machine = survey(args.pid);
-    let extras = Extras { tape: args.record.is_some(), tracks: args.timeline.is_some() };
+    let (tape, tracks) = (args.record.is_some(), args.timeline.is_some());
+    let extras = Extras { tape, tracks, wakeups: args.wakeups };
     let measured = match live {
         Some(live) => live
             .show(args.rules.as_deref(), goals, |watcher| {

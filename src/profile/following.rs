@@ -11,7 +11,7 @@ use super::levels;
 use super::source::perf::Refused;
 use super::source::perf::events::{Patience, SwitchRecords};
 use super::source::perf::kallsyms::Names;
-use super::switching::{Ended, Exact, Overlap, Switching, Waits, What, Why};
+use super::switching::{Ended, Exact, Link, Overlap, Switching, Waits, What, Why};
 use super::thread_clock::Counters;
 use crate::wait::kernel::KernelFunctions;
 
@@ -34,6 +34,15 @@ pub(super) struct Chain {
     inner: Box<str>,
 }
 
+/// What the records say of the program as a whole since they were asked last.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// `None`: not known.
+    pub(super) overlap: Option<Overlap>,
+    /// Where wake-ups are told: how quiet time divides; and the overlap without them, `None` as above.
+    pub(super) chained: Option<(Vec<Link>, Option<Overlap>)>,
+}
+
 /// What is exact of a program.
 #[derive(Debug)]
 pub(super) struct Following {
@@ -41,6 +50,8 @@ pub(super) struct Following {
     state: Switching,
     /// See [`Following::before`].
     held: (i32, Counters),
+    /// The same without wake-ups, where they are told: what would have to be inferred.
+    inferred: Option<Box<Switching>>,
     governor: Option<Governor>,
     /// Whether reasons are told at present, if they may be.
     reasons: Option<governor::Reasons>,
@@ -72,7 +83,7 @@ impl Following {
     /// and what the scheduler counted `before` is none of the program's.
     pub(super) fn begin(&mut self, pid: i32, began: u64, before: Counters) {
         self.records.count_from(began);
-        self.state.begin(pid, 0);
+        self.states().for_each(|state| state.begin(pid, 0));
         self.held = (pid, before);
     }
 
@@ -116,6 +127,7 @@ impl Following {
             records,
             state: Switching::default(),
             held: (0, Counters::default()),
+            inferred: None,
             governor: is_limited.then(Governor::default),
             names: Names::default(),
             is_over: false,
@@ -128,10 +140,27 @@ impl Following {
         })
     }
 
+    /// Has wake-ups told, too.
+    ///
+    /// # Errors
+    /// Why they cannot be.
+    pub(super) fn with_wakeups(mut self) -> Result<Self, Refused> {
+        self.records.add_wakeups().map_err(Refused::Wakeups)?;
+        self.inferred = Some(Box::new(self.state.clone()));
+        self.state.with_wakeups();
+        Ok(self)
+    }
+
+    /// The state, and the same without wake-ups.
+    fn states(&mut self) -> impl Iterator<Item = &mut Switching> {
+        [Some(&mut self.state), self.inferred.as_deref_mut()].into_iter().flatten()
+    }
+
     /// Takes in what happened up to now. Returns the processes that appeared, with their parents, and the threads that
     /// ended.
     pub(super) fn advance(&mut self, now: u64) -> (Vec<(i32, i32)>, Vec<Ended>) {
         let (state, governor, reasons) = (&mut self.state, &mut self.governor, &mut self.reasons);
+        let inferred = &mut self.inferred;
         self.records.drain(now, |record| {
             if let What::Out { .. } = &record.what {
                 if let Some(governor) = governor.as_mut() {
@@ -141,8 +170,16 @@ impl Following {
                     reasons.count(record.cpu);
                 }
             }
+            if let Some(inferred) = inferred.as_mut().filter(|_| !matches!(record.what, What::Woken { .. })) {
+                inferred.take(record);
+            }
             state.take(record);
         });
+        if let Some(inferred) = inferred {
+            // The other one tells of them.
+            inferred.appeared();
+            inferred.ended();
+        }
         let lost = self.records.lost > self.lost;
         self.lost = self.records.lost;
         if self.reasons.is_some() && self.state.waited() >= WORTH_NAMES {
@@ -169,12 +206,12 @@ impl Following {
                 self.pauses += 1;
                 self.records.pause(true);
                 self.records.pause_reasons(true);
-                self.state.gap(now);
+                self.states().for_each(|state| state.gap(now));
             }
             Order::Resume => {
                 self.records.pause(false);
                 self.records.pause_reasons(!self.reasons.as_ref().is_some_and(governor::Reasons::are_told));
-                self.state.gap(now);
+                self.states().for_each(|state| state.gap(now));
             }
         }
     }
@@ -265,32 +302,37 @@ impl Following {
             }
             return;
         }
-        if self.state.of(tid).is_none() {
-            if now != before {
-                self.state.missed();
+        for state in self.states() {
+            if state.of(tid).is_none() {
+                if now != before {
+                    state.missed();
+                }
+                state.follow(pid, tid);
+                state.settle(tid, active);
             }
-            self.state.follow(pid, tid);
-            self.state.settle(tid, active);
+            state.delayed(tid, now.delay);
         }
-        self.state.delayed(tid, now.delay);
     }
 
     /// Somebody looked at a thread that is where it was.
     pub(super) fn rests(&mut self, tid: i32) {
         if self.is_told() {
-            self.state.settle(tid, false);
+            self.states().for_each(|state| state.settle(tid, false));
         }
     }
 
     /// A process has its interpreter lock here, or none any more.
     pub(super) fn lock(&mut self, pid: i32, lock: Option<Range<u64>>) {
+        if let Some(inferred) = &mut self.inferred {
+            inferred.lock(pid, lock.clone());
+        }
         self.state.lock(pid, lock);
     }
 
-    /// What the program as a whole did since this was asked last; `None`: not known. `is_there`: the threads that were
-    /// found.
-    pub(super) fn overlap(&mut self, now: u64, is_there: impl Fn(i32) -> bool) -> Option<Overlap> {
-        let mut overlap = self.state.overlap(now).filter(|_| self.is_told());
+    /// What the program as a whole did since this was asked last. `is_there`: the threads that were found.
+    pub(super) fn overlap(&mut self, now: u64, is_there: impl Fn(i32) -> bool) -> Told {
+        let is_told = self.is_told();
+        let mut overlap = self.state.overlap(now).filter(|_| is_told);
         // Whoever waits for an interpreter lock is known by the reasons only.
         let pauses = self.reasons.as_ref().map(|reasons| (reasons.pauses, reasons.are_told()));
         let all_told = std::mem::replace(&mut self.told_up_to, pauses) == pauses;
@@ -299,10 +341,23 @@ impl Following {
         {
             overlap.serialised = None;
         }
-        if self.state.is_unsettled() {
-            self.state.forget(is_there);
+        let chained = self.inferred.as_mut().map(|inferred| {
+            // Locks are no matter of wake-ups.
+            let serialised = overlap.as_ref().and_then(|overlap| overlap.serialised);
+            let inferred = inferred.overlap(now).map(|inferred| Overlap { serialised, ..inferred });
+            (self.state.divided(), inferred.filter(|_| is_told))
+        });
+        for state in self.states().filter(|state| state.is_unsettled()) {
+            state.forget(&is_there);
         }
-        overlap
+        Told { overlap, chained }
+    }
+
+    /// What became of wake-ups; `None`: nobody asked for them.
+    pub(super) fn wakeups(&self) -> Option<levels::Wakeups> {
+        let lost = self.records.wakeups_lost()?;
+        let (told, handed_over) = self.state.wakeups();
+        Some(levels::Wakeups { told, handed_over, lost })
     }
 
     /// Descriptors that are spent on it.

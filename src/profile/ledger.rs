@@ -20,7 +20,7 @@ use super::switching::Overlap;
 use super::thread_clock::{Counters, Seen, SiteId, ThreadClock, Told};
 use super::tracking::Tracking;
 use super::traffic::Traffic;
-use super::wall::{Contention, Credit, Mover, WallClock};
+use super::wall::{Both, Contention, Credit, Mover};
 use crate::wait::WaitKind;
 use crate::wait::classify::Reason;
 
@@ -48,7 +48,7 @@ pub struct Ledger {
     live: BTreeMap<i32, ThreadRecord>,
     finished: Vec<ThreadRecord>,
     folded: Folded,
-    wall: WallClock,
+    wall: Both,
     last_round: u64,
     last_elapsed: u64,
     threads_seen: u64,
@@ -90,7 +90,7 @@ impl Ledger {
             live: BTreeMap::new(),
             finished: Vec::new(),
             folded: Folded::default(),
-            wall: WallClock::new(cpus),
+            wall: Both::new(cpus),
             last_round: 0,
             last_elapsed: 0,
             threads_seen: 0,
@@ -144,6 +144,7 @@ impl Ledger {
             Observation::Traffic { pid, traffic } => self.traffic(pid, *traffic),
             Observation::LastWords { at, reading } => self.last_words(at, reading),
             Observation::Exactly(overlap) => self.exactly(overlap),
+            Observation::Chained { waits, inferred } => self.chained(waits, inferred),
             Observation::Told { tid, waits } => self.told(tid, waits),
             Observation::Lived(life) => self.lived(life),
         }
@@ -357,6 +358,13 @@ impl Ledger {
         self.wall.exactly(overlap);
     }
 
+    /// The kernel tells who wakes whom: up to the next round, quiet time divides so, as far as it was not divided before.
+    /// `inferred`: what switches say without wake-ups.
+    pub fn chained(&mut self, waits: Vec<(SiteId, u64)>, inferred: Option<Overlap>) {
+        self.note(|| Observation::Chained { waits: waits.clone(), inferred: inferred.clone() });
+        self.wall.chained(waits, inferred);
+    }
+
     /// What a thread that is looked at waited for since the last time, as the kernel told it of every wait.
     pub fn told(&mut self, tid: i32, waits: Vec<Told>) {
         self.note(|| Observation::Told { tid, waits: waits.clone() });
@@ -541,7 +549,7 @@ impl Ledger {
         }
         self.children.overdue().for_each(|credit| self.wall.credit(credit));
         self.note_stacks();
-        let mut wall = self.wall.finish(&current);
+        let (mut wall, inferred) = self.wall.finish(&current);
         self.places.share_unseen(&mut wall.waits);
         Closed {
             sites: self.sites,
@@ -551,6 +559,7 @@ impl Ledger {
             threads: self.finished,
             folded: self.folded,
             wall,
+            inferred,
             threads_seen: self.threads_seen,
             lives: self.lives,
             processes_summed: self.processes_summed,

@@ -83,6 +83,19 @@ pub struct Levels {
     pub pauses: u64,
     /// Whether it said why.
     pub reasons: Reasons,
+    /// What it told of wake-ups; `None`: it was not asked.
+    pub wakeups: Option<Wakeups>,
+}
+
+/// How often the kernel told that a thread of the program was woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wakeups {
+    /// While it waited.
+    pub told: u64,
+    /// Of these, by another thread of the program.
+    pub handed_over: u64,
+    /// Wake-ups of the whole machine there was no room for.
+    pub lost: u64,
 }
 
 /// How the kernel told why threads left their CPU. Times are nanoseconds of all threads.
@@ -116,6 +129,7 @@ impl Levels {
     pub(super) fn end(self, following: Option<&Following>) -> Self {
         let Some(following) = following else { return self };
         let reasons = following.reasons().unwrap_or(self.reasons);
-        Self { followed: true, refused: None, lost: following.lost(), pauses: following.pauses, reasons }
+        let (lost, pauses, wakeups) = (following.lost(), following.pauses, following.wakeups());
+        Self { followed: true, refused: None, lost, pauses, reasons, wakeups }
     }
 }

@@ -81,6 +81,8 @@ pub struct Extras {
     pub tape: bool,
     /// What each thread was doing when.
     pub tracks: bool,
+    /// Who woke whom, which takes [`Level::Kernel`].
+    pub wakeups: bool,
 }
 
 /// As [`profile()`], with what is wanted besides, and somebody who may look on.
@@ -102,7 +104,8 @@ pub fn profile_with(
     if extras.tracks {
         books = books.tracked();
     }
-    let recording = record::record(target, machine, level, books, watcher)?;
+    let asked = record::Asked { level, wakeups: extras.wakeups };
+    let recording = record::record(target, machine, asked, books, watcher)?;
     let tape = extras.tape.then(|| Tape::of(cpus, &recording));
     Ok((summary::summarise(recording), tape))
 }

@@ -59,6 +59,8 @@ pub struct Profile {
     pub throttling: Throttling,
     /// How times were measured.
     pub level: Level,
+    /// What wake-ups told beyond that; `None`: nobody asked for them.
+    pub wakeups: Option<Wakeups>,
     /// How good the measurement is.
     pub quality: Quality,
 }
@@ -92,6 +94,24 @@ impl Level {
             Self::Kernel => "k",
         }
     }
+}
+
+/// What the kernel told of who woke whom, beside what is inferred without it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Wakeups {
+    /// How often a thread of the program was woken while it waited.
+    pub told: u64,
+    /// Of these, by another thread of the program.
+    pub handed_over: u64,
+    /// Wake-ups of the whole machine there was no room for.
+    pub lost: u64,
+    /// Of the time in which everybody waited, the share that is in the same account of the wall book either way, 0–1.
+    /// `None`: there was no such time.
+    pub same: Option<f64>,
+    /// Wall time in which nobody ran and somebody was ready, as wake-ups tell.
+    pub runnable: Duration,
+    /// The same as inferred from the scheduler's counters.
+    pub runnable_inferred: Duration,
 }
 
 /// The source of level S, as a report names it.

@@ -142,6 +142,13 @@ pub enum Observation {
     },
     /// See [`Ledger::exactly`](super::ledger::Ledger::exactly).
     Exactly(Overlap),
+    /// See [`Ledger::chained`](super::ledger::Ledger::chained).
+    Chained {
+        /// Quiet time by where it was waited.
+        waits: Vec<(super::thread_clock::SiteId, u64)>,
+        /// What switches say without wake-ups.
+        inferred: Option<Overlap>,
+    },
     /// See [`Ledger::told`](super::ledger::Ledger::told).
     Told {
         /// Thread.

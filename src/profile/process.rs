@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use rustc_hash::FxHashMap;
 
 use self::timeouts::Timeouts;
-pub(super) use self::told::told_of_the_gone;
+pub(super) use self::told::{told_of_the_gone, told_site_of_the_gone};
 use super::callers::Callers;
 use super::dispatches::{Dispatches, News};
 use super::following::Following;

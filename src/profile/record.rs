@@ -97,6 +97,9 @@ pub enum ProfileError {
     /// The level that was asked for.
     #[error("level {0} cannot be had here: {1}; ask for the best that can be: --level auto")]
     Level(&'static str, Refused),
+    /// Wake-ups that were asked for.
+    #[error("cannot tell {0}; go without: leave out --wakeups")]
+    Wakeups(Refused),
     /// Signals could not be listened to.
     #[error("cannot listen to signals: {0}")]
     Signals(io::Error),
@@ -141,6 +144,15 @@ pub struct Recording {
     pub interrupted: bool,
 }
 
+/// How to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// `None`: as well as it can be done.
+    pub level: Option<Level>,
+    /// Have who wakes whom told, too. Takes [`Level::Kernel`].
+    pub wakeups: bool,
+}
+
 /// A target that runs.
 struct Begun {
     root: i32,
@@ -153,18 +165,22 @@ struct Begun {
 }
 
 /// Starts a command or attaches to a process, and has its switches told from the first moment on.
-fn begin(target: &Target, asked: Option<Level>) -> Result<Begun, ProfileError> {
+fn begin(target: &Target, asked: Asked) -> Result<Begun, ProfileError> {
+    let Asked { level, wakeups } = asked;
+    let with = |following: Following| if wakeups { following.with_wakeups() } else { Ok(following) };
     let (mut started, mut began) = (Instant::now(), monotonic());
     let mut switches = Switches::NotAsked;
     let (root, limit) = match target {
         Target::Command(command) => {
             let prepare = |pid| {
-                switches = Switches::of(asked, |patience, reasons| Following::launch(pid, patience, reasons));
+                switches = Switches::of(level, |patience, reasons| {
+                    Following::launch(pid, patience, reasons).and_then(with)
+                });
                 // The recording begins with the command: what it took to prepare is no time of its life.
                 let before = scheduled(pid).unwrap_or_default();
                 (started, began) = (Instant::now(), monotonic());
                 switches.begin(pid, began, before);
-                asked.is_none() || !switches.are_refused()
+                level.is_none() || !switches.are_refused()
             };
             (launch::start(command, prepare), None)
         }
@@ -172,14 +188,17 @@ fn begin(target: &Target, asked: Option<Level>) -> Result<Begun, ProfileError> {
             may_be_measured(*pid)?;
             // An event for each thread and CPU is a descriptor.
             let _most = launch::raise_open_files();
-            switches = Switches::of(asked, |patience, reasons| {
-                Following::attach(|| threads_below(*pid), began, patience, reasons)
+            switches = Switches::of(level, |patience, reasons| {
+                Following::attach(|| threads_below(*pid), began, patience, reasons).and_then(with)
             });
             (Ok(*pid), *duration)
         }
     };
-    let asked_for = asked.map_or("", Level::name);
-    let (following, levels) = switches.open(asked).map_err(|why| ProfileError::Level(asked_for, why))?;
+    let asked_for = level.map_or("", Level::name);
+    let (following, levels) = switches.open(level).map_err(|why| match why {
+        Refused::Wakeups(_) => ProfileError::Wakeups(why),
+        _ => ProfileError::Level(asked_for, why),
+    })?;
     let launched = target.launching() == Launching::Yes;
     Ok(Begun { root: root?, launched, limit, started, following, levels })
 }
@@ -192,7 +211,7 @@ fn begin(target: &Target, asked: Option<Level>) -> Result<Begun, ProfileError> {
 pub fn record(
     target: &Target,
     machine: &mut Machine,
-    asked: Option<Level>,
+    asked: Asked,
     books: Ledger,
     mut watcher: Option<&mut dyn Watcher>,
 ) -> Result<Recording, ProfileError> {
@@ -211,8 +230,7 @@ pub fn record(
     let mut schedule = Schedule::new(seed());
     let mut ticks_before = Ticks::new();
     let mut reaped = Sum::default();
-    let mut interrupted = false;
-    let mut planned = Duration::ZERO;
+    let (mut interrupted, mut planned) = (false, Duration::ZERO);
     let mut surveys = SURVEYS.iter().peekable();
     loop {
         let age = started.elapsed();

@@ -6,6 +6,7 @@ pub(super) mod event_loops;
 mod summed_up;
 mod timeline;
 mod tracks;
+mod wakeups;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -96,6 +97,7 @@ pub(super) fn summarise(recording: Recording) -> Profile {
         process_groups: groups(books),
         throttling: recording.throttling,
         level: level(&recording),
+        wakeups: wakeups::wakeups(&recording.levels, books),
         quality,
         command: recording.command,
     }

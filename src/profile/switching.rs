@@ -4,24 +4,29 @@
 //! ```text
 //!            In                    Out, still runnable
 //!   New ───────────►  On  ─────────────────────────────►  Ready
-//!            In      ▲ │ ▲              In                  │
-//!   Waiting ─────────┘ │ └──────────────────────────────────┘
-//!      ▲               │
-//!      └───────────────┘ Out
+//!            In      ▲ │ ▲              In                 │  ▲
+//!   Waiting ─────────┘ │ └─────────────────────────────────┘  │
+//!    │ ▲               │                                      │
+//!    │ └───────────────┘ Out                                  │
+//!    └────────────────────────────────────────────────────────┘ Woken
 //! ```
 //!
 //! A thread that was woken is `Waiting` here until it gets a CPU: the kernel tells when it does, not when it was woken. How
-//! long that took, the scheduler's counter of a thread knows; the quiet time before its return holds it.
+//! long that took, the scheduler's counter of a thread knows; the quiet time before its return holds it. Where wake-ups are
+//! told as well, it is `Ready` from then on, and who woke whom shows what the program waited for (see `chain`).
 //!
 //! No clock, no I/O. Laws: what is told twice counts once; no time is negative; in a life without gaps, running, ready and
 //! waiting add up to the life, to the nanosecond.
 
+mod chain;
 mod told;
 mod waits;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+pub use self::chain::Link;
+use self::chain::{Division, Path};
 pub use self::told::{Ended, Exact, Overlap, Record, What};
 use self::waits::Account;
 pub use self::waits::{Waits, Why};
@@ -38,7 +43,7 @@ enum State {
     Waiting,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Thread {
     pid: i32,
     parent: i32,
@@ -57,6 +62,9 @@ struct Thread {
     quiet_before: u64,
     /// What it waits for, and waited for.
     waited: Account,
+    /// What was waited for on the way to where it is; and what it had run when quiet time was last divided.
+    path: Path,
+    run_before: u64,
     /// It is said to be about to leave the CPU, which counts from then.
     leaves: bool,
     /// It waits for an interpreter lock.
@@ -80,7 +88,7 @@ struct Recent {
 }
 
 /// The state machine.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Switching {
     threads: BTreeMap<i32, Thread>,
     /// Which thread each CPU runs.
@@ -105,6 +113,11 @@ pub struct Switching {
     ended: Vec<Ended>,
     gaps: u64,
     has_gap: bool,
+    /// How quiet time is divided; `None`: nobody tells of wake-ups.
+    division: Option<Division>,
+    /// Threads that waited and were woken, and those of them that other threads of the program woke.
+    woken: u64,
+    handovers: u64,
 }
 
 impl Switching {
@@ -124,6 +137,9 @@ impl Switching {
         let Record { cpu, pid, tid, .. } = *record;
         if record.what == What::Lost {
             self.gap(record.time);
+        }
+        if let What::Woken { by } = record.what {
+            return self.wake(tid, by, record.time);
         }
         if tid <= 0 || pid <= 0 {
             return;
@@ -162,7 +178,7 @@ impl Switching {
                     _ => {}
                 }
             }
-            What::Born { parent } => self.thread(pid, tid, *parent, State::New, true),
+            What::Born { parent } => self.born(pid, tid, *parent, cpu),
             What::Named { name, exec } => {
                 if *exec {
                     self.exec(pid, tid);
@@ -172,7 +188,7 @@ impl Switching {
                 }
             }
             What::Died => self.end(tid),
-            What::Lost => {}
+            What::Woken { .. } | What::Lost => {}
         }
     }
 
@@ -196,6 +212,7 @@ impl Switching {
         (self.running, self.ready, self.waiting, self.queued) = (0, 0, 0, 0);
         self.unknown = self.threads.len();
         self.quiet_since = self.now;
+        self.forget_paths();
     }
 
     /// Somebody looked at a thread whose state is not known.
@@ -348,6 +365,8 @@ impl Switching {
                 quiet: 0,
                 quiet_before: 0,
                 waited: Account::default(),
+                path: Path::default(),
+                run_before: 0,
                 leaves: false,
                 queues: false,
                 recent: Recent::default(),
@@ -386,6 +405,11 @@ impl Switching {
                 thread.waits += 1;
                 thread.blocked += time;
                 thread.quiet += quiet - thread.quiet_before;
+                if let Some(division) = &self.division {
+                    let why = thread.waited.current();
+                    let quiet = quiet.saturating_sub(thread.quiet_before.max(division.from()));
+                    thread.path.through(Link { pid: thread.pid, tid, why, quiet });
+                }
                 thread.waited.end(time, quiet - thread.quiet_before);
                 thread.leaves = false;
                 self.queued -= usize::from(std::mem::take(&mut thread.queues));
@@ -453,6 +477,9 @@ impl Switching {
         let Some(mut thread) = self.threads.remove(&tid) else { return };
         self.unknown -= 1;
         let waits = thread.waited.take(None);
+        if let Some(division) = &mut self.division {
+            division.end(tid, thread.path, thread.run - thread.run_before);
+        }
         if thread.pid == tid {
             self.locks.remove(&tid);
         }
@@ -486,10 +513,15 @@ impl Switching {
 }
 
 impl Thread {
+    /// Time on a CPU up to now.
+    fn ran(&self, now: u64) -> u64 {
+        self.run + if self.state == State::On { now - self.since } else { 0 }
+    }
+
     fn exact(&self, now: u64, quiet: u64) -> Option<Exact> {
         let up_to_now = |state: State, time: u64| if self.state == state { time } else { 0 };
         (self.state != State::Unknown).then_some(Exact {
-            run: self.run + up_to_now(State::On, now - self.since),
+            run: self.ran(now),
             ready: self.ready,
             waited: self.blocked + up_to_now(State::Waiting, now - self.since),
             waits: self.waits,

@@ -5,18 +5,20 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::clients::{Clients, SOCK_DIAG};
-use super::following::Following;
+use super::following::{Following, Told};
 use super::ledger::{Ledger, Reading};
 use super::observation::Life;
-use super::process::{Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended, told_of_the_gone};
+use super::process::{
+    Lookups, Outcome, PREEMPTIONS_COUNTED, Process, ended, told_of_the_gone, told_site_of_the_gone,
+};
 use super::source::descriptors::Descriptors;
 use super::source::elf::ElfFiles;
 use super::source::host::Host;
 use super::source::native::Images;
 use super::source::procfs::{Stat, children, descendants, numbered, parents, read_stat, scheduled};
 use super::stack_reads::StackReads;
-use super::switching::{Ended, Exact};
-use super::thread_clock::Counters;
+use super::switching::{Ended, Exact, Link};
+use super::thread_clock::{Counters, SiteId};
 
 /// How often processes are looked for that no known one lists as its child: orphans, and every child on a kernel
 /// that keeps no such lists.
@@ -185,15 +187,33 @@ impl Tree {
         }
         let processes = &self.processes;
         let is_there = |tid: i32| processes.values().any(|process| process.has(tid));
-        let overlap = self.lookups.following.as_mut().and_then(|following| following.overlap(now, is_there));
-        if let Some(overlap) = overlap {
-            self.ledger.exactly(overlap);
+        let told = self.lookups.following.as_mut().map(|following| following.overlap(now, is_there));
+        if let Some(told) = told {
+            self.tell(told, now);
         }
         self.ledger.round(now, &self.readings);
         if let Some(share) = self.host.since_last(now) {
             self.ledger.host(share);
         }
         self.clients.look_if_due(now, self.lookups.descriptors.serving(), !self.adopts);
+    }
+
+    /// Lets the books know what the records say of the program as a whole.
+    fn tell(&mut self, told: Told, now: u64) {
+        if let Some(overlap) = told.overlap {
+            self.ledger.exactly(overlap);
+        }
+        let Some((links, inferred)) = told.chained else { return };
+        let Self { ledger, lookups, processes, .. } = self;
+        let site = |Link { pid, tid, why, quiet }: Link| {
+            let site = match processes.get_mut(&pid) {
+                Some(process) => process.told_site(tid, (&why?, 0), now, lookups, ledger),
+                None => told_site_of_the_gone(pid, (&why?, 0), lookups, ledger),
+            };
+            Some((site.filter(|site| *site != SiteId::UNKNOWN)?, quiet))
+        };
+        let waits = links.into_iter().filter_map(site).collect();
+        self.ledger.chained(waits, inferred);
     }
 
     /// The recording is over: what clients asked is told to the books.

@@ -14,13 +14,18 @@
 //!    Waits that only another thread of the program can end explain a quiet period only if no external one does, and none
 //!    that began when they were over.
 //!
-//! Where the kernel told of every switch of a span, the first two are not estimated: see [`WallClock::exactly`].
+//! Where the kernel told of every switch of a span, the first two are not estimated: see [`WallClock::exactly`]. Where it told
+//! who woke whom as well, nor is the third: see [`WallClock::chained`].
+
+mod both;
 
 use std::collections::{BTreeMap, VecDeque};
 
+pub use self::both::Both;
 use super::history::{Doing, History};
 use super::observation::HostShare;
 use super::places::Place;
+use super::stack::StackId;
 use super::switching::Overlap;
 use super::thread_clock::SiteId;
 
@@ -174,6 +179,8 @@ pub struct WallClock {
     /// Whether they told of the span before; and what moved since then without a round.
     is_exact: bool,
     held: Vec<Mover>,
+    /// How quiet time divides up to now, as who woke whom tells; `None`: nobody tells.
+    chain: Option<Vec<(SiteId, u64)>>,
     totals: WallTotals,
 }
 
@@ -197,6 +204,7 @@ impl WallClock {
             exact: None,
             is_exact: false,
             held: Vec::new(),
+            chain: None,
             totals: WallTotals::default(),
         }
     }
@@ -230,6 +238,12 @@ impl WallClock {
     /// The next round closes a span of which every switch is known: this is what they say.
     pub fn exactly(&mut self, overlap: Overlap) {
         self.exact = Some(overlap);
+    }
+
+    /// The next round closes a span up to which quiet time divides so, as far as it was not divided before. What is left is
+    /// that of waits in progress.
+    pub fn chained(&mut self, waits: Vec<(SiteId, u64)>) {
+        self.chain.get_or_insert_default().extend(waits);
     }
 
     /// Between two rounds, `elapsed` nanoseconds went by, in which these threads moved.
@@ -332,9 +346,48 @@ impl WallClock {
         if quiet > 0 {
             self.recent.push_back(Quiet { began, ended: self.now, time: quiet, open_from: began });
         }
-        if self.quiet >= CHARGE_AFTER && (self.active == 0 || self.quiet >= CHARGE_AT_LAST) {
+        self.charge_chain();
+        // Who woke whom is told in time.
+        let after = if self.chain.is_some() { CHARGE_AT_LAST } else { CHARGE_AFTER };
+        if self.quiet >= after && (self.active == 0 || self.quiet >= CHARGE_AT_LAST) {
             self.charge(LAG);
         }
+    }
+
+    /// Charges what who woke whom tells. It tells where somebody waited; in which code, those tell that came out of waits
+    /// there.
+    fn charge_chain(&mut self) {
+        let Some(chain) = self.chain.as_mut().map(std::mem::take).filter(|chain| !chain.is_empty()) else {
+            return;
+        };
+        for (site, time) in chain {
+            let places = Place { site, stack: StackId(0) }..=Place { site, stack: StackId(u32::MAX) };
+            let here: Vec<(Place, u64)> =
+                self.claims.range(places).map(|(place, claim)| (*place, claim.credit.blocked)).collect();
+            let all: u128 = here.iter().map(|(_, blocked)| u128::from(*blocked)).sum();
+            let time = time.min(self.quiet);
+            let (mut until, mut given) = (0, 0);
+            for (place, blocked) in here {
+                until += u128::from(blocked);
+                let due = (u128::from(time) * until / all.max(1)) as u64;
+                self.charge_to(place, due - std::mem::replace(&mut given, due));
+            }
+            self.charge_to(Place { site, stack: StackId::UNSEEN }, time - given);
+        }
+        // What waits took beyond that, others explain, unless it was not told.
+        let kept = self.quiet.max(LAG);
+        self.claims.retain(|_, claim| {
+            claim.credit.progress = 1;
+            claim.credit.blocked = claim.credit.blocked.min(kept);
+            claim.credit.blocked > 0
+        });
+    }
+
+    fn charge_to(&mut self, place: Place, share: u64) {
+        if share > 0 {
+            *self.totals.waits.entry(place).or_default() += share;
+        }
+        self.settle(share, place.site);
     }
 
     /// The host gave CPUs to others while they had something to do. No counter of a thread knows of that time, so it looked
@@ -458,10 +511,7 @@ impl WallClock {
             let fair = if i == last { self.quiet } else { (quiet as f64 * progress / sum) as u64 };
             let share = fair.min(self.open_to(claim));
             claim.credit.blocked -= share;
-            if share > 0 {
-                *self.totals.waits.entry(claim.credit.place).or_default() += share;
-            }
-            self.settle(share, claim.credit.place.site);
+            self.charge_to(claim.credit.place, share);
         }
     }
 
@@ -490,6 +540,7 @@ impl WallClock {
     pub fn finish(mut self, current: &[Credit]) -> WallTotals {
         // The last span is still open: it may be just what the waits that are over took.
         self.pass(0);
+        self.charge_chain();
         self.charge(u64::MAX);
         let open = self.open;
         self.quiet += open;

@@ -226,6 +226,43 @@ fn where_switches_are_not_told_it_says_so_and_counts() {
 }
 
 #[test]
+fn who_wakes_whom_is_told_with_reasons_alone() {
+    let mut command = boundby(["profile", "--wakeups", "--level", "s", "--", "true"]);
+    let ran = run(&mut command).expect(125).says("--level k");
+    assert_eq!(ran.out(), "");
+}
+
+#[test]
+fn a_pipe_is_handed_on_and_whoever_waits_for_it_waits_for_the_sleep_behind() {
+    // Whoever reads is woken by who writes, which had slept: the program waits for nothing else.
+    let script =
+        format!("{NAMES_ARE_READ}; for i in 1 2 3 4 5 6; do sleep 0.1; echo $i; done | cat >/dev/null");
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("profile.json");
+    let mut command = boundby(["profile", "--no-probe", "--level", "k", "--wakeups", "-o"]);
+    let ran = run(command.arg(&place).args(["--", "sh", "-c", &script]));
+    if ran.code == 125 {
+        return eprintln!("skipped: {}", ran.err());
+    }
+    ran.expect(0).says("wake-ups");
+    let profile = &saved(&place)["profile"];
+    balances(profile);
+    let wakeups = &profile["wakeups"];
+    let of = |name: &str| wakeups[name].as_f64().unwrap_or_else(|| panic!("{name} of {profile}"));
+    // Each sleep is ended by a clock, each line of the six, and the end of each child, by a thread of the program.
+    let all_told = of("handed_over") >= 12.0 && of("told") >= of("handed_over") + 6.0;
+    assert!(all_told || of("lost") > 0.0, "{profile}");
+    assert!((0.0..=1.0).contains(&of("same_account")), "{profile}");
+    assert!(of("runnable_s") <= number(profile, "/wall_s"), "{profile}");
+    // Nobody is there while the six sleep; no sleep is shorter than it was asked to be. What the first was may not be known
+    // yet; and where records were lost, it is inferred.
+    assert!(number(profile, "/wall/sleep") > 0.48 || of("lost") > 0.0, "{profile}");
+    assert!(number(profile, "/wall/pipe") < 0.1 * number(profile, "/wall_s"), "{profile}");
+    let again = run(boundby(["report", "--profile"]).arg(&place));
+    again.expect(0);
+}
+
+#[test]
 fn a_running_program_is_followed_from_the_second_look() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("profile.json");

@@ -182,6 +182,8 @@ pub struct Closed {
     pub folded: Folded,
     /// The wall book.
     pub wall: WallTotals,
+    /// The same as it would be without knowing who woke whom; `None`: nobody told.
+    pub inferred: Option<WallTotals>,
     /// Threads seen.
     pub threads_seen: u64,
     /// Those of them that were known from their ends alone.

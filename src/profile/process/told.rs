@@ -54,7 +54,9 @@ impl Process {
         tell(waits, lookups, |why, time, lookups| self.told_site(tid, (why, time), now, lookups, ledger))
     }
 
-    fn told_site(
+    /// Where a thread waited that was told to have waited so, for so long; `None`: what the kernel's functions are called is
+    /// not known yet.
+    pub(in crate::profile) fn told_site(
         &mut self,
         tid: i32,
         (why, time): (&Why, u64),
@@ -98,16 +100,24 @@ pub(in crate::profile) fn told_of_the_gone(
     lookups: &mut Lookups,
     ledger: &mut Ledger,
 ) -> Vec<Told> {
-    tell(waits, lookups, |why, time, lookups| {
-        let following = lookups.following.as_mut()?;
-        let chain = following.chain(why)?;
-        let at = call(&chain, why);
-        let Some(reason) = classify(&at, &evidence(&chain)) else {
-            following.is_unknown(&chain, time);
-            return Some(SiteId::UNKNOWN);
-        };
-        Some(ledger.site(pid, place(&at, &reason), &reason, 0))
-    })
+    tell(waits, lookups, |why, time, lookups| told_site_of_the_gone(pid, (why, time), lookups, ledger))
+}
+
+/// As [`Process::told_site`], of a thread whose process has ended.
+pub(in crate::profile) fn told_site_of_the_gone(
+    pid: i32,
+    (why, time): (&Why, u64),
+    lookups: &mut Lookups,
+    ledger: &mut Ledger,
+) -> Option<SiteId> {
+    let following = lookups.following.as_mut()?;
+    let chain = following.chain(why)?;
+    let at = call(&chain, why);
+    let Some(reason) = classify(&at, &evidence(&chain)) else {
+        following.is_unknown(&chain, time);
+        return Some(SiteId::UNKNOWN);
+    };
+    Some(ledger.site(pid, place(&at, &reason), &reason, 0))
 }
 
 /// Finds each wait its site. Those that have none, as the kernel was not asked meanwhile, are taken for what the others

@@ -29,6 +29,11 @@ pub enum What {
         /// It could have gone on.
         ready: bool,
     },
+    /// It was woken. Of its process nothing is told.
+    Woken {
+        /// By this thread; `None`: by an interrupt.
+        by: Option<i32>,
+    },
     /// It was started, in a process that this one had started, or was.
     Born {
         /// Process it was started by.

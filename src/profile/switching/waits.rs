@@ -36,6 +36,16 @@ pub struct Waits {
     pub lengths: Vec<u64>,
 }
 
+/// Whether two waits are for the same. Which of the other arguments and which stack makes no difference to what it is.
+pub(super) fn is_same(one: Option<Why>, other: Option<Why>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            (one.chain, one.pc, one.args[0]) == (other.chain, other.pc, other.args[0])
+        }
+        (one, other) => one == other,
+    }
+}
+
 /// What one thread waited for since it was last looked at.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Account {
@@ -59,6 +69,11 @@ impl Account {
     /// The kernel gives the reason of the wait that began last.
     pub(super) fn reason(&mut self, why: Why) {
         self.current = Some(why);
+    }
+
+    /// What the wait in progress is for, if that is known.
+    pub(super) fn current(&self) -> Option<Why> {
+        self.current
     }
 
     /// The wait in progress is over: so long it took, and so much of it everybody waited.
@@ -98,14 +113,7 @@ impl Account {
     }
 
     fn sum(&mut self, why: Option<Why>) -> &mut Waits {
-        let same = |sum: &Waits| match (sum.why, why) {
-            // Which of the other arguments and which stack makes no difference to what it is.
-            (Some(one), Some(other)) => {
-                (one.chain, one.pc, one.args[0]) == (other.chain, other.pc, other.args[0])
-            }
-            (one, other) => one == other,
-        };
-        let at = match self.sums.iter().position(same) {
+        let at = match self.sums.iter().position(|sum| is_same(sum.why, why)) {
             Some(at) => at,
             None if self.sums.len() < KEPT_APART => {
                 self.sums.push(Waits { why, ..Waits::default() });

@@ -13,6 +13,7 @@ mod region;
 pub(super) mod simulation;
 mod timeline;
 mod v1;
+mod wakeups;
 mod write;
 
 pub(super) use description::description_to_json;

@@ -11,7 +11,7 @@ use super::v1::{
     ProcessGroupV1, ProfileV1, QualityV1, RecommendationV1, ReportV1, RequestsV1, RuntimeV1, SCHEMA,
     ThrottlingV1, ValueV1, VerdictV1,
 };
-use super::{names, region, timeline};
+use super::{names, region, timeline, wakeups};
 use crate::advice::{
     Action, Advice, Cluster, CurvePoint, Evidence, NotDecided, Predicted, Recommendation, Rejected, Stage,
     Strategy, Verdict, Workers,
@@ -284,6 +284,7 @@ fn profile(profile: &ProfileV1) -> Result<Profile, JsonError> {
         process_groups: groups.map(|(i, one)| process_group(one, i)).collect::<Result<_, _>>()?,
         throttling: throttling(&profile.throttling)?,
         level: level(profile.level.as_deref())?,
+        wakeups: profile.wakeups.as_ref().map(wakeups::wakeups).transpose()?,
         quality,
         // These three stand beside the profile in the contract, and are filled in by the caller.
         command: Vec::new(),

@@ -15,6 +15,7 @@ use super::findings::FindingV1;
 use super::names;
 use super::region::{RegionGainV1, RegionV1};
 use super::timeline::TimelineV1;
+use super::wakeups::WakeupsV1;
 
 /// The name and version of this format.
 pub(super) const SCHEMA: &str = "boundby/report/1";
@@ -145,6 +146,9 @@ pub(super) struct ProfileV1 {
     /// scheduler's counters, `r` by what the kernel says of processes that have ended.
     #[serde(default)]
     pub(super) level: Option<String>,
+    /// What was told of who woke whom; absent: nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) wakeups: Option<WakeupsV1>,
     /// What the program was doing at each moment; sums to `wall_s`. `gil` is time in which one thread ran while
     /// others queued for the interpreter lock.
     #[serde(serialize_with = "names::book_in_order")]

@@ -12,7 +12,7 @@ use super::v1::{
     QualityV1, RecommendationV1, RefusedV1, RejectedV1, ReportV1, RequestsV1, RuntimeV1, SCHEMA, StageV1,
     ThrottlingV1, ValueV1, VerdictV1,
 };
-use super::{code, findings, region, timeline};
+use super::{code, findings, region, timeline, wakeups};
 use crate::advice::{CurvePoint, Evidence, NotDecided, Predicted, Recommendation, Rejected, Verdict};
 use crate::facts::Value;
 use crate::machine::Machine;
@@ -144,6 +144,7 @@ fn profile_v1(report: &Report<'_>) -> ProfileV1 {
         threads: profile.threads,
         launched: profile.launched,
         level: Some(profile.level.name().to_owned()),
+        wakeups: profile.wakeups.as_ref().map(wakeups::wakeups_v1),
         wall: book(&profile.wall_book, profile, machine),
         threads_total: book(&profile.thread_book, profile, machine),
         parallelism: ParallelismV1 {

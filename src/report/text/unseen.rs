@@ -1,9 +1,11 @@
 //! What could not be seen or decided and what that costs, and how good the measurement was.
 
+use std::time::Duration;
+
 use super::page::{Page, Paragraph, Role, Text};
 use crate::advice::NotDecided;
 use crate::facts::FactSpec;
-use crate::profile::{Level, Profile, Quality, REASONS, Refused, SWITCHES};
+use crate::profile::{Level, Profile, Quality, REASONS, Refused, SWITCHES, Wakeups};
 use crate::report::Report;
 use crate::units;
 
@@ -91,6 +93,7 @@ fn measured(profile: &Profile, quality: &Quality) -> String {
         let better = if is_best { "" } else { " (more exactly: boundby doctor)" };
         parts.push(format!("level {}{better}", profile.level.name()));
     }
+    parts.extend(profile.wakeups.as_ref().map(wakeups));
     if !quality.sources_used.is_empty() {
         parts.push(quality.sources_used.join(", "));
     }
@@ -99,4 +102,23 @@ fn measured(profile: &Profile, quality: &Quality) -> String {
         parts.push(format!("own CPU {}", units::percent(own)));
     }
     parts.join("; ")
+}
+
+/// What wake-ups told beside what is inferred without them.
+fn wakeups(wakeups: &Wakeups) -> String {
+    let seconds = |time: Duration| units::rough_seconds(time.as_secs_f64());
+    let same = wakeups.same.map_or(String::new(), |same| {
+        format!(", {} of the waiting in the same account without them", units::percent(same))
+    });
+    let lost = match wakeups.lost {
+        0 => String::new(),
+        lost => format!(", {} of the machine lost", units::count(lost, "wake-up")),
+    };
+    format!(
+        "{}, {} by other threads of the program{same}; ready while nobody ran: {}, {} without them{lost}",
+        units::count(wakeups.told, "wake-up"),
+        units::grouped(wakeups.handed_over),
+        seconds(wakeups.runnable),
+        seconds(wakeups.runnable_inferred),
+    )
 }

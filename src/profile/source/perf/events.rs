@@ -9,6 +9,7 @@ use super::super::memory::{half, word};
 use super::order::InOrder;
 use super::reasons::{self, Chains, SAMPLE};
 use super::ring::Event;
+use super::wakeups::{NoWakeups, Wakeups};
 use super::{LOST, Refused, Watch, kallsyms};
 use crate::profile::switching::{Record, What};
 
@@ -62,6 +63,8 @@ pub(crate) struct SwitchRecords {
     /// The events that tell why, while they are wanted, and the call chains they told.
     reasons: Vec<Event>,
     chains: Chains,
+    /// Who wakes whom, where that is wanted.
+    wakeups: Option<Wakeups>,
 }
 
 impl SwitchRecords {
@@ -110,7 +113,17 @@ impl SwitchRecords {
             lost: 0,
             reasons: Vec::new(),
             chains: Chains::default(),
+            wakeups: None,
         }
+    }
+
+    /// Has wake-ups told, too: those of all threads of the machine.
+    ///
+    /// # Errors
+    /// Why they cannot be.
+    pub(crate) fn add_wakeups(&mut self) -> Result<(), NoWakeups> {
+        self.wakeups = Some(Wakeups::open()?);
+        Ok(())
     }
 
     /// Times count from then. What happened before was at the beginning.
@@ -135,7 +148,7 @@ impl SwitchRecords {
     /// Hands over all that happened before a moment that has passed, in the order of time. What a CPU has not finished
     /// writing by then is late. Returns how many there were.
     pub(crate) fn drain(&mut self, until: u64, take: impl FnMut(&Record)) -> usize {
-        let Self { watch, records, lost, began, chains, .. } = self;
+        let Self { watch, records, lost, began, chains, wakeups, .. } = self;
         watch.drain(|cpu, kind, flags, body| {
             if kind == LOST {
                 *lost = lost.saturating_add(word(body, 8).unwrap_or(0));
@@ -145,12 +158,21 @@ impl SwitchRecords {
                 _ => decode(cpu, kind, flags, body, *began),
             });
         });
+        if let Some(wakeups) = wakeups {
+            wakeups.drain(*began, |record| records.extend([record]));
+        }
         records.hand_over(until, take)
     }
 
     /// Descriptors that are spent on it.
     pub(crate) fn descriptors(&self) -> usize {
-        self.watch.events.len() + self.reasons.len()
+        let wakeups = self.wakeups.as_ref().map_or(0, Wakeups::descriptors);
+        self.watch.events.len() + self.reasons.len() + wakeups
+    }
+
+    /// Wake-ups there was no room for; `None`: none are told.
+    pub(crate) fn wakeups_lost(&self) -> Option<u64> {
+        self.wakeups.as_ref().map(|wakeups| wakeups.lost)
     }
 
     /// Call chains of the kernel, as reasons name them.

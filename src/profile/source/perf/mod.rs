@@ -6,6 +6,7 @@ pub(crate) mod kallsyms;
 mod order;
 pub(crate) mod reasons;
 mod ring;
+pub(crate) mod wakeups;
 
 use std::io;
 
@@ -41,6 +42,9 @@ pub enum Refused {
     /// The threads are gone.
     #[error("the threads are gone")]
     Gone,
+    /// Who wakes whom is not told.
+    #[error("who wakes whom: {0}")]
+    Wakeups(wakeups::NoWakeups),
 }
 
 /// Events on threads, for each CPU, and the memory they write into: one piece for each CPU.

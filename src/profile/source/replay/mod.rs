@@ -106,6 +106,7 @@ fn unknown(observation: &Observation, books: &mut Ledger) -> Option<&'static str
     };
     let knows_site = match observation {
         Observation::Named { site, .. } => books.knows(*site),
+        Observation::Chained { waits, .. } => waits.iter().all(|(site, _)| books.knows(*site)),
         Observation::Told { waits, .. } | Observation::Lived(Life { waits, .. }) => {
             waits.iter().all(|told| books.knows(told.site))
         }

@@ -136,6 +136,11 @@ pub(super) enum Line {
         #[serde(default)]
         serialised: Option<u64>,
     },
+    /// How quiet time divides among sites, by who woke whom; and what switches say without that, as in `Exactly`.
+    Chained {
+        waits: Vec<(u32, u64)>,
+        inferred: Option<(Vec<u64>, u64, u64, Option<u64>)>,
+    },
     /// What a thread waited for, as the kernel told.
     Told {
         tid: i32,
@@ -363,6 +368,11 @@ impl From<&Observation> for Line {
             Observation::Exactly(Overlap { running, ready, woken, serialised }) => {
                 Self::Exactly { running, ready, woken, serialised }
             }
+            Observation::Chained { waits, inferred } => Self::Chained {
+                waits: waits.into_iter().map(|(site, time)| (site.0, time)).collect(),
+                inferred: inferred
+                    .map(|Overlap { running, ready, woken, serialised }| (running, ready, woken, serialised)),
+            },
             Observation::Told { tid, waits } => Self::Told { tid, waits: levels(waits) },
             Observation::Lived(Life { pid, tid, name, born, died, counters, waits }) => {
                 let counters = [counters.run, counters.delay, counters.slices];
@@ -418,12 +428,12 @@ impl Line {
                 Observation::LastWords { at: believed(at)?, reading: reading.reading()? }
             }
             Self::Exactly { running, ready, woken, serialised } => {
-                let times = running.iter().chain([&ready, &woken]).copied();
-                believed(times.fold(0, u64::saturating_add))?;
-                if running.len() > THREADS {
-                    return Err(format!("{} threads cannot run at once", running.len()));
-                }
-                Observation::Exactly(Overlap { running, ready, woken, serialised })
+                Observation::Exactly(overlap((running, ready, woken, serialised))?)
+            }
+            Self::Chained { waits, inferred } => {
+                let wait = |(site, time)| Ok((SiteId(site), believed(time)?));
+                let waits = waits.into_iter().map(wait).collect::<Result<_, String>>()?;
+                Observation::Chained { waits, inferred: inferred.map(overlap).transpose()? }
             }
             Self::Told { tid, waits } => Observation::Told { tid, waits: told(waits)? },
             Self::Lived { pid, tid, name, born, died, counters: [run, delay, slices], waits } => {
@@ -439,6 +449,18 @@ impl Line {
             }
         })
     }
+}
+
+/// Time with so many threads running, with somebody ready, with somebody woken; and with a queue for a lock.
+fn overlap(
+    (running, ready, woken, serialised): (Vec<u64>, u64, u64, Option<u64>),
+) -> Result<Overlap, String> {
+    let times = running.iter().chain([&ready, &woken]).copied();
+    believed(times.fold(0, u64::saturating_add))?;
+    if running.len() > THREADS {
+        return Err(format!("{} threads cannot run at once", running.len()));
+    }
+    Ok(Overlap { running, ready, woken, serialised })
 }
 
 fn listed() -> bool {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::profile::levels::{Levels, Reasons};
+use crate::profile::levels::{Levels, Reasons, Wakeups};
 use crate::profile::stack_reads::StackReads;
 
 /// How call stacks were looked at: how many, how many torn, whether native ones, whether while they ran; and what could
@@ -22,7 +22,8 @@ impl From<StackReadsLine> for StackReads {
     }
 }
 
-/// How switches were told: whether at all, why not, records lost, pauses; and how their reasons were.
+/// How switches were told: whether at all, why not, records lost, pauses; how their reasons were; and wake-ups that were told,
+/// those that threads handed to one another, those that were lost.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(in crate::profile::source::replay) struct LevelsLine(
     bool,
@@ -30,6 +31,7 @@ pub(in crate::profile::source::replay) struct LevelsLine(
     u64,
     u64,
     #[serde(default)] ReasonsLine,
+    #[serde(default)] Option<(u64, u64, u64)>,
 );
 
 /// Whether they were told at all, why not, time of the waits that were told and of the others, functions nobody knows with
@@ -38,16 +40,19 @@ pub(in crate::profile::source::replay) struct LevelsLine(
 pub(super) struct ReasonsLine(bool, Option<String>, u64, u64, Vec<(String, u64)>, u64);
 
 impl From<Levels> for LevelsLine {
-    fn from(Levels { followed, refused, lost, pauses, reasons }: Levels) -> Self {
+    fn from(Levels { followed, refused, lost, pauses, reasons, wakeups }: Levels) -> Self {
         let Reasons { followed: asked, refused: why, told, missed, others, pauses: breaks } = reasons;
-        Self(followed, refused, lost, pauses, ReasonsLine(asked, why, told, missed, others, breaks))
+        let reasons = ReasonsLine(asked, why, told, missed, others, breaks);
+        let wakeups = wakeups.map(|Wakeups { told, handed_over, lost }| (told, handed_over, lost));
+        Self(followed, refused, lost, pauses, reasons, wakeups)
     }
 }
 
 impl From<LevelsLine> for Levels {
-    fn from(LevelsLine(followed, refused, lost, pauses, reasons): LevelsLine) -> Self {
+    fn from(LevelsLine(followed, refused, lost, pauses, reasons, wakeups): LevelsLine) -> Self {
         let ReasonsLine(asked, why, told, missed, others, breaks) = reasons;
         let reasons = Reasons { followed: asked, refused: why, told, missed, others, pauses: breaks };
-        Self { followed, refused, lost, pauses, reasons }
+        let wakeups = wakeups.map(|(told, handed_over, lost)| Wakeups { told, handed_over, lost });
+        Self { followed, refused, lost, pauses, reasons, wakeups }
     }
 }
