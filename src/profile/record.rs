@@ -278,16 +278,9 @@ pub fn record(
         }
     }
     let wall = started.elapsed();
-    tree.is_over();
-    if launched {
-        tree.search(nanos(wall));
-    }
-    if !tree.is_empty() || tree.lookups.following.is_some() {
-        tree.round(nanos(wall), false);
-    }
+    look_a_last_time(&mut tree, launched, nanos(wall));
     // Orphans that ended together with the command.
     if launched {
-        tree.ends_at(nanos(wall));
         reap_all(&mut tree, started, root, &mut reaped, &mut witness);
     }
     // Those that have ended since they were last looked at are gone by now.
@@ -320,6 +313,20 @@ pub fn record(
         lists_children,
         interrupted,
     })
+}
+
+/// The last round of a recording, with whoever was not found before.
+fn look_a_last_time(tree: &mut Tree, launched: bool, now: u64) {
+    tree.is_over();
+    if launched {
+        tree.search(now);
+    }
+    if !tree.is_empty() || tree.lookups.following.is_some() {
+        tree.round(now, false);
+    }
+    if launched {
+        tree.ends_at(now);
+    }
 }
 
 /// What a recording is of.

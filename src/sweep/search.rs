@@ -253,7 +253,8 @@ mod tests {
     /// Curves that are flat beyond their knee, slightly falling, or rising again; with noise of 1 to 4 %.
     #[test]
     fn beside_noise_search_and_trying_everything_agree_within_a_step() {
-        let curves: [(&str, fn(f64) -> f64); 5] = [
+        type Curve = fn(f64) -> f64;
+        let curves: [(&str, Curve); 5] = [
             ("flat", |n| 0.1 + 1.0 / n.min(2.0)),
             ("at the threshold", |n| {
                 if n < 2.0 {

@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(points, [(1, 1.0), (2, 1.0), (3, 1.0), (4, 2.0), (5, 1.0)]);
         assert_eq!(shape.best(), Some((3, 2.0)));
         let flat = Shape::of(&samples(&[(1, &[8.0]), (2, &[4.0]), (3, &[4.1]), (4, &[3.9])]), 0.01).unwrap();
-        assert_eq!(flat.points[1].runs, 2.0);
+        assert!((flat.points[1].runs - 2.0).abs() < 1e-9);
         assert_eq!(flat.best().unwrap().0, 4);
     }
 
@@ -167,7 +167,8 @@ mod tests {
             }
             let shape = Shape::of(&samples, 0.05).unwrap();
             let logs: Vec<f64> = shape.points.iter().map(|point| point.log).collect();
-            let turn = logs.iter().position(|log| *log == shape.lowest().unwrap().log).unwrap();
+            let lowest = logs.iter().copied().fold(f64::INFINITY, f64::min);
+            let turn = logs.iter().position(|log| *log <= lowest).unwrap();
             prop_assert!(logs[..=turn].windows(2).all(|pair| pair[0] >= pair[1]), "{:?}", logs);
             prop_assert!(logs[turn..].windows(2).all(|pair| pair[0] <= pair[1]), "{:?}", logs);
             let seen: f64 = times.iter().map(|(time, runs)| time.ln() * *runs as f64).sum();
