@@ -180,7 +180,7 @@ impl Storm {
         let remarks: Vec<&str> =
             quality["remarks"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let level = profile["level"].as_str().unwrap_or("none");
-        table.said(&format!("{what}, report says"), &format!("level {level}; {}", remarks.join("; ")))?;
+        Table::said(&format!("{what}, report says"), &format!("level {level}; {}", remarks.join("; ")))?;
         // An estimate is called one: by the level, by each blocking point, or by a remark.
         let is_counted = |point: &Value| point["counted"] == true;
         let names_losses = |remark: &&str| {

@@ -97,7 +97,7 @@ impl Table {
     }
 
     /// What is no figure.
-    pub(crate) fn said(&mut self, what: &str, words: &str) -> io::Result<()> {
+    pub(crate) fn said(what: &str, words: &str) -> io::Result<()> {
         writeln!(io::stdout().lock(), "{what:<58} {:>10}   {words}", "")
     }
 
