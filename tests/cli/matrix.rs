@@ -85,9 +85,8 @@ fn expected(cell: &Cell, now: i32) -> Expected {
             let (levels, clock): (&[_], _) = match (cell.is_filtered, cell.is_root, paranoid) {
                 (true, ..) => (&["p"], Some(false)),
                 (false, true, _) | (false, false, ..=1) if shows_the_kernel_to(cell) => (&["k"], Some(true)),
-                (false, true, _) | (false, false, ..=1) => (&["s"], Some(true)),
-                // Nobody may see the kernel's side of a switch but root.
-                (false, false, 2) => (&["s"], Some(true)),
+                // From 2 on nobody may see the kernel's side of a switch but root.
+                (false, true, _) | (false, false, ..=2) => (&["s"], Some(true)),
                 // Debian and Android refuse everything from 3 on, the kernel as it is published does not know of it.
                 (false, false, _) => (&["s", "p"], None),
             };
@@ -99,7 +98,7 @@ fn expected(cell: &Cell, now: i32) -> Expected {
 /// Whether somebody is told where the functions of the kernel are.
 fn shows_the_kernel_to(cell: &Cell) -> bool {
     let restricted = fs::read_to_string("/proc/sys/kernel/kptr_restrict").unwrap_or_default();
-    let most = if cell.is_root { 1 } else { 0 };
+    let most = u8::from(cell.is_root);
     restricted.trim().parse::<u8>().is_ok_and(|restricted| restricted <= most)
 }
 
