@@ -116,7 +116,7 @@ impl Service {
         }
         for turn in 0..3 {
             let tid = self.number();
-            let lock = why(Chain::Lock, 0x10_0000 + 64 * tid.unsigned_abs() as u64);
+            let lock = why(Chain::Lock, 0x10_0000 + 64 * u64::from(tid.unsigned_abs()));
             let born = begun + (110 + turn * 200) * MS;
             self.life((MAIN, tid), MAIN, born, &[(100 * US, 300 * US, Some(lock)), (5 * MS, 200 * US, None)]);
         }
