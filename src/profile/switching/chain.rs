@@ -348,8 +348,8 @@ mod tests {
         let mut twice: Vec<_> = records.iter().flat_map(|one| [one.clone(), one.clone()]).collect();
         twice.extend([(60, 77, woken(0)), (60, 11, woken(10))]);
         let (mut once, mut twice) = (told(&records), told(&twice));
-        assert_eq!((once.of(10), once.wakeups()), (twice.of(10), twice.wakeups()));
         assert_eq!(once.overlap(70 * MS), twice.overlap(70 * MS));
+        assert_eq!((once.of(10), once.wakeups()), (twice.of(10), twice.wakeups()));
         assert!(!twice.knows(77));
     }
 
