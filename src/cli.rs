@@ -145,9 +145,9 @@ pub struct ProfileArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LevelArg {
     /// The best of the others that the system permits and the program can bear
-    #[default]
     Auto,
     /// Counters and states, read again and again
+    #[default]
     P,
     /// Every switch; an error where that cannot be had
     S,

@@ -185,7 +185,9 @@ impl Stage {
         let place = self.folder.path().join("profile.json");
         let _ = fs::remove_file(&place);
         let mut command = Command::new(&self.boundby);
-        command.args(["profile", "--no-probe", "-o", place.to_str().unwrap(), "--"]).args(program);
+        command
+            .args(["profile", "--no-probe", "--level", "auto", "-o", place.to_str().unwrap(), "--"])
+            .args(program);
         command.env("NO_COLOR", "1").current_dir(self.folder.path());
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut covers = Vec::new();
@@ -347,7 +349,7 @@ fn table(rows: &[String]) -> String {
          ```\n\
          BOUNDBY_MATRIX=full BLESS=1 cargo test --test cli matrix -- --nocapture\n\
          ```\n\n\
-         Levels, of which the best is taken: k has the kernel tell of every switch and why, s of every switch, p is `/proc` with the scheduler's counters, r what the kernel says of children that have ended. `CPU clock`:\n\
+         Levels, of which `--level auto` takes the best: k has the kernel tell of every switch and why, s of every switch, p is `/proc` with the scheduler's counters, r what the kernel says of children that have ended. `CPU clock`:\n\
          running native code is looked at through `perf_event_open`. Beside other programs the verdict on `md5sum` may be\n\
          `contended`, and at level r, which knows nothing of the run queue, `mixed`.\n\n\
          | user | perf_event_paranoid | perf_event_open | /proc | tracefs | cgroups | level | CPU clock | md5sum | sleep |\n\
