@@ -9,7 +9,7 @@ const LENGTHS: usize = 64;
 /// Where in the kernel a thread left its CPU, and with what arguments it had come there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Why {
-    /// Number of the kernel's call chain; see [`Chains`](crate::profile::source::perf::reasons::Chains).
+    /// Number of the kernel's call chain, as `source::perf::reasons::Chains` counts them.
     pub chain: u32,
     /// The arguments of its system call, if it is in one.
     pub args: [u64; 6],
